@@ -1,0 +1,53 @@
+// Package core is the vocabulary that all of hb shares, and this comment is
+// the map of the house.
+//
+// hb turns a number of Linux machines into one cluster. Every protocol in it
+// is a pure state machine
+//
+//	Step(now core.Instant, event) []effect
+//
+// without goroutine, socket, file, clock, global random source, logger or lock
+// inside, and none of its effects depends on the order of a map. Time comes as
+// an argument, randomness as a seeded generator at construction, a log line is
+// an effect. What promises something leaves only after what it promises is on
+// disk. Two drivers run the same machines: core/daemon on real sockets and
+// disks, core/sim on virtual ones, from a seed.
+//
+// # Floors
+//
+// Imports point down, never up, and never sideways but where the table says so.
+//
+//	floor 0   core        IDs, Instant, Status, Load, Fault
+//	          wire        every message, log command and disk record, to bytes and back
+//	floor 1   member      the membership table: which evidence overrides which
+//	          detect      the contract of failure detectors; detect/swim is one
+//	          spread      which news rides on which packet, and how often
+//	          discover    beacons, seeds, joining
+//	          replog      election and log: the raft engine as one machine; voters; catch-up
+//	          ledger      what the log means: directory, tasks; snapshots
+//	          dispatch    which member gets which task
+//	          runner      the life of the tasks on this machine
+//	floor 2   node        all of them as one machine; Event, Effect, Request
+//	floor 3   store       write-ahead log and snapshots on a small file system interface
+//	          control     the local HTTP API: server, client, JSON types
+//	          config      TOML to a checked Config
+//	floor 4   daemon      the driver for real machines
+//	          sim         the driver for virtual ones, and what must always hold
+//	above     commands    one file a subcommand; commands/render prints
+//	          netutil     sockets and interfaces; knows nothing of core
+//
+// Sideways imports that are allowed, and why:
+//
+//	detect       → member    evidence is about rows of the table
+//	detect/swim  → detect, member, spread    it fills its packets with news
+//	spread       → member    news is rows
+//	dispatch     → ledger    it reads the tasks and proposes what to do next
+//	control      → node      its JSON is made from the node's answers
+//
+// # Where to look
+//
+// `hb X` is commands/x.go; it makes a request of control; control turns it into
+// a node.Request; node answers with a node.Reply. Which bytes are a ping:
+// wire/datagram.go. Where a suspicion is refuted: detect/swim/refute.go. What a
+// log command means: ledger/apply.go. What is on disk: store/doc.go.
+package core

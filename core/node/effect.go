@@ -1,0 +1,128 @@
+package node
+
+import (
+	"net/netip"
+	"syscall"
+
+	"hb/core"
+	"hb/core/wire"
+)
+
+// Effect is anything the node wants done. A driver carries effects out in the
+// order given; byte slices belong to the driver from then on.
+type Effect interface{ effect() }
+
+type (
+	// SendDatagram sends one UDP packet to one address.
+	SendDatagram struct {
+		To   netip.AddrPort
+		Data []byte
+	}
+
+	// SendBeacon sends one packet to the beacon port on every chosen interface,
+	// by broadcast and multicast. Drivers without beacons drop it.
+	SendBeacon struct{ Data []byte }
+
+	// SendFrame sends one frame over the stream to an address, in order with
+	// the frames before it, or not at all: then StreamLost follows.
+	SendFrame struct {
+		To   netip.AddrPort
+		Data []byte
+	}
+
+	// Append writes records at the end of the write-ahead log as one frame.
+	// Synced{Seq} must follow only when they are on disk. Appends may be
+	// grouped under one sync, never reordered.
+	Append struct {
+		Seq     uint64
+		Records []*wire.Record
+	}
+
+	// SaveSnapshot writes a snapshot of the log's meaning up to Index, then
+	// drops the log before Keep. Replace says that the snapshot came from a
+	// peer and supersedes the log as it stands.
+	SaveSnapshot struct {
+		Index, Term uint64
+		Meta        []byte // marshalled raftpb.SnapshotMetadata
+		Body        []byte // marshalled wire.Ledger
+		Keep        uint64
+		Replace     bool
+	}
+
+	// SaveIdentity writes the identity file once the cluster is known.
+	SaveIdentity struct{ Identity *wire.Identity }
+
+	// Journal writes records at the end of the runner's journal.
+	Journal struct {
+		Seq     uint64
+		Records []*wire.Record
+	}
+
+	// Exec starts an attempt as a process of its own session and group.
+	Exec struct {
+		Fence   core.Fence
+		Task    core.TaskID
+		Attempt uint32
+		Spec    *wire.Spec
+	}
+
+	// Signal sends a signal to the whole process group of an Exec.
+	Signal struct {
+		Fence core.Fence
+		Sig   syscall.Signal
+	}
+
+	// Reap ends whatever an earlier run of this node left of an attempt: its
+	// process group is killed if it is still that process. Reaped follows.
+	Reap struct{ Started *wire.Started }
+
+	// ReadSpool reads output records of an attempt from a byte on; Spooled
+	// with the same Ticket follows: at once when there is data or the attempt
+	// has ended, else when data comes or within half a second.
+	ReadSpool struct {
+		Ticket uint64
+		Fence  core.Fence
+		From   uint64
+		Max    int
+	}
+
+	// DropSpool deletes the output of an attempt.
+	DropSpool struct{ Fence core.Fence }
+
+	// ResolveSeeds asks for a Seeds event.
+	ResolveSeeds struct{}
+
+	// Reply answers a client. Body is one of the answers named with each
+	// Request, or a *core.Fault. Last ends the request.
+	Reply struct {
+		ID   uint64
+		Body any
+		Last bool
+	}
+
+	// LogLine is a line for the operator. Warn marks what needs a look.
+	LogLine struct {
+		Warn bool
+		Text string
+	}
+
+	// Stop ends the process: in order (nil), or because it cannot go on.
+	Stop struct{ Fault *core.Fault }
+)
+
+func (SendDatagram) effect() {}
+func (SendBeacon) effect()   {}
+func (SendFrame) effect()    {}
+func (Append) effect()       {}
+func (SaveSnapshot) effect() {}
+func (SaveIdentity) effect() {}
+func (Journal) effect()      {}
+func (Exec) effect()         {}
+func (Signal) effect()       {}
+func (Reap) effect()         {}
+func (ReadSpool) effect()    {}
+func (DropSpool) effect()    {}
+func (ResolveSeeds) effect() {}
+func (Reply) effect()        {}
+func (LogLine) effect()      {}
+func (Stop) effect()         {}

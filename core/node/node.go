@@ -1,0 +1,2 @@
+// Package node composes the machines into one.
+package node

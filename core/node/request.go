@@ -1,0 +1,235 @@
+package node
+
+import (
+	"net/netip"
+	"time"
+
+	"hb/core"
+	"hb/core/wire"
+)
+
+// Request is what a local client may ask. The comment of each names the answer
+// it gets in Reply.Body; every one may be answered by a *core.Fault instead.
+type Request interface{ request() }
+
+type (
+	// GetMembers is answered by a MembersView.
+	GetMembers struct{}
+
+	// GetStatus is answered by a StatusView.
+	GetStatus struct{}
+
+	// GetLeader is answered by a LeaderView: confirmed by a quorum between the
+	// question and the answer, or (Stale) what this node last knew. Without a
+	// quorum it is refused with CodeNoQuorum after two seconds.
+	GetLeader struct{ Stale bool }
+
+	// SubmitTask is answered by a Submitted once the task is durable. The same
+	// ID again is answered as the first time.
+	SubmitTask struct {
+		Task core.TaskID
+		Spec *wire.Spec
+	}
+
+	// GetTask is answered by a *wire.Task, read linearizably.
+	GetTask struct{ Task core.TaskID }
+
+	// WaitTask is answered by a *wire.Task when the task has ended.
+	WaitTask struct{ Task core.TaskID }
+
+	// ListTasks is answered by a TasksView of what this node has applied.
+	ListTasks struct{}
+
+	// CancelTask is answered by a *wire.Task once the wish is in the log.
+	CancelTask struct{ Task core.TaskID }
+
+	// FollowOutput is answered by any number of Output and, Last, by the
+	// *wire.Task. With Follow it goes on, over attempts, until the task ends.
+	FollowOutput struct {
+		Task   core.TaskID
+		Follow bool
+	}
+
+	// AppendNote is answered by an Appended once the note is durable.
+	AppendNote struct{ Text []byte }
+
+	// FollowLog is answered by LogRecords from an index on (0: the oldest this
+	// node has), then by an empty Last; with Follow it does not end.
+	FollowLog struct {
+		From   uint64
+		Follow bool
+	}
+
+	// FollowEvents is answered by Records after a cursor, then by an empty
+	// Last; with Follow it does not end. FromNow skips what was before.
+	FollowEvents struct {
+		Since   uint64
+		FromNow bool
+		Follow  bool
+	}
+
+	// Await is answered by an empty Last once all conditions hold at once.
+	Await struct{ Conditions []Condition }
+
+	// Probe is answered by a ProbeView. A zero Node probes the bare address.
+	Probe struct {
+		Node core.NodeID
+		Addr netip.AddrPort
+	}
+
+	// TransferLeader is answered by a LeaderView of the new leader. A zero
+	// node lets the leader choose.
+	TransferLeader struct{ To core.NodeID }
+
+	// Leave is answered by an empty Last when the node has left; Stop follows.
+	Leave struct{}
+)
+
+func (GetMembers) request()     {}
+func (GetStatus) request()      {}
+func (GetLeader) request()      {}
+func (SubmitTask) request()     {}
+func (GetTask) request()        {}
+func (WaitTask) request()       {}
+func (ListTasks) request()      {}
+func (CancelTask) request()     {}
+func (FollowOutput) request()   {}
+func (AppendNote) request()     {}
+func (FollowLog) request()      {}
+func (FollowEvents) request()   {}
+func (Await) request()          {}
+func (Probe) request()          {}
+func (TransferLeader) request() {}
+func (Leave) request()          {}
+
+// Condition is one thing to wait for.
+type Condition struct {
+	// Kind is ready, leader, quorum, members, voters, applied or gone.
+	Kind string
+	// N is the number for members, voters and applied.
+	N uint64
+	// Node is the name or ID for gone.
+	Node string
+}
+
+// The answers.
+type (
+	// MemberView is one member as this node sees it; durations below zero and
+	// zero counts behind a false Known are unknown.
+	MemberView struct {
+		ID       core.NodeID
+		Name     string
+		Addr     netip.AddrPort
+		Status   core.Status
+		Agreed   string // up, down, left; empty when the log does not know it
+		Role     string // leader, voter, learner, member
+		Self     bool
+		Load     core.Load
+		Loaded   bool          // Load is known
+		RTT      time.Duration // negative: unknown
+		Applied  uint64        // 0: unknown
+		Version  string
+		Tags     map[string]string
+		Instance core.Instance
+		Since    int64 // Unix nanoseconds of the last change of Status
+		// Blame says who suspects it and why, when somebody does.
+		Blame string
+	}
+
+	// MembersView is the whole table, sorted by name.
+	MembersView struct {
+		Cluster ClusterView
+		Members []MemberView
+	}
+
+	// ClusterView names the cluster; ID is zero before the node joined one.
+	ClusterView struct {
+		ID   core.ClusterID
+		Name string
+	}
+
+	// LeaderView says who leads. Age is how long ago this was last known to be
+	// true, for a stale answer.
+	LeaderView struct {
+		ID        core.NodeID
+		Name      string
+		Addr      netip.AddrPort
+		Term      uint64
+		Confirmed bool
+		Age       time.Duration
+		Self      bool
+	}
+
+	// StatusView is this node in one page.
+	StatusView struct {
+		ID              core.NodeID
+		Name, Version   string
+		Cluster         ClusterView
+		Detector        string
+		Leader          LeaderView // zero ID: none known
+		Term            uint64
+		Commit, Applied uint64
+		Voters          []core.NodeID
+		Role            string
+		Health          string // healthy, degraded, isolated, no-quorum
+		Stress          uint16
+		Uptime          time.Duration
+		MembersAlive    int
+		Members         int
+	}
+
+	// Submitted says where a task stands in the log, and on which member it
+	// starts if that was decided at once.
+	Submitted struct {
+		Task  core.TaskID
+		Index uint64
+		Node  core.NodeID // zero: still queued
+		Name  string
+	}
+
+	// TasksView is the list of tasks, oldest first.
+	TasksView struct{ Tasks []*wire.Task }
+
+	// Output is a piece of a task's output.
+	Output struct {
+		Attempt uint32
+		Stream  int // 1 stdout, 2 stderr
+		Data    []byte
+	}
+
+	// Appended is the index of a note.
+	Appended struct{ Index uint64 }
+
+	// LogRecord is one entry of the log.
+	LogRecord struct {
+		Index, Term uint64
+		Wall        int64
+		Kind        string // conf, empty, or commands
+		Commands    []*wire.Command
+		Text        string // what it does, in words
+	}
+
+	// Record is one event for `hb events`.
+	Record struct {
+		Cursor  uint64
+		Wall    int64
+		Kind    string
+		Subject string
+		Detail  string
+	}
+
+	// ProbeView is how a node could be reached.
+	ProbeView struct {
+		Target   string
+		UDP, TCP Reach
+		Via      []Reach
+	}
+
+	// Reach is one way to a node.
+	Reach struct {
+		Node  string // the helper's name, for Via
+		OK    bool
+		RTT   time.Duration
+		Error string
+	}
+)
