@@ -52,6 +52,10 @@ type (
 	// SaveIdentity writes the identity file once the cluster is known.
 	SaveIdentity struct{ Identity *wire.Identity }
 
+	// SetAside moves what the data directory holds out of the way, because the
+	// node has left its cluster: a later start begins anew. Nothing is deleted.
+	SetAside struct{}
+
 	// Journal writes records at the end of the runner's journal.
 	Journal struct {
 		Seq     uint64
@@ -116,6 +120,7 @@ func (SendFrame) effect()    {}
 func (Append) effect()       {}
 func (SaveSnapshot) effect() {}
 func (SaveIdentity) effect() {}
+func (SetAside) effect()     {}
 func (Journal) effect()      {}
 func (Exec) effect()         {}
 func (Signal) effect()       {}

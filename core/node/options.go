@@ -1,0 +1,84 @@
+package node
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"hb/core"
+	"hb/core/ledger"
+	"hb/core/replog"
+	"hb/core/wire"
+)
+
+// Options is what a node is told of itself. The zero value of each optional
+// field means its default.
+type Options struct {
+	// Name is the node's label among people, unique in its cluster.
+	Name string
+	// Version is the program's, shown to others.
+	Version string
+	// Addr is where others reach this node, by UDP and TCP.
+	Addr netip.AddrPort
+	// Tags are labels for placement.
+	Tags map[string]string
+	// Detector is the kind of failure detector; default "swim".
+	Detector string
+	// Period is the detector's period; default 1 s.
+	Period time.Duration
+	// Voters is the number of voters aimed at: 1 or 3; default 3.
+	Voters int
+	// Slots is how many tasks run here at once; default 1.
+	Slots int
+	// Seeds says that the driver has seeds to resolve; Beacons that it can send
+	// and hear beacons.
+	Seeds, Beacons bool
+	// Rand is the node's only source of chance.
+	Rand *rand.Rand
+}
+
+// Restored is what the node's disk holds when it starts; the zero value is an
+// empty data directory.
+type Restored struct {
+	Identity *wire.Identity
+	Instance core.Instance
+	Hard     *raftpb.HardState
+	Snapshot *raftpb.Snapshot
+	Entries  []*raftpb.Entry
+	Journal  []*wire.Record
+	// DoubtTerm and DoubtIndex are the position that a torn tail claimed.
+	DoubtTerm, DoubtIndex uint64
+	// Damaged says why the log must not vote under its old identity; nil when
+	// it is whole.
+	Damaged error
+}
+
+// Found makes a new cluster of this one node: the identity and the snapshot
+// that its data directory must hold before New. The snapshot is saved first:
+// it is the identity that makes a directory a member's.
+func Found(clusterName string, r *rand.Rand) (*wire.Identity, *raftpb.Snapshot) {
+	var cluster core.ClusterID
+	for i := range cluster {
+		cluster[i] = byte(r.Uint32())
+	}
+	id := mint(r)
+	id.Cluster, id.ClusterName = cluster[:], clusterName
+	body := ledger.New(cluster, clusterName).Encode()
+	return id, replog.Genesis(core.RaftID(id.Raft), body)
+}
+
+// mint makes an identity that belongs to no cluster yet.
+func mint(r *rand.Rand) *wire.Identity {
+	return &wire.Identity{Format: 1, Node: nonzero(r), Raft: nonzero(r)}
+}
+
+func nonzero(r *rand.Rand) uint64 {
+	for {
+		// The engine reserves the two highest values.
+		if v := r.Uint64(); v != 0 && v < 1<<64-2 {
+			return v
+		}
+	}
+}
