@@ -1,0 +1,122 @@
+package config
+
+import (
+	"fmt"
+	"time"
+)
+
+// Config is a checked configuration. Each field is one key of hb.toml, named
+// like it; keys.go says what each means, its default and its bounds.
+type Config struct {
+	Node     Node
+	Cluster  Cluster
+	Discover Discover
+	Detector Detector
+	Log      Log
+}
+
+// Node is the section about this machine.
+type Node struct {
+	// Name is the node's label among people; empty means the short host name.
+	Name string
+	// Data is the directory that holds its identity and log, Socket the Unix
+	// socket of the local API; empty means DefaultData and DefaultSocket.
+	Data, Socket string
+	// Bind is where to listen, IP:PORT, UDP and TCP alike; port 0 is any free
+	// one.
+	Bind []string
+	// Advertise is where others reach this node, IP[:PORT] or a go-sockaddr
+	// template; empty means what is bound, or the private address.
+	Advertise []string
+	// Interface restricts beacons and the choice of address to these network
+	// interfaces (names, or go-sockaddr templates that give names); empty
+	// means all.
+	Interface []string
+	// Tags are labels for placement.
+	Tags map[string]string
+	// Slots is how many tasks run here at once; 0 means one a processor.
+	Slots int
+}
+
+// Cluster is the section about the cluster to be in.
+type Cluster struct {
+	// Name is the cluster's label among people.
+	Name string
+	// Seeds are members to ask first, HOST:PORT; the host may be a DNS name.
+	Seeds []string
+}
+
+// Discover is the section about finding others without seeds.
+type Discover struct {
+	// Beacons says whether to call by broadcast and multicast, and to answer.
+	Beacons bool
+	// Port is the UDP port that all beacons use.
+	Port int
+	// Multicast is the group to call besides broadcast; empty means none.
+	Multicast string
+}
+
+// Detector is the section about telling the living from the dead.
+type Detector struct {
+	// Kind names the detector; all members of a cluster use the same.
+	Kind string
+	// Period is the time between two probes.
+	Period time.Duration
+}
+
+// Log is the section about the agreed log.
+type Log struct {
+	// Voters is how many members vote, once there are so many: 1 or 3.
+	Voters int
+}
+
+// Finding is one fault of a configuration, with what would be right. Line and
+// Col count from 1, Col in bytes; both are 0 when the fault has no place.
+type Finding struct {
+	File               string
+	Line, Col          int
+	Key, Problem, Want string
+}
+
+// String gives `FILE:LINE:COL: key: what is wrong: what would be right`.
+func (f Finding) String() string {
+	place := f.File
+	if f.Line > 0 {
+		place = fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Col)
+	}
+	text := place
+	for _, part := range []string{f.Key, f.Problem, f.Want} {
+		if part != "" {
+			text += ": " + part
+		}
+	}
+	return text
+}
+
+// New gives the configuration of an empty file: all defaults.
+func New() *Config { panic("not yet") }
+
+// Load reads and checks a file. The Config is never nil: what is faulty keeps
+// its default. Whoever reads a default path that need not exist asks first
+// whether it does; a file that cannot be read is a finding.
+func Load(path string) (*Config, []Finding) { panic("not yet") }
+
+// Parse checks the bytes of a file; name is only for the findings, which come
+// in the order of the file, all at once.
+func Parse(name string, data []byte) (*Config, []Finding) { panic("not yet") }
+
+// Set changes one key ("node.name") as a command line would: one value, or for
+// lists any number, or for tags any number of K=V, which replace what was set
+// before. The values are checked as those of a file are; the error is a
+// *core.Fault with CodeUsage that names the key.
+func (c *Config) Set(key string, values ...string) error { panic("not yet") }
+
+// Default gives a commented hb.toml in which every key stands with its default
+// behind a "#", so that it parses to New.
+func Default() string { panic("not yet") }
+
+// TOML gives the configuration as a file that parses to the same.
+func (c *Config) TOML() string { panic("not yet") }
+
+// Manual gives the page hb.toml(5) in Markdown, as go-md2man reads it.
+func Manual() string { panic("not yet") }
