@@ -1,0 +1,251 @@
+package control
+
+import "time"
+
+// Members is the shape hb.members/1: the table of one node.
+type Members struct {
+	Schema  string   `json:"schema"`
+	Cluster Cluster  `json:"cluster"`
+	Members []Member `json:"members"`
+}
+
+// Cluster names a cluster; both are null before the node is in one.
+type Cluster struct {
+	ID   *string `json:"id"`
+	Name *string `json:"name"`
+}
+
+// Member is one row of Members.
+type Member struct {
+	ID       string            `json:"id"`
+	Name     string            `json:"name"`
+	Address  *string           `json:"address"`
+	Status   string            `json:"status"` // alive, suspect, dead, left, unreachable
+	Agreed   *string           `json:"agreed"` // up, down, left
+	Role     string            `json:"role"`   // leader, voter, learner, member
+	Self     bool              `json:"self"`
+	Drained  bool              `json:"drained"`
+	Stress   *int              `json:"stress"` // 0 to 1000
+	RTT      *float64          `json:"rtt_seconds"`
+	Tasks    Slots             `json:"tasks"`
+	Applied  *string           `json:"applied"`
+	Version  *string           `json:"version"`
+	Tags     map[string]string `json:"tags"`
+	Instance uint32            `json:"instance"`
+	Since    *time.Time        `json:"since"`
+	Blame    *string           `json:"blame"` // who suspects it, and why
+}
+
+// Slots is how many tasks run on a member, and how many may.
+type Slots struct {
+	Running *int `json:"running"`
+	Slots   *int `json:"slots"`
+}
+
+// Leader is the shape hb.leader/1; all but the flags is null when nobody is
+// known to lead.
+type Leader struct {
+	Schema    string   `json:"schema"`
+	ID        *string  `json:"id"`
+	Name      *string  `json:"name"`
+	Address   *string  `json:"address"`
+	Term      *string  `json:"term"`
+	Confirmed bool     `json:"confirmed"` // by a quorum, between question and answer
+	Age       *float64 `json:"age_seconds"`
+	Self      bool     `json:"self"`
+}
+
+// Named is a node by ID and name.
+type Named struct {
+	ID   *string `json:"id"`
+	Name *string `json:"name"`
+}
+
+// Status is the shape hb.status/1: one node in one page.
+type Status struct {
+	Schema       string  `json:"schema"`
+	ID           string  `json:"id"`
+	Name         string  `json:"name"`
+	Version      string  `json:"version"`
+	Cluster      Cluster `json:"cluster"`
+	Detector     string  `json:"detector"`
+	Role         string  `json:"role"`
+	Leader       Named   `json:"leader"`
+	Term         *string `json:"term"`
+	Commit       *string `json:"commit"`
+	Applied      *string `json:"applied"`
+	Voters       []Named `json:"voters"`
+	Survives     int     `json:"survives"` // how many voters may be lost
+	Health       string  `json:"health"`   // healthy, degraded, isolated, no-quorum
+	Stress       int     `json:"stress"`
+	Uptime       float64 `json:"uptime_seconds"`
+	MembersAlive int     `json:"members_alive"`
+	Members      int     `json:"members"`
+}
+
+// Spec is what POST /v1/tasks takes. Task may be null or absent: then the
+// server mints one, and a repeated call makes a second task.
+type Spec struct {
+	Task      *string  `json:"task"`
+	Name      string   `json:"name"`
+	Argv      []string `json:"argv"`
+	Env       []string `json:"env"` // K=V
+	Cwd       string   `json:"cwd"`
+	On        string   `json:"on"`    // a node's name or ID, or @leader
+	Where     []string `json:"where"` // tag=V, tag!=V
+	Once      bool     `json:"once"`
+	Retries   uint32   `json:"retries"`
+	TimeLimit float64  `json:"time_limit_seconds"` // 0: none
+	Key       string   `json:"key"`
+}
+
+// Submitted is the shape hb.submitted/1; Node is null while it is queued.
+type Submitted struct {
+	Schema string  `json:"schema"`
+	Task   string  `json:"task"`
+	Index  string  `json:"index"`
+	Node   *string `json:"node"`
+}
+
+// Task is the shape hb.task/1: the whole record.
+type Task struct {
+	Schema    string     `json:"schema"`
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Argv      []string   `json:"argv"`
+	Status    string     `json:"status"`
+	Reason    *string    `json:"reason"`
+	Key       *string    `json:"key"`
+	On        *string    `json:"on"`
+	Where     []string   `json:"where"`
+	Once      bool       `json:"once"`
+	Retries   uint32     `json:"retries"`
+	TimeLimit *float64   `json:"time_limit_seconds"`
+	Cwd       *string    `json:"cwd"`
+	Env       []string   `json:"env"`
+	Index     string     `json:"index"`
+	Submitted *time.Time `json:"submitted"`
+	Ended     *time.Time `json:"ended"`
+	Attempts  []Attempt  `json:"attempts"`
+	// Exit is what a command that waits for the task returns; null until it
+	// has ended, and for ever when nobody knows.
+	Exit   *int    `json:"exit"`
+	Result *Result `json:"result"`
+}
+
+// Attempt is one grant of a task to a member.
+type Attempt struct {
+	N       uint32     `json:"n"`
+	Fence   string     `json:"fence"`
+	Node    string     `json:"node"`
+	Started *time.Time `json:"started"`
+	Ended   *time.Time `json:"ended"`
+	Exit    *int       `json:"exit"`
+	Signal  *int       `json:"signal"`
+	Outcome *string    `json:"outcome"`
+	Error   *string    `json:"error"`
+}
+
+// Result is what the log keeps of a task's output and cost.
+type Result struct {
+	StdoutTail string  `json:"stdout_tail"`
+	StderrTail string  `json:"stderr_tail"`
+	Truncated  bool    `json:"truncated"`
+	CPU        float64 `json:"cpu_seconds"`
+	MaxRSS     int64   `json:"max_rss_bytes"`
+	Error      *string `json:"error"`
+}
+
+// Tasks is the shape hb.tasks/1: what this node has applied, oldest first.
+type Tasks struct {
+	Schema string    `json:"schema"`
+	Tasks  []TaskRow `json:"tasks"`
+}
+
+// TaskRow is a task in a list; node and attempt are those of the last grant.
+type TaskRow struct {
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Argv      []string   `json:"argv"`
+	Status    string     `json:"status"`
+	Key       *string    `json:"key"`
+	Node      *string    `json:"node"`
+	Attempt   *uint32    `json:"attempt"`
+	Submitted *time.Time `json:"submitted"`
+	Ended     *time.Time `json:"ended"`
+	Exit      *int       `json:"exit"`
+}
+
+// Output is the shape hb.output/1: a piece of what a task wrote, or, as the
+// last of its stream, the task.
+type Output struct {
+	Schema  string `json:"schema"`
+	Attempt uint32 `json:"attempt"`
+	Stream  string `json:"stream"` // stdout, stderr
+	Offset  uint64 `json:"offset"` // of Data in the attempt's output, both streams counted
+	Data    []byte `json:"data"`   // base64
+	Task    *Task  `json:"task"`
+}
+
+// Event is the shape hb.event/1.
+type Event struct {
+	Schema  string    `json:"schema"`
+	Cursor  string    `json:"cursor"`
+	Time    time.Time `json:"time"`
+	Kind    string    `json:"kind"`
+	Subject string    `json:"subject"`
+	Detail  string    `json:"detail"`
+}
+
+// Entry is the shape hb.entry/1: one entry of the agreed log.
+type Entry struct {
+	Schema   string     `json:"schema"`
+	Index    string     `json:"index"`
+	Term     string     `json:"term"`
+	Time     *time.Time `json:"time"`
+	Kind     string     `json:"kind"` // commands, conf, empty
+	Commands []Command  `json:"commands"`
+	Text     string     `json:"text"` // what it does, in words
+}
+
+// Command is one command of an entry.
+type Command struct {
+	Kind     string  `json:"kind"`
+	Proposer *string `json:"proposer"`
+	Task     *string `json:"task"`
+	Text     *string `json:"text"` // of a note
+}
+
+// Appended is what POST /v1/log answers.
+type Appended struct {
+	Index string `json:"index"`
+}
+
+// Probed is the shape hb.probe/1.
+type Probed struct {
+	Schema  string  `json:"schema"`
+	Results []Probe `json:"results"`
+}
+
+// Probe is how one target was reached.
+type Probe struct {
+	Target string `json:"target"`
+	UDP    Reach  `json:"udp"`
+	TCP    Reach  `json:"tcp"`
+	Via    []Via  `json:"via"`
+}
+
+// Reach is one way to a node; RTT is null when it did not answer, Error when
+// it did.
+type Reach struct {
+	OK    bool     `json:"ok"`
+	RTT   *float64 `json:"rtt_seconds"`
+	Error *string  `json:"error"`
+}
+
+// Via is a way through another member.
+type Via struct {
+	Node string   `json:"node"`
+	OK   bool     `json:"ok"`
+	RTT  *float64 `json:"rtt_seconds"`
+}
