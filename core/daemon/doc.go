@@ -1,0 +1,2 @@
+// Package daemon drives one node on a real machine.
+package daemon

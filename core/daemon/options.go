@@ -1,0 +1,66 @@
+package daemon
+
+import (
+	"io"
+	"net/netip"
+
+	"hb/core"
+)
+
+// Options says where and as what a node runs. Run checks them and fills in
+// what is left out.
+type Options struct {
+	// Version is the program's, Name the node's label; default: the host's
+	// name up to its first dot.
+	Version, Name string
+	// DataDir holds everything that must outlive the process; Socket is the
+	// path of the local API. Both are needed.
+	DataDir, Socket string
+	// Bind lists where to hear, UDP and TCP; port 0 takes a free one. Default
+	// 127.0.0.1 and a free port under Dev, else 0.0.0.0:7117.
+	Bind []netip.AddrPort
+	// Advertise is where others reach this node; default: the first Bind, or
+	// for a wildcard the best address of the chosen interfaces. Port 0 means
+	// the bound one.
+	Advertise netip.AddrPort
+	// Interfaces narrows which interfaces beacons use and addresses are chosen
+	// from: names, or go-sockaddr templates that print names. Default: all
+	// that are up, loopback excepted.
+	Interfaces []string
+	// Seeds are HOST:PORT of other nodes, resolved anew whenever the node asks.
+	Seeds []string
+	// Tags are labels for placement.
+	Tags map[string]string
+	// Dev runs without credentials, and therefore on loopback only; Insecure
+	// lifts that restriction, with a warning.
+	Dev, Insecure bool
+	// Found founds a cluster called ClusterName if the data directory belongs
+	// to none yet.
+	Found       bool
+	ClusterName string
+	// Beacons calls and answers on BeaconPort (default 7118) of every chosen
+	// interface.
+	Beacons    bool
+	BeaconPort int
+	// Detector is the kind of failure detector, Slots the number of tasks that
+	// run here at once; defaults swim and the number of processors.
+	Detector string
+	Slots    int
+	// Log gets the operator's lines; nil drops them.
+	Log io.Writer
+	// Ready is called once, when the socket answers; nil is allowed.
+	Ready func(Info)
+}
+
+// Info says how a running node can be reached.
+type Info struct {
+	// Socket is the path of the local API, Addr the advertised address.
+	Socket string
+	Addr   netip.AddrPort
+	// Node is the node's identity; Name its label.
+	Node core.NodeID
+	Name string
+	// Cluster is zero while the node belongs to none.
+	Cluster core.ClusterID
+	DataDir string
+}
