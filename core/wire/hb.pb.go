@@ -2664,6 +2664,7 @@ type Requeue struct {
 	Task          []byte                 `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
 	Fence         uint64                 `protobuf:"varint,2,opt,name=fence,proto3" json:"fence,omitempty"`
 	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Unstarted     bool                   `protobuf:"varint,4,opt,name=unstarted,proto3" json:"unstarted,omitempty"` // the member says that it never started it and never will
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2717,6 +2718,13 @@ func (x *Requeue) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *Requeue) GetUnstarted() bool {
+	if x != nil {
+		return x.Unstarted
+	}
+	return false
 }
 
 // Cancel asks for the end of a task.
@@ -3376,6 +3384,7 @@ type Ledger struct {
 	Tasks         []*Task                `protobuf:"bytes,5,rep,name=tasks,proto3" json:"tasks,omitempty"`
 	Applied       uint64                 `protobuf:"varint,6,opt,name=applied,proto3" json:"applied,omitempty"`
 	WallNanos     int64                  `protobuf:"varint,7,opt,name=wall_nanos,json=wallNanos,proto3" json:"wall_nanos,omitempty"`
+	ExpiredMillis int64                  `protobuf:"varint,8,opt,name=expired_millis,json=expiredMillis,proto3" json:"expired_millis,omitempty"` // no record dropped so far was minted later (Unix time)
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3455,6 +3464,13 @@ func (x *Ledger) GetApplied() uint64 {
 func (x *Ledger) GetWallNanos() int64 {
 	if x != nil {
 		return x.WallNanos
+	}
+	return 0
+}
+
+func (x *Ledger) GetExpiredMillis() int64 {
+	if x != nil {
+		return x.ExpiredMillis
 	}
 	return 0
 }
@@ -3548,7 +3564,9 @@ type Task struct {
 	SubmittedNanos int64                  `protobuf:"varint,7,opt,name=submitted_nanos,json=submittedNanos,proto3" json:"submitted_nanos,omitempty"`
 	EndedNanos     int64                  `protobuf:"varint,8,opt,name=ended_nanos,json=endedNanos,proto3" json:"ended_nanos,omitempty"`
 	Result         *Result                `protobuf:"bytes,9,opt,name=result,proto3" json:"result,omitempty"`
-	Order          uint64                 `protobuf:"varint,10,opt,name=order,proto3" json:"order,omitempty"` // fence-like position of its submit: the queue's order
+	Order          uint64                 `protobuf:"varint,10,opt,name=order,proto3" json:"order,omitempty"`       // fence-like position of its submit: the queue's order
+	Final          uint64                 `protobuf:"varint,11,opt,name=final,proto3" json:"final,omitempty"`       // fence-like position of the command that ended it; 0: open
+	Failures       uint32                 `protobuf:"varint,12,opt,name=failures,proto3" json:"failures,omitempty"` // attempts that ended badly and were counted
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -3649,6 +3667,20 @@ func (x *Task) GetResult() *Result {
 func (x *Task) GetOrder() uint64 {
 	if x != nil {
 		return x.Order
+	}
+	return 0
+}
+
+func (x *Task) GetFinal() uint64 {
+	if x != nil {
+		return x.Final
+	}
+	return 0
+}
+
+func (x *Task) GetFailures() uint32 {
+	if x != nil {
+		return x.Failures
 	}
 	return 0
 }
@@ -3951,11 +3983,12 @@ const file_hb_proto_rawDesc = "" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\"\n" +
 	"\x06result\x18\x03 \x01(\v2\n" +
-	".hb.ResultR\x06result\"K\n" +
+	".hb.ResultR\x06result\"i\n" +
 	"\aRequeue\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\",\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1c\n" +
+	"\tunstarted\x18\x04 \x01(\bR\tunstarted\",\n" +
 	"\x06Cancel\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\"\x1e\n" +
@@ -4006,7 +4039,7 @@ const file_hb_proto_rawDesc = "" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
 	"\fcluster_name\x18\x03 \x01(\tR\vclusterName\x12\x12\n" +
 	"\x04node\x18\x04 \x01(\x06R\x04node\x12\x12\n" +
-	"\x04raft\x18\x05 \x01(\x06R\x04raft\"\xdc\x01\n" +
+	"\x04raft\x18\x05 \x01(\x06R\x04raft\"\x83\x02\n" +
 	"\x06Ledger\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
@@ -4016,14 +4049,15 @@ const file_hb_proto_rawDesc = "" +
 	"\x05tasks\x18\x05 \x03(\v2\b.hb.TaskR\x05tasks\x12\x18\n" +
 	"\aapplied\x18\x06 \x01(\x04R\aapplied\x12\x1d\n" +
 	"\n" +
-	"wall_nanos\x18\a \x01(\x03R\twallNanos\"\x88\x01\n" +
+	"wall_nanos\x18\a \x01(\x03R\twallNanos\x12%\n" +
+	"\x0eexpired_millis\x18\b \x01(\x03R\rexpiredMillis\"\x88\x01\n" +
 	"\x06Agreed\x12\x19\n" +
 	"\x03row\x18\x01 \x01(\v2\a.hb.RowR\x03row\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1f\n" +
 	"\vsince_nanos\x18\x04 \x01(\x03R\n" +
 	"sinceNanos\x12\x14\n" +
-	"\x05index\x18\x05 \x01(\x04R\x05index\"\xa7\x02\n" +
+	"\x05index\x18\x05 \x01(\x04R\x05index\"\xd9\x02\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\x12\x16\n" +
@@ -4037,7 +4071,9 @@ const file_hb_proto_rawDesc = "" +
 	"\x06result\x18\t \x01(\v2\n" +
 	".hb.ResultR\x06result\x12\x14\n" +
 	"\x05order\x18\n" +
-	" \x01(\x04R\x05order\"\xc0\x01\n" +
+	" \x01(\x04R\x05order\x12\x14\n" +
+	"\x05final\x18\v \x01(\x04R\x05final\x12\x1a\n" +
+	"\bfailures\x18\f \x01(\rR\bfailures\"\xc0\x01\n" +
 	"\aAttempt\x12\f\n" +
 	"\x01n\x18\x01 \x01(\rR\x01n\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x12\n" +
