@@ -1139,6 +1139,7 @@ type Proposed struct {
 	Position      uint32                 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
 	Verdict       *Verdict               `protobuf:"bytes,4,opt,name=verdict,proto3" json:"verdict,omitempty"`
 	Node          uint64                 `protobuf:"fixed64,5,opt,name=node,proto3" json:"node,omitempty"` // where a submitted task went, when that is known
+	Task          []byte                 `protobuf:"bytes,6,opt,name=task,proto3" json:"task,omitempty"`   // the task of a submit: another than asked for when its key was known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1206,6 +1207,13 @@ func (x *Proposed) GetNode() uint64 {
 		return x.Node
 	}
 	return 0
+}
+
+func (x *Proposed) GetTask() []byte {
+	if x != nil {
+		return x.Task
+	}
+	return nil
 }
 
 // ReadIndex asks the leader for an index at which a read is linearizable.
@@ -3869,13 +3877,14 @@ const file_hb_proto_rawDesc = "" +
 	"\rsnapshot_data\x18\b \x01(\fR\fsnapshotData\"@\n" +
 	"\aPropose\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12%\n" +
-	"\acommand\x18\x02 \x01(\v2\v.hb.CommandR\acommand\"\x87\x01\n" +
+	"\acommand\x18\x02 \x01(\v2\v.hb.CommandR\acommand\"\x9b\x01\n" +
 	"\bProposed\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x04R\x05index\x12\x1a\n" +
 	"\bposition\x18\x03 \x01(\rR\bposition\x12%\n" +
 	"\averdict\x18\x04 \x01(\v2\v.hb.VerdictR\averdict\x12\x12\n" +
-	"\x04node\x18\x05 \x01(\x06R\x04node\"\x1b\n" +
+	"\x04node\x18\x05 \x01(\x06R\x04node\x12\x12\n" +
+	"\x04task\x18\x06 \x01(\fR\x04task\"\x1b\n" +
 	"\tReadIndex\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\"_\n" +
 	"\vReadIndexed\x12\x0e\n" +
