@@ -1,0 +1,43 @@
+package ledger
+
+import (
+	"fmt"
+
+	"hb/core"
+	"hb/core/wire"
+)
+
+// Outcome is what one command came to.
+type Outcome struct {
+	// Fence is the command's position in the log; of an Assign that was
+	// accepted, the token of its grant.
+	Fence core.Fence
+	// Command is the command itself.
+	Command *wire.Command
+	// Verdict is nil for yes, else why not, with an exit code.
+	Verdict *wire.Verdict
+	// Task is the record, as it is now, of the task that the command is about:
+	// also when it was refused, nil when there is none. For a Submit whose key
+	// is taken it is the first task of that key.
+	Task *wire.Task
+	// Members are the rows of the directory that changed.
+	Members []*wire.Agreed
+	// Events are for `hb events`, in order.
+	Events []Event
+}
+
+// Event is a line for `hb events`: Kind is one of CLI.md's, Subject a task's
+// ID or a member's name.
+type Event struct{ Kind, Subject, Detail string }
+
+// Fault is the verdict as an error, nil for yes.
+func (o *Outcome) Fault() *core.Fault {
+	if o.Verdict == nil {
+		return nil
+	}
+	return &core.Fault{Code: core.Code(o.Verdict.Code), Message: o.Verdict.Message, Hint: o.Verdict.Hint}
+}
+
+func refuse(code core.Code, format string, args ...any) *wire.Verdict {
+	return &wire.Verdict{Code: uint32(code), Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,211 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+
+	"hb/core"
+	"hb/core/wire"
+)
+
+// The bounds of the ledger (TASKS.md, "Load and choice" and "Running").
+const (
+	MaxOpen      = 100_000  // tasks that wait or run
+	MaxOpenBytes = 64 << 20 // of their records
+	MaxSpecBytes = 16 << 10 // of one task's spec
+	KeepRecords  = 100_000  // tasks that ended
+	KeepBytes    = 64 << 20 // of their records
+)
+
+// The statuses of a task. A task whose status is one of the last five has ended.
+const (
+	Queued     = "queued"
+	Assigned   = "assigned"
+	Cancelling = "cancelling"
+	Succeeded  = "succeeded"
+	Failed     = "failed"
+	TimedOut   = "timed-out"
+	Cancelled  = "cancelled"
+	Unknown    = "unknown"
+)
+
+// The outcomes of an attempt; the open one has none.
+const (
+	Ended      = "ended"      // its result counted
+	Requeued   = "requeued"   // taken back, or cut short
+	Superseded = "superseded" // taken back, and its late result kept beside it
+)
+
+// The states of a member in the directory.
+const (
+	Up   = "up"
+	Down = "down"
+	Left = "left"
+)
+
+// State is the ledger as of one index of the log.
+type State struct {
+	cluster core.ClusterID
+	name    string
+	applied uint64
+	wall    int64
+	// expired is the latest minting time, in Unix milliseconds, of a task
+	// whose record was dropped; see Expired.
+	expired int64
+
+	members map[core.NodeID]*wire.Agreed
+	ids     []core.NodeID // the keys of members, sorted
+
+	tasks index
+}
+
+// New is the ledger of a cluster in which nothing has happened yet.
+func New(cluster core.ClusterID, name string) *State {
+	return &State{cluster: cluster, name: name, members: map[core.NodeID]*wire.Agreed{}, tasks: newIndex()}
+}
+
+// Applied is the index of the last log entry that State includes.
+func (s *State) Applied() uint64 { return s.applied }
+
+// Cluster is the cluster's identity.
+func (s *State) Cluster() core.ClusterID { return s.cluster }
+
+// Name is the cluster's name among people.
+func (s *State) Name() string { return s.name }
+
+// Wall is the Unix time, in nanoseconds, at which the leader proposed the last
+// entry with commands; it may step back when leaders' clocks differ.
+func (s *State) Wall() int64 { return s.wall }
+
+// Member finds a row of the directory.
+func (s *State) Member(id core.NodeID) (*wire.Agreed, bool) {
+	m, ok := s.members[id]
+	return m, ok
+}
+
+// Members are all rows of the directory, sorted by ID.
+func (s *State) Members() []*wire.Agreed {
+	rows := make([]*wire.Agreed, len(s.ids))
+	for i, id := range s.ids {
+		rows[i] = s.members[id]
+	}
+	return rows
+}
+
+// Task finds a task's record.
+func (s *State) Task(id core.TaskID) (*wire.Task, bool) {
+	if e, ok := s.tasks.byID[id]; ok {
+		return e.task, true
+	}
+	return nil, false
+}
+
+// Tasks are all records there are, in the order of their submits.
+func (s *State) Tasks() []*wire.Task { return records(s.tasks.all.entries()) }
+
+// QueuedTasks are those that wait for a member, in the order of their submits.
+func (s *State) QueuedTasks() []*wire.Task { return records(s.tasks.queued.entries()) }
+
+// OpenGrants are the tasks that have an open grant, in the order of their
+// fences; the grant is the last attempt.
+func (s *State) OpenGrants() []*wire.Task { return records(byFence(s.tasks.granted)) }
+
+// OpenOn are those of OpenGrants that a member has.
+func (s *State) OpenOn(node core.NodeID) []*wire.Task { return records(byFence(s.tasks.on[node])) }
+
+// OpenGrant finds the task whose open grant has this fence.
+func (s *State) OpenGrant(f core.Fence) (*wire.Task, bool) {
+	if e, ok := s.tasks.granted[f]; ok {
+		return e.task, true
+	}
+	return nil, false
+}
+
+// Open is how many tasks have not ended.
+func (s *State) Open() int { return s.tasks.all.len() - s.tasks.ended.len() }
+
+// Keyed finds the task that holds a --key.
+func (s *State) Keyed(key string) (*wire.Task, bool) {
+	if e, ok := s.tasks.keys[key]; ok {
+		return e.task, true
+	}
+	return nil, false
+}
+
+// Stale are up to limit tasks that ended longer ago than the given ages, as
+// Wall goes: for an Expire.
+func (s *State) Stale(good, bad time.Duration, limit int) []core.TaskID {
+	var ids []core.TaskID
+	for e := range s.tasks.ended.each() {
+		if len(ids) == limit || s.wall-e.task.EndedNanos <= int64(min(good, bad)) {
+			break // in the order of their ends
+		}
+		age := bad
+		if e.task.Status == Succeeded {
+			age = good
+		}
+		if s.wall-e.task.EndedNanos > int64(age) {
+			ids = append(ids, core.TaskID(e.task.Id))
+		}
+	}
+	return ids
+}
+
+// Expired says of an ID without a record that its record may have been
+// dropped: it was minted before one whose record was. Otherwise the ID was
+// never heard of.
+func (s *State) Expired(id core.TaskID) bool {
+	_, known := s.tasks.byID[id]
+	return !known && s.expired > 0 && mintedMillis(id) <= s.expired
+}
+
+// mintedMillis reads the time out of a task's ID.
+func mintedMillis(id core.TaskID) int64 {
+	var ms int64
+	for _, b := range id[:6] {
+		ms = ms<<8 | int64(b)
+	}
+	return ms
+}
+
+// IsFinal says whether a status is one of a task that has ended.
+func IsFinal(status string) bool {
+	switch status {
+	case Succeeded, Failed, TimedOut, Cancelled, Unknown:
+		return true
+	}
+	return false
+}
+
+// OpenAttempt is the open grant of a task: its last attempt, or nil.
+func OpenAttempt(t *wire.Task) *wire.Attempt {
+	if t.Status != Assigned && t.Status != Cancelling {
+		return nil
+	}
+	return t.Attempts[len(t.Attempts)-1]
+}
+
+func records(entries []*entry) []*wire.Task {
+	ts := make([]*wire.Task, len(entries))
+	for i, e := range entries {
+		ts[i] = e.task
+	}
+	return ts
+}
+
+// setMember puts a row into the directory.
+func (s *State) setMember(m *wire.Agreed) {
+	id := core.NodeID(m.Row.Id)
+	if _, ok := s.members[id]; !ok {
+		at, _ := slices.BinarySearch(s.ids, id)
+		s.ids = slices.Insert(s.ids, at, id)
+	}
+	s.members[id] = m
+}
+
+func (s *State) dropMember(id core.NodeID) {
+	if at, ok := slices.BinarySearch(s.ids, id); ok {
+		s.ids = slices.Delete(s.ids, at, at+1)
+		delete(s.members, id)
+	}
+}
