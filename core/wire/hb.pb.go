@@ -741,6 +741,9 @@ type Row struct {
 	Version       string                 `protobuf:"bytes,7,opt,name=version,proto3" json:"version,omitempty"`
 	Tags          map[string]string      `protobuf:"bytes,8,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Raft          uint64                 `protobuf:"fixed64,9,opt,name=raft,proto3" json:"raft,omitempty"`
+	AgeSeconds    uint32                 `protobuf:"varint,10,opt,name=age_seconds,json=ageSeconds,proto3" json:"age_seconds,omitempty"` // of a dead or left row: how long it has been so
+	Accuser       uint64                 `protobuf:"fixed64,11,opt,name=accuser,proto3" json:"accuser,omitempty"`                        // of a suspect or dead row: who says so
+	Why           uint32                 `protobuf:"varint,12,opt,name=why,proto3" json:"why,omitempty"`                                 // and the accuser's Reason
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -834,6 +837,27 @@ func (x *Row) GetTags() map[string]string {
 func (x *Row) GetRaft() uint64 {
 	if x != nil {
 		return x.Raft
+	}
+	return 0
+}
+
+func (x *Row) GetAgeSeconds() uint32 {
+	if x != nil {
+		return x.AgeSeconds
+	}
+	return 0
+}
+
+func (x *Row) GetAccuser() uint64 {
+	if x != nil {
+		return x.Accuser
+	}
+	return 0
+}
+
+func (x *Row) GetWhy() uint32 {
+	if x != nil {
+		return x.Why
 	}
 	return 0
 }
@@ -3841,7 +3865,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x05final\x18\x03 \x01(\bR\x05final\"9\n" +
 	"\x04Rows\x12\x1b\n" +
 	"\x04rows\x18\x01 \x03(\v2\a.hb.RowR\x04rows\x12\x14\n" +
-	"\x05reply\x18\x02 \x01(\bR\x05reply\"\xa1\x02\n" +
+	"\x05reply\x18\x02 \x01(\bR\x05reply\"\xee\x02\n" +
 	"\x03Row\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x06R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -3851,7 +3875,12 @@ const file_hb_proto_rawDesc = "" +
 	"\x06status\x18\x06 \x01(\rR\x06status\x12\x18\n" +
 	"\aversion\x18\a \x01(\tR\aversion\x12%\n" +
 	"\x04tags\x18\b \x03(\v2\x11.hb.Row.TagsEntryR\x04tags\x12\x12\n" +
-	"\x04raft\x18\t \x01(\x06R\x04raft\x1a7\n" +
+	"\x04raft\x18\t \x01(\x06R\x04raft\x12\x1f\n" +
+	"\vage_seconds\x18\n" +
+	" \x01(\rR\n" +
+	"ageSeconds\x12\x18\n" +
+	"\aaccuser\x18\v \x01(\x06R\aaccuser\x12\x10\n" +
+	"\x03why\x18\f \x01(\rR\x03why\x1a7\n" +
 	"\tTagsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"2\n" +
