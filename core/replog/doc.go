@@ -1,0 +1,2 @@
+// Package replog is election and log as one machine.
+package replog

@@ -1,0 +1,108 @@
+package replog
+
+import (
+	"hb/core"
+	"hb/core/wire"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// Event is anything the log is told. Each is a value of this package.
+type Event interface{ event() }
+
+type (
+	// Tick says only that time has passed; Step looks at the clock it is given
+	// whatever the event.
+	Tick struct{}
+
+	// Received is a message of the engine from another voter or learner. The
+	// caller has made sure that it comes from the node that owns Msg.From.
+	// Anything malformed, or meant for another raft ID, is dropped.
+	Received struct{ Msg *raftpb.Message }
+
+	// Synced says that every Append up to Seq is on disk.
+	Synced struct{ Seq uint64 }
+
+	// Propose asks for an entry. It is either appended, and then perhaps
+	// committed and seen in Apply, or refused by Dropped with the same Ticket.
+	// The data belongs to the log from then on.
+	Propose struct {
+		Ticket uint64
+		Data   []byte
+	}
+
+	// Read asks for an index at which a read is linearizable; answered by
+	// ReadOK or ReadFailed. A repetition is a new Read with a new Ticket.
+	Read struct{ Ticket uint64 }
+
+	// Peers brings the agreed directory whenever it changes: the members among
+	// whom voters are chosen, and the way from raft IDs to nodes. The order
+	// does not matter. The list belongs to the log from then on.
+	Peers struct{ List []Peer }
+
+	// Heard says up to where another member says that the log is committed.
+	Heard struct {
+		Node   core.NodeID
+		Commit uint64
+	}
+
+	// PullAsked is a peer's request for committed entries; answered by a Page,
+	// at once or within Pull.wait_millis.
+	PullAsked struct {
+		From core.NodeID
+		Pull *wire.Pull
+	}
+
+	// PageCame is a peer's answer to our Pull.
+	PageCame struct {
+		From core.NodeID
+		Page *wire.Page
+	}
+
+	// Follow says whether somebody here waits for news of the log: then a
+	// member that is no voter keeps one request open at a voter and applies
+	// within milliseconds, instead of waiting for the next heartbeat.
+	Follow struct{ On bool }
+
+	// SnapshotMade answers WantSnapshot: the ledger as it was applied when that
+	// effect was met. The caller saves it, too, and says Saved.
+	SnapshotMade struct{ Snapshot *raftpb.Snapshot }
+
+	// Saved says that the snapshot at Index (made here or installed) is on disk.
+	Saved struct{ Index uint64 }
+
+	// Transfer asks the leader to hand over to a voter; 0 lets it choose the
+	// voter that is up and furthest ahead. Elsewhere it does nothing.
+	Transfer struct{ To core.RaftID }
+
+	// Lost says that messages to a peer may have been lost; Refused, that its
+	// host refused or reset the connection: the process is gone.
+	Lost struct {
+		Raft    core.RaftID
+		Refused bool
+	}
+)
+
+func (Tick) event()         {}
+func (Received) event()     {}
+func (Synced) event()       {}
+func (Propose) event()      {}
+func (Read) event()         {}
+func (Peers) event()        {}
+func (Heard) event()        {}
+func (PullAsked) event()    {}
+func (PageCame) event()     {}
+func (Follow) event()       {}
+func (SnapshotMade) event() {}
+func (Saved) event()        {}
+func (Transfer) event()     {}
+func (Lost) event()         {}
+
+// Peer is one member of the agreed directory.
+type Peer struct {
+	Raft core.RaftID // 0: not known yet, no candidate
+	Node core.NodeID
+	Up   bool   // agreed up, and believed alive here
+	Left bool   // left on purpose, or was forgotten
+	Zone string // voters are spread over zones where they are given
+}
