@@ -92,31 +92,3 @@ func (f Finding) String() string {
 	}
 	return text
 }
-
-// New gives the configuration of an empty file: all defaults.
-func New() *Config { panic("not yet") }
-
-// Load reads and checks a file. The Config is never nil: what is faulty keeps
-// its default. Whoever reads a default path that need not exist asks first
-// whether it does; a file that cannot be read is a finding.
-func Load(path string) (*Config, []Finding) { panic("not yet") }
-
-// Parse checks the bytes of a file; name is only for the findings, which come
-// in the order of the file, all at once.
-func Parse(name string, data []byte) (*Config, []Finding) { panic("not yet") }
-
-// Set changes one key ("node.name") as a command line would: one value, or for
-// lists any number, or for tags any number of K=V, which replace what was set
-// before. The values are checked as those of a file are; the error is a
-// *core.Fault with CodeUsage that names the key.
-func (c *Config) Set(key string, values ...string) error { panic("not yet") }
-
-// Default gives a commented hb.toml in which every key stands with its default
-// behind a "#", so that it parses to New.
-func Default() string { panic("not yet") }
-
-// TOML gives the configuration as a file that parses to the same.
-func (c *Config) TOML() string { panic("not yet") }
-
-// Manual gives the page hb.toml(5) in Markdown, as go-md2man reads it.
-func Manual() string { panic("not yet") }

@@ -1,0 +1,123 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// New gives the configuration of an empty file: all defaults.
+func New() *Config {
+	c := &Config{}
+	r := reader{config: c}
+	tree, _ := r.parse([]byte(outline(func(k key) string { return k.name + " = " + k.fallback + "\n" })))
+	r.tree(tree)
+	if len(r.findings) > 0 {
+		panic(fmt.Sprintf("config: a default is wrong: %v", r.findings))
+	}
+	return c
+}
+
+// Default gives a commented hb.toml in which every key stands with its default
+// behind a "#", so that it parses to New.
+func Default() string {
+	return "# hb.toml, the configuration of one hb node. hb.toml(5) says more.\n" +
+		"# Every key stands here with its default. To change one, take the # away.\n" +
+		outline(func(k key) string {
+			return wrap("# ", k.doc+" Wanted: "+k.want+".") + "# " + k.name + " = " + k.fallback + "\n"
+		})
+}
+
+// TOML gives the configuration as a file that parses to the same.
+func (c *Config) TOML() string {
+	return strings.TrimPrefix(outline(func(k key) string { return k.name + " = " + k.toml(c) + "\n" }), "\n")
+}
+
+// outline writes every key under its heading.
+func outline(line func(key) string) string {
+	var b strings.Builder
+	for _, s := range sections() {
+		fmt.Fprintf(&b, "\n[%s]\n", s.name)
+		for _, k := range keys() {
+			if k.section == s.name {
+				b.WriteString(line(k))
+			}
+		}
+	}
+	return b.String()
+}
+
+// Manual gives the page hb.toml(5) in Markdown, as go-md2man reads it.
+func Manual() string {
+	var b strings.Builder
+	b.WriteString(manualHead)
+	for _, s := range sections() {
+		fmt.Fprintf(&b, "## [%s]\n%s\n\n", s.name, s.doc)
+		for _, k := range keys() {
+			if k.section == s.name {
+				fmt.Fprintf(&b, "**%s** = `%s`\n: %s Wanted: %s.\n\n", k.name, k.fallback, k.doc, k.want)
+			}
+		}
+	}
+	b.WriteString(manualTail)
+	return b.String()
+}
+
+const manualHead = `hb.toml 5 "" hb "hb manual"
+==============================
+
+# NAME
+hb.toml - configuration of an hb node
+
+# SYNOPSIS
+/etc/hb/hb.toml
+
+$XDG_CONFIG_HOME/hb/hb.toml
+
+# DESCRIPTION
+One file in TOML for each node. Root's is the first path above, other users'
+the second (XDG_CONFIG_HOME is ~/.config unless set); **--config** and
+**HB_CONFIG** name another. A node runs without one. A flag beats the
+environment, the environment beats the file, the file beats the default.
+
+A file with any fault is refused as a whole, with exit status 78 and one line
+for each fault: file, line, column, key, what is wrong, what would be right.
+**hb config check** does the same without starting a node, **hb config show**
+prints the configuration in force, **hb config default** a commented file to
+begin with.
+
+# KEYS
+Each key is shown with its default.
+
+`
+
+const manualTail = `# EXAMPLE
+    [node]
+    name = "web1"
+    tags = {disk = "big"}
+
+    [cluster]
+    seeds = ["10.0.0.1:7117", "10.0.0.2:7117"]
+
+# SEE ALSO
+**hb**(1), **hb-node**(1), **hb-config**(1)
+`
+
+// wrap breaks text into lines of at most 79 columns with a prefix before each.
+func wrap(prefix, text string) string {
+	var b strings.Builder
+	width := 0
+	for _, word := range strings.Fields(text) {
+		switch {
+		case width == 0:
+			b.WriteString(prefix + word)
+			width = len(prefix) + len(word)
+		case width+1+len(word) > 79:
+			b.WriteString("\n" + prefix + word)
+			width = len(prefix) + len(word)
+		default:
+			b.WriteString(" " + word)
+			width += 1 + len(word)
+		}
+	}
+	return b.String() + "\n"
+}
