@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -71,23 +72,23 @@ func eachTextOfList(field protoreflect.FieldDescriptor, list protoreflect.List, 
 }
 
 // eachTextOfMap covers the only kind of map in the schema, string to string
-// (tags). Keys that collide after mending keep one of the two.
+// (tags), in the order of the keys. Of keys that are one after mending, the
+// last keeps its value.
 func eachTextOfMap(field protoreflect.FieldDescriptor, m protoreflect.Map, f textFunc) {
-	type pair struct{ k, v string }
-	var mended []pair
-	var gone []protoreflect.MapKey
-	m.Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
-		before := pair{k.String(), v.String()}
-		after := pair{f(field, before.k), f(field, before.v)}
-		if after != before {
-			mended, gone = append(mended, after), append(gone, k)
-		}
+	var keys []string
+	m.Range(func(k protoreflect.MapKey, _ protoreflect.Value) bool {
+		keys = append(keys, k.String())
 		return true
 	})
-	for _, k := range gone {
-		m.Clear(k)
-	}
-	for _, p := range mended {
-		m.Set(protoreflect.ValueOfString(p.k).MapKey(), protoreflect.ValueOfString(p.v))
+	slices.Sort(keys)
+	for _, k := range keys {
+		key := protoreflect.ValueOfString(k).MapKey()
+		v := m.Get(key).String()
+		newKey, newValue := f(field, k), f(field, v)
+		if newKey == k && newValue == v {
+			continue
+		}
+		m.Clear(key)
+		m.Set(protoreflect.ValueOfString(newKey).MapKey(), protoreflect.ValueOfString(newValue))
 	}
 }

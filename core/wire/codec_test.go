@@ -1,0 +1,167 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+)
+
+func TestEveryEnvelopeComesBackAsItWent(t *testing.T) {
+	for name, e := range envelopes() {
+		got, err := DecodeEnvelope(EncodeEnvelope(e))
+		if err != nil || !proto.Equal(got, e) {
+			t.Errorf("%s: sent %v, came %v, %v", name, e, got, err)
+		}
+	}
+}
+
+func TestEveryEntryComesBackAsItWent(t *testing.T) {
+	for name, e := range entries() {
+		got, err := DecodeEntry(EncodeEntry(e))
+		if err != nil || !proto.Equal(got, e) {
+			t.Errorf("%s: written %v, read %v, %v", name, e, got, err)
+		}
+	}
+}
+
+func TestEverythingOnDiskComesBackAsItWent(t *testing.T) {
+	for _, of := range []proto.Message{&Record{}, &Identity{}, &Ledger{}} {
+		for name, m := range eachBody(of) {
+			got := m.ProtoReflect().New().Interface()
+			if err := Unmarshal(Marshal(m), got); err != nil || !proto.Equal(got, m) {
+				t.Errorf("%s: written %v, read %v, %v", name, m, got, err)
+			}
+		}
+	}
+}
+
+func TestTheSameMessageIsAlwaysTheSameBytes(t *testing.T) {
+	tags := map[string]string{}
+	for _, k := range strings.Split("abcdefghijklmnop", "") {
+		tags[k] = k
+	}
+	first := Marshal(&Row{Tags: tags})
+	for range 100 {
+		if again := Marshal(&Row{Tags: tags}); !bytes.Equal(first, again) {
+			t.Fatalf("%x became %x", first, again)
+		}
+	}
+}
+
+func TestNoBytesAreTheEnginesEmptyEntry(t *testing.T) {
+	if e, err := DecodeEntry(nil); err != nil || len(e.Commands) != 0 {
+		t.Errorf("got %v, %v", e, err)
+	}
+}
+
+func TestFramesThatAreRefused(t *testing.T) {
+	echo := func(change func(*Envelope)) []byte {
+		e := &Envelope{Version: StreamVersion, Body: &Envelope_Echo{Echo: &Echo{Nonce: 1}}}
+		change(e)
+		return Marshal(e)
+	}
+	for name, c := range map[string]struct {
+		frame []byte
+		want  error
+	}{
+		"nothing":               {nil, ErrMalformed},
+		"no version":            {echo(func(e *Envelope) { e.Version = 0 }), ErrMalformed},
+		"a later version":       {echo(func(e *Envelope) { e.Version = StreamVersion + 1 }), ErrVersion},
+		"no body":               {echo(func(e *Envelope) { e.Body = nil }), ErrMalformed},
+		"half a cluster ID":     {echo(func(e *Envelope) { e.Cluster = make([]byte, 8) }), ErrMalformed},
+		"garbage":               {[]byte("GET / HTTP/1.1\r\n\r\n"), ErrMalformed},
+		"a body of the future":  {append(echo(func(e *Envelope) { e.Body = nil }), 0xfa, 0x3f, 1, 'x'), ErrVersion},
+		"a later version's own": {[]byte{0x08, StreamVersion + 1, 0xff, 0xff}, ErrVersion},
+		"cut short":             {echo(func(*Envelope) {})[:4], ErrMalformed},
+	} {
+		e, err := DecodeEnvelope(c.frame)
+		if !errors.Is(err, c.want) || e != nil {
+			t.Errorf("%s: got %v, %v; wanted %v", name, e, err, c.want)
+		}
+	}
+}
+
+func TestTextThatIsNotUTF8IsNamedAndMended(t *testing.T) {
+	for field, m := range map[string]proto.Message{
+		"name": &Row{Name: "a\xff"},
+		"argv": &Submit{Spec: &Spec{Argv: []string{"echo", "\xfe"}}},
+		"tags": &MemberUp{Rows: []*Row{{Tags: map[string]string{"a": "b", "k\xff": "v"}}}},
+	} {
+		if err := CheckText(m); err == nil || !strings.HasPrefix(err.Error(), field+" ") {
+			t.Errorf("%s: CheckText says %v", field, err)
+		}
+		before := proto.Clone(m)
+		mended := m.ProtoReflect().New().Interface()
+		if err := Unmarshal(Marshal(m), mended); err != nil || CheckText(mended) != nil {
+			t.Errorf("%s: mended to %v, %v", field, mended, err)
+		}
+		if !proto.Equal(before, m) {
+			t.Errorf("%s: Marshal changed its argument to %v", field, m)
+		}
+	}
+	if err := CheckText(&Spec{Name: "é", Argv: []string{""}}); err != nil {
+		t.Errorf("good text is refused: %v", err)
+	}
+}
+
+// FuzzDecodeEnvelope: whatever comes is refused or is an envelope that goes out
+// again and comes back the same.
+func FuzzDecodeEnvelope(f *testing.F) {
+	for _, e := range envelopes() {
+		f.Add(EncodeEnvelope(e))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := DecodeEnvelope(b)
+		if err != nil {
+			if !errors.Is(err, ErrVersion) && !errors.Is(err, ErrMalformed) {
+				t.Fatalf("refused with %v", err)
+			}
+			return
+		}
+		if e.Body == nil || len(e.Cluster) != 0 && len(e.Cluster) != 16 {
+			t.Fatalf("accepted %v", e)
+		}
+		again, err := DecodeEnvelope(EncodeEnvelope(e))
+		if err != nil || !proto.Equal(e, again) {
+			t.Fatalf("%v came back as %v, %v", e, again, err)
+		}
+	})
+}
+
+// FuzzDecodeEntry is the same for the payload of a log entry.
+func FuzzDecodeEntry(f *testing.F) {
+	for _, e := range entries() {
+		f.Add(EncodeEntry(e))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if e, err := DecodeEntry(b); err == nil {
+			again, err := DecodeEntry(EncodeEntry(e))
+			if err != nil || !proto.Equal(e, again) {
+				t.Fatalf("%v came back as %v, %v", e, again, err)
+			}
+		}
+	})
+}
+
+// FuzzDecodeDisk is the same for everything a disk may give back, kind by kind.
+func FuzzDecodeDisk(f *testing.F) {
+	kinds := []proto.Message{&Record{}, &Identity{}, &Ledger{}}
+	for i, of := range kinds {
+		for _, m := range eachBody(of) {
+			f.Add(byte(i), Marshal(m))
+		}
+	}
+	f.Fuzz(func(t *testing.T, kind byte, b []byte) {
+		m := kinds[int(kind)%len(kinds)].ProtoReflect().New().Interface()
+		if Unmarshal(b, m) != nil {
+			return
+		}
+		again := m.ProtoReflect().New().Interface()
+		if err := Unmarshal(Marshal(m), again); err != nil || !proto.Equal(m, again) {
+			t.Fatalf("%v came back as %v, %v", m, again, err)
+		}
+	})
+}
