@@ -1,0 +1,221 @@
+package control
+
+import (
+	"context"
+	"crypto/rand"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"hb/core"
+	"hb/core/node"
+	"hb/core/wire"
+)
+
+func (s server) members(r *http.Request) (any, error) {
+	v, err := one[node.MembersView](r.Context(), s, node.GetMembers{})
+	return membersOf(v), err
+}
+
+func (s server) status(r *http.Request) (any, error) {
+	v, err := one[node.StatusView](r.Context(), s, node.GetStatus{})
+	if err != nil {
+		return nil, err
+	}
+	return statusOf(v, s.names(r.Context())), nil
+}
+
+func (s server) leader(r *http.Request) (any, error) {
+	stale := false
+	if r.URL.RawQuery != "" {
+		var err error
+		if stale, err = flag(r, "stale"); err != nil {
+			return nil, err
+		}
+	}
+	v, err := one[node.LeaderView](r.Context(), s, node.GetLeader{Stale: stale})
+	return leaderOf(v), err
+}
+
+func (s server) transfer(r *http.Request) (any, error) {
+	var want transferBody
+	if err := decode(r, &want); err != nil {
+		return nil, err
+	}
+	var to core.NodeID
+	if want.To != "" {
+		var err error
+		if to, err = s.resolve(r.Context(), want.To); err != nil {
+			return nil, err
+		}
+	}
+	v, err := one[node.LeaderView](r.Context(), s, node.TransferLeader{To: to})
+	return leaderOf(v), err
+}
+
+func (s server) tasks(r *http.Request) (any, error) {
+	v, err := one[node.TasksView](r.Context(), s, node.ListTasks{})
+	if err != nil {
+		return nil, err
+	}
+	return tasksOf(v, s.names(r.Context())), nil
+}
+
+func (s server) submit(r *http.Request) (any, error) {
+	var want Spec
+	if err := decode(r, &want); err != nil {
+		return nil, err
+	}
+	spec, fault := specOf(&want)
+	if fault != nil {
+		return nil, fault
+	}
+	id := MintTask()
+	if want.Task != nil {
+		var err error
+		if id, err = core.ParseTaskID(*want.Task); err != nil {
+			return nil, core.Faultf(core.CodeUsage, "%v", err)
+		}
+	}
+	v, err := one[node.Submitted](r.Context(), s, node.SubmitTask{Task: id, Spec: spec})
+	return submittedOf(v), err
+}
+
+// MintTask makes the ID of a new task.
+func MintTask() core.TaskID {
+	var random [10]byte
+	rand.Read(random[:])
+	return core.MintTaskID(time.Now().UnixMilli(), random)
+}
+
+func (s server) task(r *http.Request) (any, error) {
+	return s.aboutTask(r, func(id core.TaskID) node.Request { return node.GetTask{Task: id} })
+}
+
+func (s server) waitTask(r *http.Request) (any, error) {
+	return s.aboutTask(r, func(id core.TaskID) node.Request { return node.WaitTask{Task: id} })
+}
+
+func (s server) cancel(r *http.Request) (any, error) {
+	return s.aboutTask(r, func(id core.TaskID) node.Request { return node.CancelTask{Task: id} })
+}
+
+func (s server) aboutTask(r *http.Request, ask func(core.TaskID) node.Request) (any, error) {
+	id, err := pathTask(r)
+	if err != nil {
+		return nil, err
+	}
+	t, err := one[*wire.Task](r.Context(), s, ask(id))
+	if err != nil {
+		return nil, err
+	}
+	return taskOf(t, s.names(r.Context())), nil
+}
+
+// pathTask reads the task's ID; one that cannot be an ID is simply one that
+// nobody knows.
+func pathTask(r *http.Request) (core.TaskID, error) {
+	word := r.PathValue("id")
+	id, err := core.ParseTaskID(word)
+	if err != nil {
+		return id, core.Faultf(core.CodeUnheard, "nobody knows a task %q", word).WithHint("hb tasks lists them")
+	}
+	return id, nil
+}
+
+func (s server) appendNote(r *http.Request) (any, error) {
+	b, err := body(r, maxNote)
+	if err != nil {
+		return nil, err
+	}
+	v, err := one[node.Appended](r.Context(), s, node.AppendNote{Text: b})
+	return Appended{Index: number(v.Index)}, err
+}
+
+func (s server) wait(r *http.Request) (any, error) {
+	var await node.Await
+	for _, word := range r.URL.Query()["for"] {
+		c, err := ParseCondition(word)
+		if err != nil {
+			return nil, err
+		}
+		await.Conditions = append(await.Conditions, c)
+	}
+	if len(await.Conditions) == 0 {
+		return nil, core.Faultf(core.CodeUsage, "nothing to wait for").WithHint("a condition is %s", conditionForms)
+	}
+	return one[empty](r.Context(), s, await)
+}
+
+func (s server) leave(r *http.Request) (any, error) {
+	return one[empty](r.Context(), s, node.Leave{})
+}
+
+func (s server) nothing(r *http.Request) (any, error) {
+	return nil, core.Faultf(core.CodeUnheard, "the local API has no %s %s", r.Method, r.URL.Path).
+		WithHint("hb(1) lists what it has")
+}
+
+type transferBody struct {
+	To string `json:"to"`
+}
+
+type probeBody struct {
+	Targets []string `json:"targets"`
+}
+
+// maxTargets bounds one call of probe.
+const maxTargets = 1000
+
+// probe asks for all targets at once, and answers in their order.
+func (s server) probe(r *http.Request) (any, error) {
+	var want probeBody
+	if err := decode(r, &want); err != nil {
+		return nil, err
+	}
+	if n := len(want.Targets); n == 0 || n > maxTargets {
+		return nil, core.Faultf(core.CodeUsage, "%d targets; 1 to %d are meant", n, maxTargets)
+	}
+	out := Probed{Schema: "hb.probe/1", Results: make([]Probe, len(want.Targets))}
+	faults := make([]error, len(want.Targets))
+	var all sync.WaitGroup
+	for i, target := range want.Targets {
+		all.Go(func() { out.Results[i], faults[i] = s.probeOne(r.Context(), target) })
+	}
+	all.Wait()
+	for _, err := range faults {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (s server) probeOne(ctx context.Context, target string) (Probe, error) {
+	ask, err := s.probeTarget(ctx, target)
+	if err != nil {
+		return Probe{}, err
+	}
+	v, err := one[node.ProbeView](ctx, s, ask)
+	return probeOf(v, target), err
+}
+
+// probeTarget tells a member from a bare HOST:PORT.
+func (s server) probeTarget(ctx context.Context, target string) (node.Probe, error) {
+	host, port, err := net.SplitHostPort(target)
+	if err != nil {
+		id, err := s.resolve(ctx, target)
+		return node.Probe{Node: id}, err
+	}
+	n, err := net.DefaultResolver.LookupPort(ctx, "udp", port)
+	if err != nil || n == 0 {
+		return node.Probe{}, core.Faultf(core.CodeUsage, "%q is no port", port)
+	}
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil || len(addrs) == 0 {
+		return node.Probe{}, core.Faultf(core.CodeUnheard, "no address for host %q: %v", host, err)
+	}
+	return node.Probe{Addr: netip.AddrPortFrom(addrs[0].Unmap(), uint16(n))}, nil
+}
