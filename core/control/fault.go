@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 
@@ -28,6 +29,9 @@ func encodeFault(f *core.Fault) []byte {
 
 // decodeFault reads an error; nil when the bytes are none.
 func decodeFault(b []byte) *core.Fault {
+	if !bytes.HasPrefix(b, []byte(`{"error":`)) {
+		return nil
+	}
 	var body errorBody
 	if err := json.Unmarshal(b, &body); err != nil || body.Error == nil || body.Error.Code == 0 {
 		return nil

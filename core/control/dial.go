@@ -1,0 +1,79 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	"hb/core"
+)
+
+// dialTimeout bounds connecting to one socket: only a full backlog takes time.
+const dialTimeout = 2 * time.Second
+
+// unreached says why no socket could be connected to, each by its path.
+type unreached struct {
+	paths []string
+	errs  []error
+}
+
+// Error names every path that was tried, and what was wrong with it.
+func (u *unreached) Error() string {
+	var parts []string
+	for i, path := range u.paths {
+		parts = append(parts, path+": "+reason(u.errs[i]))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// reason says in words what connecting to a socket met with.
+func reason(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOENT):
+		return "no such socket"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "the socket is there, but no node runs behind it"
+	case errors.Is(err, syscall.EACCES):
+		return "permission denied"
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, context.DeadlineExceeded):
+		return "a node runs, but takes no more calls"
+	}
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno.Error()
+	}
+	return err.Error()
+}
+
+// fault is the error for people. Being kept out is another thing than finding
+// nobody.
+func (u *unreached) fault() *core.Fault {
+	for _, err := range u.errs {
+		if errors.Is(err, syscall.EACCES) {
+			return core.Faultf(core.CodeDenied, "the node's socket is closed to you: %v", u).
+				WithHint("be of the group that owns the socket, or root")
+		}
+	}
+	return core.Faultf(core.CodeNoNode, "no node answers: %v", u).
+		WithHint("start one with hb node --dev, or name its socket with --socket or HB_SOCKET")
+}
+
+// dial connects to the first socket that lets us.
+func (c *Client) dial(ctx context.Context) (net.Conn, error) {
+	var u unreached
+	dialer := net.Dialer{Timeout: dialTimeout}
+	for _, path := range c.sockets {
+		conn, err := dialer.DialContext(ctx, "unix", path)
+		if err == nil {
+			return conn, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		u.paths, u.errs = append(u.paths, path), append(u.errs, err)
+	}
+	return nil, &u
+}

@@ -1,0 +1,133 @@
+package control
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"hb/core"
+)
+
+// Output hands every piece of a task's output to each, in order and once, and
+// gives the task at the end. With follow that is when it has ended.
+func (c *Client) Output(ctx context.Context, id string, follow bool, each func(*Output) error) (*Task, error) {
+	path := taskPath(id, "/output?follow="+strconv.FormatBool(follow))
+	seen := map[uint32]uint64{}
+	var task *Task
+	err := follower{c, func() string { return path }}.run(ctx, func(line []byte) error {
+		var piece Output
+		if err := json.Unmarshal(line, &piece); err != nil {
+			return err
+		}
+		if piece.Task != nil {
+			task = piece.Task
+			return nil
+		}
+		// After a reconnection the output begins anew.
+		if done := seen[piece.Attempt]; piece.Offset < done {
+			piece.Data = piece.Data[min(done-piece.Offset, uint64(len(piece.Data))):]
+			piece.Offset = done
+		}
+		if len(piece.Data) == 0 {
+			return nil
+		}
+		seen[piece.Attempt] = piece.Offset + uint64(len(piece.Data))
+		return each(&piece)
+	})
+	if err == nil && task == nil {
+		err = core.Faultf(core.CodeInternal, "the node ended the output of task %s without its result", id)
+	}
+	return task, err
+}
+
+// Events hands every event after a cursor to each; an empty cursor means from
+// now on. Without follow it ends with what the node has.
+func (c *Client) Events(ctx context.Context, since string, follow bool, each func(*Event) error) error {
+	path := func() string {
+		q := url.Values{"follow": {strconv.FormatBool(follow)}}
+		if since != "" {
+			q.Set("since", since)
+		}
+		return "/v1/events?" + q.Encode()
+	}
+	return follower{c, path}.run(ctx, func(line []byte) error {
+		var event Event
+		if err := json.Unmarshal(line, &event); err != nil {
+			return err
+		}
+		since = event.Cursor
+		return each(&event)
+	})
+}
+
+// Log hands every entry from an index on to each; 0 is the oldest there is.
+// Without follow it ends with what the node has.
+func (c *Client) Log(ctx context.Context, from uint64, follow bool, each func(*Entry) error) error {
+	path := func() string {
+		return "/v1/log?follow=" + strconv.FormatBool(follow) + "&from=" + strconv.FormatUint(from, 10)
+	}
+	return follower{c, path}.run(ctx, func(line []byte) error {
+		var entry Entry
+		if err := json.Unmarshal(line, &entry); err != nil {
+			return err
+		}
+		index, err := strconv.ParseUint(entry.Index, 10, 64)
+		if err != nil {
+			return err
+		}
+		from = index + 1
+		return each(&entry)
+	})
+}
+
+// follower reads a stream to its end, over restarts of the node; path says
+// where to go on.
+type follower struct {
+	client *Client
+	path   func() string
+}
+
+// run hands each line on. It ends when the stream does, when each gives an
+// error (which it returns), or when the node is away for good.
+func (f follower) run(ctx context.Context, each func(line []byte) error) error {
+	for met := false; ; {
+		begun, err := f.once(ctx, each)
+		met = met || begun
+		if err == nil || !met || f.client.NoReconnect || !passing(err) {
+			return err
+		}
+		if !pause(ctx) {
+			return ended(ctx)
+		}
+	}
+}
+
+// once reads one connection's worth; begun says whether the node answered.
+func (f follower) once(ctx context.Context, each func(line []byte) error) (begun bool, err error) {
+	resp, err := f.client.do(ctx, http.MethodGet, f.path(), nil)
+	if err != nil {
+		return isLost(err), err
+	}
+	defer resp.Body.Close()
+	r := bufio.NewReaderSize(resp.Body, 32<<10)
+	for {
+		line, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			return true, nil
+		}
+		if err != nil {
+			return true, f.client.broken(ctx, err)
+		}
+		if fault := decodeFault(line); fault != nil {
+			return true, fault
+		}
+		if err := each(line); err != nil {
+			return true, err
+		}
+	}
+}
