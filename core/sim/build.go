@@ -1,0 +1,39 @@
+package sim
+
+import (
+	"fmt"
+
+	"hb/core/node"
+)
+
+// buildNode makes the node of a host out of what its disk holds, as a daemon
+// does when it starts. The first host founds the cluster.
+func buildNode(h *host) (machine, error) {
+	r, err := h.storage.open()
+	if err != nil {
+		return nil, err
+	}
+	luck := h.w.chance(fmt.Sprintf("node %d, life %d", h.i, h.life))
+	restored := node.Restored{
+		Identity: r.Identity, Instance: r.Instance, Hard: r.Hard, Snapshot: r.Snapshot,
+		Entries: r.Entries, Journal: r.Journal, Damaged: r.Damaged,
+	}
+	if r.Doubt != nil {
+		restored.DoubtTerm, restored.DoubtIndex = r.Doubt.Term, r.Doubt.Index
+	}
+	if r.Identity == nil && h.i == 0 {
+		id, snap := node.Found("sim", luck)
+		if err := h.storage.save(id, snap); err != nil {
+			return nil, err
+		}
+		if err := h.w.referee.found(snap.GetMetadata().GetIndex(), snap.GetData()); err != nil {
+			return nil, err
+		}
+		restored.Identity, restored.Snapshot = id, snap
+	}
+	return node.New(node.Options{
+		Name: h.name, Version: "sim", Addr: h.addr, Slots: h.w.options.Slots,
+		Tags:  map[string]string{"rack": string('a' + rune(h.i%2)), "kind": "simulated"},
+		Seeds: true, Beacons: true, Rand: luck,
+	}, restored), nil
+}

@@ -1,0 +1,106 @@
+package sim
+
+import (
+	"io"
+	"time"
+)
+
+// Options says which world to make. The zero value of a field means what its
+// comment says.
+type Options struct {
+	// Seed is where all chance comes from.
+	Seed uint64
+	// Nodes is the number of hosts; default 5. The first founds the cluster.
+	Nodes int
+	// Time is how much virtual time Run simulates; default one minute.
+	Time time.Duration
+	// Quiet is how much of it, at the end, is healed and free of faults;
+	// default a third.
+	Quiet time.Duration
+	// Slots is how many tasks a node runs at once; default 2.
+	Slots int
+	// Net is the network in ordinary times; the zero value is a healthy one.
+	Net Network
+	// Disk is the disks in ordinary times; the zero value is healthy.
+	Disk Storage
+	// Faults is what goes wrong during Run; the zero value is nothing.
+	Faults Faults
+	// Clients is how many clients work during Run; default 4.
+	Clients int
+	// Trace gets every event and effect as a line; nil writes none.
+	Trace io.Writer
+}
+
+// Network is how datagrams and frames fare. Probabilities are 0 to 1.
+type Network struct {
+	// Delay is the least one-way delay, default 100 µs; Jitter the mean of the
+	// exponentially distributed rest, default 200 µs.
+	Delay, Jitter time.Duration
+	// Loss, Duplicate and Reorder are the probabilities that a datagram is
+	// dropped, that it arrives twice, and that it is overtaken. A lost piece of
+	// a stream is sent again and only costs time.
+	Loss, Duplicate, Reorder float64
+}
+
+// Storage is how long disks take.
+type Storage struct {
+	// Sync is the least time of one sync, default 300 µs; Jitter the mean of
+	// the exponentially distributed rest, default 300 µs.
+	Sync, Jitter time.Duration
+}
+
+// Faults says how often something goes wrong and how likely each kind is among
+// the faults: weights, zero for never.
+type Faults struct {
+	// Every is the mean time between two faults; default 1.5 s.
+	Every time.Duration
+	// Pause stops a process for a while (SIGSTOP); its mail waits.
+	Pause int
+	// Kill ends a process (SIGKILL) and starts it again later; its tasks go on.
+	Kill int
+	// Power cuts a host's power: processes and unsynced writes are lost.
+	Power int
+	// Blackout is Power for all hosts at once.
+	Blackout int
+	// Partition splits the hosts in two groups; OneWay lets one direction pass.
+	Partition, OneWay int
+	// Loss is a burst of lost, late and doubled datagrams.
+	Loss int
+	// SlowDisk makes one disk a hundred times slower for a while.
+	SlowDisk int
+	// Clock makes one wall clock jump.
+	Clock int
+	// Stop is an orderly end (SIGTERM) and a later start.
+	Stop int
+}
+
+// AllFaults is every kind of fault, in the proportions of scripts/seeds.
+func AllFaults() Faults {
+	return Faults{
+		Every: 1500 * time.Millisecond,
+		Pause: 3, Kill: 4, Power: 3, Blackout: 1, Partition: 4, OneWay: 2,
+		Loss: 2, SlowDisk: 2, Clock: 1, Stop: 1,
+	}
+}
+
+func (o Options) withDefaults() Options {
+	o.Nodes = or(o.Nodes, 5)
+	o.Time = or(o.Time, time.Minute)
+	o.Quiet = or(o.Quiet, o.Time/3)
+	o.Slots = or(o.Slots, 2)
+	o.Clients = or(o.Clients, 4)
+	o.Net.Delay = or(o.Net.Delay, 100*time.Microsecond)
+	o.Net.Jitter = or(o.Net.Jitter, 200*time.Microsecond)
+	o.Disk.Sync = or(o.Disk.Sync, 300*time.Microsecond)
+	o.Disk.Jitter = or(o.Disk.Jitter, 300*time.Microsecond)
+	o.Faults.Every = or(o.Faults.Every, 1500*time.Millisecond)
+	return o
+}
+
+func or[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}

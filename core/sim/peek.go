@@ -1,0 +1,86 @@
+package sim
+
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// frameHead is what the referee wants to know of a frame.
+type frameHead struct {
+	from uint64 // NodeID; 0: not a frame
+	// leads says that it is a message that only the leader of term sends; raft
+	// is its engine's ID.
+	leads      bool
+	term, raft uint64
+}
+
+// The numbers of the fields that peekFrame reads (hb.proto, raft.proto).
+const (
+	fieldEnvelopeFrom = 3
+	fieldEnvelopeRaft = 13
+	fieldMessageType  = 1
+	fieldMessageFrom  = 3
+	fieldMessageTerm  = 4
+)
+
+// peekFrame reads the few fields it needs and skips the rest; frames are too
+// many to be decoded twice.
+func peekFrame(data []byte) (f frameHead) {
+	eachField(data, func(n protowire.Number, v uint64, b []byte) {
+		switch n {
+		case fieldEnvelopeFrom:
+			f.from = v
+		case fieldEnvelopeRaft:
+			f.peekRaft(b)
+		}
+	})
+	return f
+}
+
+func (f *frameHead) peekRaft(data []byte) {
+	var kind uint64
+	eachField(data, func(n protowire.Number, v uint64, _ []byte) {
+		switch n {
+		case fieldMessageType:
+			kind = v
+		case fieldMessageFrom:
+			f.raft = v
+		case fieldMessageTerm:
+			f.term = v
+		}
+	})
+	switch raftpb.MessageType(kind) {
+	case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap, raftpb.MsgTimeoutNow:
+		f.leads = true
+	}
+}
+
+// eachField shows the fields of a message: the value of a number, the bytes of
+// everything else. It stops at the first that is malformed.
+func eachField(data []byte, see func(n protowire.Number, v uint64, b []byte)) {
+	for len(data) > 0 {
+		n, kind, size := protowire.ConsumeTag(data)
+		if size < 0 {
+			return
+		}
+		data = data[size:]
+		var v uint64
+		var b []byte
+		switch kind {
+		case protowire.VarintType:
+			v, size = protowire.ConsumeVarint(data)
+		case protowire.Fixed64Type:
+			v, size = protowire.ConsumeFixed64(data)
+		case protowire.BytesType:
+			b, size = protowire.ConsumeBytes(data)
+		default:
+			size = protowire.ConsumeFieldValue(n, kind, data)
+		}
+		if size < 0 {
+			return
+		}
+		see(n, v, b)
+		data = data[size:]
+	}
+}

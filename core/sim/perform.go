@@ -1,0 +1,79 @@
+package sim
+
+import (
+	"time"
+
+	"hb/core/node"
+)
+
+// perform carries out one effect.
+func (h *host) perform(eff node.Effect) {
+	switch e := eff.(type) {
+	case node.SendDatagram:
+		h.w.network.datagram(h, e.To, e.Data)
+	case node.SendBeacon:
+		h.w.network.beacon(h, e.Data)
+	case node.SendFrame:
+		h.w.referee.frame(h, e.Data)
+		h.w.network.frame(h, e.To, e.Data)
+	case node.SaveSnapshot:
+		h.w.referee.snapshot(h, e)
+		h.storage.put(e)
+	case node.Append, node.Journal, node.SaveIdentity, node.SetAside:
+		h.storage.put(e)
+	case node.Exec:
+		h.children.exec(e)
+	case node.Signal:
+		h.children.signal(e)
+	case node.Reap:
+		h.children.reap(e)
+	case node.ReadSpool:
+		h.children.readSpool(e)
+	case node.DropSpool:
+		h.children.dropSpool(e.Fence)
+	case node.ResolveSeeds:
+		h.resolve()
+	case node.Reply:
+		h.reply(e)
+	case node.LogLine:
+	case node.Stop:
+		h.stop(e)
+	default:
+		h.w.fail("every effect is known to the driver", "%T", eff)
+	}
+}
+
+// resolve answers with the addresses of the first hosts, as a name server would.
+func (h *host) resolve() {
+	var seeds node.Seeds
+	for _, other := range h.w.hosts[:min(3, len(h.w.hosts))] {
+		if other != h {
+			seeds.Addrs = append(seeds.Addrs, other.addr)
+		}
+	}
+	h.later(time.Millisecond, seeds)
+}
+
+// stop ends the process as the node wishes. A node that was not asked to, and
+// whose disk is well, has no business stopping.
+func (h *host) stop(e node.Stop) {
+	if e.Fault != nil && !h.storage.failing || e.Fault == nil && !h.asked {
+		h.w.fail("no node stops unasked", "%s: %v", h.name, e.Fault)
+	}
+	h.end("stop")
+}
+
+// weigh is the number of bytes an effect carries.
+func weigh(eff node.Effect) int {
+	switch e := eff.(type) {
+	case node.SendDatagram:
+		return len(e.Data)
+	case node.SendBeacon:
+		return len(e.Data)
+	case node.SendFrame:
+		return len(e.Data)
+	case node.SaveSnapshot:
+		return len(e.Meta) // the body is an immutable version, handed over whole
+	}
+	return 0
+}

@@ -1,0 +1,167 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"hb/core"
+	"hb/core/ledger"
+	"hb/core/node"
+	"hb/core/wire"
+)
+
+// Report says what a run came to.
+type Report struct {
+	Seed uint64
+	// Hash sums up everything that happened; equal seeds, equal hashes.
+	Hash uint64
+	// Steps is how often any node was stepped, Faults how much went wrong,
+	// Starts how often a node was started.
+	Steps  uint64
+	Faults int
+	Starts int
+	// Entries is the length of the agreed log, Tasks how many were submitted
+	// and acknowledged, Executions how many processes ran.
+	Entries           uint64
+	Tasks, Executions int
+	// Terms is how many terms had a leader.
+	Terms int
+}
+
+// settling is how much of the quiet time clients still begin new things in.
+const settling = 3
+
+// Run simulates one seed. The error is a *Violation when an invariant broke.
+func Run(o Options) (Report, error) {
+	w := New(o)
+	defer w.Close()
+	return w.run()
+}
+
+func (w *World) run() (Report, error) {
+	o := w.options
+	quiet := o.Time - o.Quiet
+	luck := w.chance("start")
+	for i := range w.hosts {
+		w.after(time.Duration(luck.Int64N(int64(500*time.Millisecond))), func() { w.Restart(i) })
+	}
+	w.crowd = newCrowd(w)
+	w.after(time.Second, func() { w.crowd.enter(o.Clients) })
+	var faults *chaos
+	w.after(2*time.Second, func() { faults = newChaos(w, o.Faults, quiet) })
+	w.after(quiet, func() { w.calm() })
+	w.after(quiet+o.Quiet/settling, func() { w.crowd.closed = true })
+	if err := w.For(o.Time); err != nil {
+		return w.report(faults), err
+	}
+	w.finish()
+	return w.report(faults), w.Err()
+}
+
+// calm ends what may still go wrong.
+func (w *World) calm() {
+	w.Heal()
+	w.SetNetwork(w.network.was)
+	for i, h := range w.hosts {
+		w.SlowDisk(i, 1)
+		h.resume()
+		w.Restart(i)
+	}
+}
+
+func (w *World) report(faults *chaos) Report {
+	r := Report{
+		Seed: w.options.Seed, Hash: w.Hash(), Steps: w.steps, Entries: uint64(len(w.referee.log.entries)),
+		Executions: len(w.referee.runs.runs), Terms: len(w.referee.leaders.terms),
+	}
+	if faults != nil {
+		r.Faults = faults.count
+	}
+	if w.crowd != nil {
+		r.Tasks = len(w.crowd.tasks)
+	}
+	for _, h := range w.hosts {
+		r.Starts += h.life
+	}
+	return r
+}
+
+// finish checks what must hold once everything is healed and quiet: liveness
+// and agreement.
+func (w *World) finish() {
+	w.eachEnded()
+	for _, client := range sortedKeys(w.crowd.doing) {
+		w.fail("every client has its answer", "client %d still waits for its %s", client, w.crowd.doing[client])
+	}
+	if n := len(w.referee.promises.open); n > 0 {
+		w.fail("what was acknowledged is in the log", "%d of it are beyond the end %d: %+v",
+			n, w.referee.log.end(), w.referee.promises.open[0])
+	}
+	if n := len(w.referee.runs.unproven); n > 0 {
+		w.fail("every execution had a grant", "%d have none: fence %d", n, w.referee.runs.unproven[0].Fence)
+	}
+	w.agree()
+}
+
+// eachEnded checks that every acknowledged task has ended.
+func (w *World) eachEnded() {
+	for _, id := range w.crowd.tasks {
+		t := w.referee.task(id)
+		if t == nil {
+			w.fail("no acknowledged task is lost", "task %s is not in the log", id)
+		} else if !ledger.IsFinal(t.Status) {
+			w.fail("every acknowledged task ends", "task %s is %s: %v", id, t.Status, t)
+		}
+	}
+}
+
+// agree asks every node who leads and what it has, and compares.
+func (w *World) agree() {
+	leaders := make([]*Call, len(w.hosts))
+	lists := make([]*Call, len(w.hosts))
+	for i := range w.hosts {
+		leaders[i], lists[i] = w.Ask(i, node.GetLeader{}), w.Ask(i, node.ListTasks{})
+	}
+	done := func() bool {
+		for i := range w.hosts {
+			if !leaders[i].Done || !lists[i].Done {
+				return false
+			}
+		}
+		return true
+	}
+	if err := w.Until(done, 5*time.Second); err != nil {
+		w.fail("every node answers in quiet times", "%v", err)
+		return
+	}
+	want := digestTasks(w.referee.ledger.Tasks())
+	first, _ := leaders[0].Answer().(node.LeaderView)
+	for i, h := range w.hosts {
+		view, ok := leaders[i].Answer().(node.LeaderView)
+		if !ok || view.ID != first.ID || view.Term != first.Term || !view.Confirmed {
+			w.fail("one leader in quiet times", "%s says %+v, %s says %+v", w.hosts[0].name, leaders[0].Answer(), h.name, leaders[i].Answer())
+		}
+		list, _ := lists[i].Answer().(node.TasksView)
+		if digestTasks(list.Tasks) != want {
+			w.fail("all nodes agree in quiet times", "%s: its tasks differ from the agreed ledger's: %s",
+				h.name, firstDifference(list.Tasks, w.referee.ledger.Tasks()))
+		}
+	}
+}
+
+func digestTasks(tasks []*wire.Task) string {
+	var all []byte
+	for _, t := range tasks {
+		all = append(all, wire.Marshal(t)...)
+	}
+	return string(all)
+}
+
+func firstDifference(a, b []*wire.Task) string {
+	for i := range min(len(a), len(b)) {
+		if string(wire.Marshal(a[i])) != string(wire.Marshal(b[i])) {
+			return fmt.Sprintf("task %s: %v and %v", core.TaskID(a[i].Id), a[i], b[i])
+		}
+	}
+	return fmt.Sprintf("%d tasks and %d", len(a), len(b))
+}

@@ -1,0 +1,112 @@
+package sim
+
+import (
+	"net/netip"
+	"time"
+
+	"hb/core/node"
+)
+
+const (
+	// resend is how long a lost piece of a stream takes to be sent again.
+	resend = 200 * time.Millisecond
+	// breakAfter is the least time for which a stream stalls before its sender
+	// gives it up; up to as much again is added by chance.
+	breakAfter = 1500 * time.Millisecond
+)
+
+// stream is the connection from one host to another, as TCP makes it: frames in
+// order, stalled while the way is cut, broken when that lasts or a process ends.
+type stream struct {
+	from, to *host
+	life     [2]int // of the two processes it connects
+	frames   [][]byte
+	moving   bool          // the first frame is under way
+	stalled  moment        // since when nothing passes; never: it does
+	patience time.Duration // how long that may last
+}
+
+// frame sends one frame. A connection is made at the first, and lasts until it
+// breaks.
+func (n *network) frame(from *host, addr netip.AddrPort, data []byte) {
+	to := n.w.hostAt(addr)
+	if to == nil {
+		from.later(time.Millisecond, node.StreamLost{To: addr, Refused: true})
+		return
+	}
+	key := [2]int{from.i, to.i}
+	s := n.streams[key]
+	if s == nil {
+		s = &stream{from: from, to: to, life: [2]int{from.life, to.life}, stalled: never}
+		n.streams[key] = s
+	}
+	s.frames = append(s.frames, data)
+	if !s.moving {
+		s.moving = true
+		n.w.after(n.delay(), func() { n.arrive(s) })
+	}
+}
+
+// arrive is the moment at which the first frame of a stream reaches its host.
+func (n *network) arrive(s *stream) {
+	if n.streams[[2]int{s.from.i, s.to.i}] != s {
+		return // broken meanwhile
+	}
+	if !n.moves(s) {
+		return
+	}
+	data := s.frames[0]
+	s.frames = s.frames[1:]
+	if s.moving = len(s.frames) > 0; s.moving {
+		// The rest follows closely; what was sent together arrives together.
+		n.w.after(time.Duration(n.luck.Int64N(int64(20*time.Microsecond))), func() { n.arrive(s) })
+	}
+	s.to.deliver(s.life[1], node.Frame{From: ephemeral(s.from), Data: data})
+}
+
+// moves says whether the first frame arrives now; else it has seen to what
+// happens instead.
+func (n *network) moves(s *stream) bool {
+	lost := n.chance(n.is.Loss)
+	switch {
+	case s.to.powered && !lost && n.passes(s.from, s.to) && n.passes(s.to, s.from):
+		if s.to.up() && s.to.life == s.life[1] {
+			s.stalled = never
+			return true
+		}
+		n.lose(s, n.delay(), true) // reset: no such process
+		return false
+	case s.stalled == never:
+		s.stalled = n.w.now
+		s.patience = breakAfter + time.Duration(n.luck.Int64N(int64(breakAfter)))
+	case n.w.now-s.stalled > s.patience:
+		n.lose(s, 0, false)
+		return false
+	}
+	n.w.after(resend, func() { n.arrive(s) })
+	return false
+}
+
+// lose ends a stream with all that is under way in it, and tells its sender.
+func (n *network) lose(s *stream, after time.Duration, refused bool) {
+	delete(n.streams, [2]int{s.from.i, s.to.i})
+	to, life := s.to.addr, s.life[0]
+	n.w.after(after, func() { s.from.deliver(life, node.StreamLost{To: to, Refused: refused}) })
+}
+
+// reset breaks the streams of a process that ended. Its peers see it at once if
+// the host still has power and the way is open, else when they next send.
+func (n *network) reset(h *host) {
+	for i := range n.w.hosts {
+		delete(n.streams, [2]int{h.i, i})
+		s := n.streams[[2]int{i, h.i}]
+		if s != nil && h.powered && n.passes(h, s.from) {
+			n.lose(s, n.delay(), true)
+		}
+	}
+}
+
+// ephemeral is the address from which a host's connections come.
+func ephemeral(h *host) netip.AddrPort {
+	return netip.AddrPortFrom(h.addr.Addr(), uint16(32768+h.life%16384))
+}
