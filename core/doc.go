@@ -22,6 +22,7 @@
 //	floor 1   member      the membership table: which evidence overrides which
 //	          detect      the contract of failure detectors; detect/swim is one
 //	          spread      which news rides on which packet, and how often
+//	          membership  table, detector and spreading composed: the weak view as one machine
 //	          discover    beacons, seeds, joining
 //	          replog      election and log: the raft engine as one machine; voters; catch-up
 //	          ledger      what the log means: directory, tasks; snapshots
@@ -39,8 +40,10 @@
 // Sideways imports that are allowed, and why:
 //
 //	detect       → member    evidence is about rows of the table
-//	detect/swim  → detect, member, spread    it fills its packets with news
+//	detect/swim  → detect, member    it fulfils the contract on the table
 //	spread       → member    news is rows
+//	membership   → member, detect, spread    the weak view runs alone in experiments, so
+//	               it is composed below node; its tests run it with detect/swim
 //	dispatch     → ledger    it reads the tasks and proposes what to do next
 //	control      → node      its JSON is made from the node's answers
 //

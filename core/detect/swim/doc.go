@@ -1,0 +1,2 @@
+// Package swim is the SWIM failure detector.
+package swim

@@ -1,0 +1,134 @@
+package membership
+
+import (
+	"net/netip"
+	"time"
+
+	"hb/core"
+	"hb/core/member"
+	"hb/core/wire"
+)
+
+// Event is what the machine is told.
+type Event interface{ event() }
+
+// The events.
+type (
+	// Tick says only that time has passed; due at Next.
+	Tick struct{}
+
+	// Packet is a decoded datagram. Beacons are none of its business. P is
+	// read during the step only.
+	Packet struct {
+		From netip.AddrPort
+		P    *wire.Packet
+	}
+
+	// Rows is a table, or a part of one, from a stream: of a joiner, in a
+	// welcome, or in anti-entropy. It also serves to tell what the node's disk
+	// remembers of its cluster (From zero). With Reply the sender is answered
+	// with what it lacks.
+	Rows struct {
+		From  core.NodeID
+		Addr  netip.AddrPort
+		Rows  []*wire.Row
+		Reply bool
+	}
+
+	// Refused says that a datagram or stream to an address was actively
+	// refused or reset: the process that was there may be gone.
+	Refused struct{ Addr netip.AddrPort }
+
+	// Report asks for one load report (the load of SetLoad) to the leader.
+	Report struct{ To netip.AddrPort }
+
+	// Reach probes an address for an operator: directly, and through up to
+	// Helpers other members when Target is a member. Reached follows for each
+	// way. A zero Target asks whoever is there.
+	Reach struct {
+		Ticket  uint64
+		Target  core.NodeID
+		Addr    netip.AddrPort
+		Helpers int
+	}
+
+	// Leave takes the node out of its cluster on purpose. Left follows.
+	Leave struct{}
+)
+
+func (Tick) event()    {}
+func (Packet) event()  {}
+func (Rows) event()    {}
+func (Refused) event() {}
+func (Report) event()  {}
+func (Reach) event()   {}
+func (Leave) event()   {}
+
+// Effect is what the machine wants done or known.
+type Effect interface{ effect() }
+
+// The effects.
+type (
+	// Send sends one datagram.
+	Send struct {
+		To   netip.AddrPort
+		Data []byte
+	}
+
+	// SendRows sends a wire.Rows over the stream to a member.
+	SendRows struct {
+		To    netip.AddrPort
+		Rows  []*wire.Row
+		Reply bool
+	}
+
+	// Changed is a change of the table that people can see: a new member, or
+	// another status, address, name or instance. Why is a sentence for them.
+	Changed struct {
+		Before, After member.Row // Before.ID is zero for a new member
+		Why           string
+	}
+
+	// Heard is what a heartbeat carried for the log.
+	Heard struct {
+		Node core.NodeID
+		wire.LogHint
+	}
+
+	// Loaded is a member's load, from its acks or its reports. Report tells
+	// the latter.
+	Loaded struct {
+		Node    core.NodeID
+		Load    core.Load
+		Applied uint64
+		Report  bool
+	}
+
+	// Reached answers Reach, once for the direct way (Via zero) and once for
+	// each helper.
+	Reached struct {
+		Ticket uint64
+		Via    core.NodeID
+		OK     bool
+		RTT    time.Duration
+	}
+
+	// Note is a line for the operator.
+	Note struct {
+		Warn bool
+		Text string
+	}
+
+	// Left ends Leave: three peers know, or there was nobody to tell in time.
+	// The machine is silent from here on, until SetCluster.
+	Left struct{}
+)
+
+func (Send) effect()     {}
+func (SendRows) effect() {}
+func (Changed) effect()  {}
+func (Heard) effect()    {}
+func (Loaded) effect()   {}
+func (Reached) effect()  {}
+func (Note) effect()     {}
+func (Left) effect()     {}
