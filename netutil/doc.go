@@ -1,0 +1,40 @@
+// Package netutil is what hb needs of a Linux machine's network and clock, and
+// knows nothing of hb.
+//
+//	udp.go        a UDP socket that also tells which destination refused
+//	beacon.go     broadcast and multicast on chosen interfaces
+//	interfaces.go which interfaces, and which of their addresses to give others
+//	frame.go      frames on a byte stream
+//	pool.go       outgoing streams, one an address
+//	accept.go     incoming streams
+//	unix.go       the local socket, and who is at its other end
+//	clock.go      the clock that counts suspend
+//
+// # Refused datagrams
+//
+// A UDP socket that is not connected never hears of ICMP errors, unless
+// IP_RECVERR is set: then each one is queued with the destination that it is
+// about (ip(7)). A refused datagram proves that a host lives and that nobody
+// listens at that port, which tells the death of a process from the silence of
+// a network within one round trip.
+//
+// # Beacons
+//
+// A call into the unknown has to leave through every chosen interface, whatever
+// the routing table says: each packet carries its interface as control data
+// (IP_PKTINFO). It goes to 255.255.255.255, to the subnet's own broadcast
+// address, because some switches and firewalls pass only one of them, and to
+// the multicast Group. The socket hears on the wildcard address, since one that
+// is bound to an address gets no broadcast; what came in through an interface
+// that was not chosen is dropped. Beacons are IPv4 only: an IPv6 network has no
+// broadcast, and its members are found by seeds.
+//
+// # Streams
+//
+// A stream goes one way, from the one who dialled to the one who accepted, as
+// frames of four bytes length, big endian, and as many bytes. A length beyond
+// the cap ends the stream before anything is allocated; below it, memory grows
+// with what really arrives. The sender never waits: a Pool queues a bounded
+// number of bytes for each address, dials with back-off, and reports when frames
+// may be lost. It does not resend, since the protocols above do, and know better.
+package netutil

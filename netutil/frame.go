@@ -1,0 +1,81 @@
+package netutil
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+// MaxFrame is the longest frame a stream carries, in bytes. The largest
+// messages are pages of a snapshot and batches of log entries, far below it.
+const MaxFrame = 64 << 20
+
+const frameHeader = 4
+
+// AppendFrame appends a frame to dst. A frame beyond MaxFrame is a fault of the
+// caller, and panics.
+func AppendFrame(dst, data []byte) []byte {
+	if len(data) > MaxFrame {
+		panic(fmt.Sprintf("a frame of %d bytes; the cap is %d", len(data), MaxFrame))
+	}
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(data)))
+	return append(dst, data...)
+}
+
+// FrameReader takes frames off a byte stream.
+type FrameReader struct{ r *bufio.Reader }
+
+// NewFrameReader reads frames from r.
+func NewFrameReader(r io.Reader) *FrameReader {
+	return &FrameReader{r: bufio.NewReaderSize(r, 16<<10)}
+}
+
+// Next gives the next frame, in memory of its own; io.EOF at a clean end,
+// io.ErrUnexpectedEOF inside a frame.
+func (f *FrameReader) Next() ([]byte, error) {
+	n, err := f.length()
+	if err != nil {
+		return nil, err
+	}
+	return f.body(n)
+}
+
+// wait blocks until a frame has begun.
+func (f *FrameReader) wait() error {
+	_, err := f.r.Peek(1)
+	return err
+}
+
+func (f *FrameReader) length() (int, error) {
+	var head [frameHeader]byte
+	if _, err := io.ReadFull(f.r, head[:]); err != nil {
+		return 0, err
+	}
+	n := binary.BigEndian.Uint32(head[:])
+	if n > MaxFrame {
+		return 0, fmt.Errorf("a frame claims %d bytes; the cap is %d", n, MaxFrame)
+	}
+	return int(n), nil
+}
+
+// body reads n bytes. The claim is only believed as far as bytes arrive: what
+// is allocated stays below twice of that, plus the first step.
+func (f *FrameReader) body(n int) ([]byte, error) {
+	const firstStep = 64 << 10
+	b := make([]byte, 0, min(n, firstStep))
+	for {
+		end := min(cap(b), n)
+		got, err := io.ReadFull(f.r, b[len(b):end])
+		b = b[:len(b)+got]
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil || len(b) == n {
+			return b, err
+		}
+		grown := make([]byte, len(b), min(n, 2*cap(b)))
+		copy(grown, b)
+		b = grown
+	}
+}

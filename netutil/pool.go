@@ -1,0 +1,281 @@
+package netutil
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	dialTimeout  = 2 * time.Second
+	firstBackoff = 20 * time.Millisecond
+	lastBackoff  = time.Second
+	// stallLimit is how long a peer may take nothing before its stream is given
+	// up. It is far beyond what detectors need, and below a human's patience.
+	stallLimit = 10 * time.Second
+	// idleLimit closes streams that nobody uses; the next frame dials again.
+	idleLimit = 2 * time.Minute
+	// queueLimit bounds what waits for one address: what the consensus engine
+	// may have in flight to one peer, so that only a stuck peer reaches it.
+	queueLimit = 32 << 20
+	// batchLimit bounds one write, so that a stall is noticed between writes.
+	batchLimit = 1 << 20
+)
+
+// Pool sends frames to addresses, over one stream each, and never makes the
+// sender wait.
+type Pool struct {
+	lost func(to netip.AddrPort, refused bool)
+	ctx  context.Context
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+
+	mu      sync.Mutex
+	peers   map[netip.AddrPort]*outgoing
+	closing bool
+}
+
+// outgoing is the stream to one address. The fields below mu's line belong to
+// Pool.mu; the goroutine of run owns the connection.
+type outgoing struct {
+	to   netip.AddrPort
+	wake chan struct{}
+
+	queue    [][]byte
+	bytes    int
+	overflow bool // frames were dropped since the last report
+}
+
+// NewPool makes a pool. It calls lost, from goroutines of its own, whenever
+// frames sent to an address may not arrive; refused says that the address's
+// host answered that nobody is there, or that its side ended the stream, as a
+// host does for a process that died.
+func NewPool(lost func(to netip.AddrPort, refused bool)) *Pool {
+	ctx, stop := context.WithCancel(context.Background())
+	return &Pool{lost: lost, ctx: ctx, stop: stop, peers: map[netip.AddrPort]*outgoing{}}
+}
+
+// Send queues a frame, which belongs to the pool from then on. Frames to one
+// address arrive in order, or not at all: then lost is called.
+func (p *Pool) Send(to netip.AddrPort, frame []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closing {
+		return
+	}
+	o := p.peers[to]
+	if o == nil {
+		o = &outgoing{to: to, wake: make(chan struct{}, 1)}
+		p.peers[to] = o
+		p.wg.Go(func() { p.run(o) })
+	}
+	if o.bytes+len(frame) > queueLimit || len(frame) > MaxFrame {
+		o.overflow = true
+	} else {
+		o.queue = append(o.queue, frame)
+		o.bytes += len(frame)
+	}
+	o.nudge()
+}
+
+// Close sends what is queued, for at most the grace given, and ends every
+// stream.
+func (p *Pool) Close(grace time.Duration) {
+	p.mu.Lock()
+	p.closing = true
+	for _, o := range p.peers {
+		o.nudge()
+	}
+	p.mu.Unlock()
+	late := time.AfterFunc(grace, p.stop)
+	p.wg.Wait()
+	late.Stop()
+	p.stop()
+}
+
+func (o *outgoing) nudge() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run sends the frames of one address until nobody uses it any more.
+func (p *Pool) run(o *outgoing) {
+	var s stream
+	defer func() { s.close() }()
+	idle := time.NewTimer(idleLimit)
+	defer idle.Stop()
+	for {
+		if p.overflowed(o) {
+			p.lost(o.to, false)
+		}
+		batch, more := p.take(o)
+		switch {
+		case len(batch) > 0:
+			p.deliver(o, &s, batch)
+			idle.Reset(idleLimit)
+			continue
+		case !more:
+			return
+		}
+		select {
+		case <-o.wake:
+		case err := <-s.ended:
+			s.close()
+			p.lost(o.to, isRefusal(err))
+		case <-idle.C:
+			s.close()
+			if p.forget(o) {
+				return
+			}
+			idle.Reset(idleLimit)
+		case <-p.ctx.Done():
+			return
+		}
+	}
+}
+
+// deliver writes a batch, dialling first when there is no stream. What cannot
+// be written is dropped, together with what queued up meanwhile: it would be
+// stale, and the protocols above send anew.
+func (p *Pool) deliver(o *outgoing, s *stream, batch [][]byte) {
+	if err, broke := s.brokeOff(); broke {
+		p.lost(o.to, isRefusal(err))
+	}
+	err := s.open(p.ctx, o.to)
+	if err == nil {
+		err = s.write(batch)
+	}
+	if err == nil {
+		s.backoff = 0
+		return
+	}
+	s.close()
+	p.drop(o)
+	p.lost(o.to, isRefusal(err))
+	s.backoff = min(max(2*s.backoff, firstBackoff), lastBackoff)
+	select {
+	case <-time.After(s.backoff):
+	case <-p.ctx.Done():
+	}
+}
+
+// take gives the next frames to write; more is false when the pool is closing
+// and nothing is left.
+func (p *Pool) take(o *outgoing) (batch [][]byte, more bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	size, n := 0, 0
+	for n < len(o.queue) && (n == 0 || size+len(o.queue[n]) <= batchLimit) {
+		size += len(o.queue[n])
+		n++
+	}
+	batch, o.queue = o.queue[:n], o.queue[n:]
+	o.bytes -= size
+	if len(o.queue) == 0 {
+		o.queue = nil
+	}
+	return batch, !p.closing && p.ctx.Err() == nil
+}
+
+func (p *Pool) overflowed(o *outgoing) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was := o.overflow
+	o.overflow = false
+	return was
+}
+
+func (p *Pool) drop(o *outgoing) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o.queue, o.bytes = nil, 0
+}
+
+// forget takes an address nobody sends to out of the pool.
+func (p *Pool) forget(o *outgoing) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(o.queue) > 0 {
+		return false
+	}
+	delete(p.peers, o.to)
+	return true
+}
+
+// stream is a connection, or the lack of one.
+type stream struct {
+	conn    net.Conn
+	ended   chan error // closed connections are seen by reading them
+	backoff time.Duration
+}
+
+func (s *stream) open(ctx context.Context, to netip.AddrPort) error {
+	if s.conn != nil {
+		return nil
+	}
+	d := net.Dialer{Timeout: dialTimeout, Control: func(_, _ string, c syscall.RawConn) error {
+		return control(c, func(fd int) error {
+			return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(stallLimit/time.Millisecond))
+		})
+	}}
+	conn, err := d.DialContext(ctx, "tcp", to.String())
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	s.conn, s.ended = conn, ended
+	go func() {
+		// The other side never sends: whatever ends this read ends the stream.
+		_, err := io.ReadFull(conn, make([]byte, 1))
+		ended <- err
+	}()
+	return nil
+}
+
+// brokeOff says whether and how the stream has ended, and closes it.
+func (s *stream) brokeOff() (how error, broke bool) {
+	select {
+	case how = <-s.ended:
+		s.close()
+		return how, true
+	default:
+		return nil, false
+	}
+}
+
+func (s *stream) write(batch [][]byte) error {
+	heads := make([]byte, frameHeader*len(batch))
+	bufs := make(net.Buffers, 0, 2*len(batch))
+	for i, frame := range batch {
+		head := heads[frameHeader*i:][:frameHeader]
+		binary.BigEndian.PutUint32(head, uint32(len(frame)))
+		bufs = append(bufs, head, frame)
+	}
+	if err := s.conn.SetWriteDeadline(time.Now().Add(stallLimit)); err != nil {
+		return err
+	}
+	_, err := bufs.WriteTo(s.conn)
+	return err
+}
+
+func (s *stream) close() {
+	if s.conn != nil {
+		s.conn.Close()
+	}
+	s.conn, s.ended = nil, nil
+}
+
+func isRefusal(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNREFUSED) ||
+		errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE)
+}
