@@ -1,11 +1,75 @@
 package ledger
 
 import (
+	"fmt"
+
+	"hb/core"
 	"hb/core/wire"
 )
 
 // Apply carries out the commands of a committed entry and says what each came
 // to, in order. Indexes only rise; an index without commands (the engine's own
-// entries) is applied with a nil entry. The entry's records become the
-// ledger's: the caller must not change them afterwards.
-func (s *State) Apply(index uint64, e *wire.Entry) []Outcome { panic("to be written") }
+// entries) is applied with a nil or empty entry. The entry's records become the
+// ledger's: the caller must not change them afterwards. An entry that
+// Understood objects to must not be applied.
+func (s *State) Apply(index uint64, e *wire.Entry) []Outcome {
+	if index <= s.applied {
+		panic(fmt.Sprintf("ledger: index %d applied after %d", index, s.applied))
+	}
+	s.applied = index
+	if len(e.GetCommands()) == 0 {
+		return nil
+	}
+	if err := Understood(e); err != nil {
+		panic(fmt.Sprintf("ledger: index %d: %v", index, err))
+	}
+	s.wall = e.WallNanos
+	outcomes := make([]Outcome, len(e.Commands))
+	for i, c := range e.Commands {
+		outcomes[i] = Outcome{Fence: core.NewFence(index, i), Command: c}
+		s.apply(&outcomes[i])
+	}
+	s.forgetOldest()
+	return outcomes
+}
+
+// Understood says whether this version of the program knows every command of
+// an entry. A node must stop at one that it does not: to skip it would make its
+// ledger differ from the others.
+func Understood(e *wire.Entry) error {
+	for i, c := range e.GetCommands() {
+		if c.GetBody() == nil && len(c.ProtoReflect().GetUnknown()) > 0 {
+			return core.Faultf(core.CodeInternal, "command %d of a log entry is of a kind that this version of hb does not know", i).
+				WithHint("the cluster runs a newer hb: install the same here")
+		}
+	}
+	return nil
+}
+
+// apply carries out one command.
+func (s *State) apply(o *Outcome) {
+	switch b := o.Command.GetBody().(type) {
+	case *wire.Command_MemberUp:
+		s.memberUp(o, b.MemberUp)
+	case *wire.Command_MemberDown:
+		s.memberDown(o, b.MemberDown)
+	case *wire.Command_Submit:
+		s.submit(o, b.Submit)
+	case *wire.Command_Assign:
+		s.assign(o, b.Assign)
+	case *wire.Command_Finish:
+		s.finish(o, b.Finish)
+	case *wire.Command_Requeue:
+		s.requeue(o, b.Requeue)
+	case *wire.Command_Cancel:
+		s.cancel(o, b.Cancel)
+	case *wire.Command_Expire:
+		s.expire(b.Expire)
+	case *wire.Command_Note:
+		if len(b.Note.GetText()) > MaxNoteBytes {
+			o.Verdict = refuse(core.CodeBadInput, "a note of %d bytes: at most %d are taken", len(b.Note.GetText()), MaxNoteBytes)
+		}
+	default:
+		o.Verdict = refuse(core.CodeBadInput, "a command without content")
+	}
+}

@@ -1,6 +1,9 @@
 package ledger
 
 import (
+	"fmt"
+
+	"hb/core"
 	"hb/core/wire"
 )
 
@@ -8,16 +11,73 @@ import (
 const Format = 1
 
 // Encode gives the ledger as bytes (wire.Ledger): equal states, equal bytes.
-func (s *State) Encode() []byte { panic("to be written") }
+func (s *State) Encode() []byte {
+	return wire.Marshal(&wire.Ledger{
+		Format: Format, Cluster: s.cluster[:], ClusterName: s.name,
+		Members: s.Members(), Tasks: s.Tasks(),
+		Applied: s.applied, WallNanos: s.wall, ExpiredMillis: s.expired,
+	})
+}
 
 // Decode reads what Encode wrote. Bytes of a newer format, or that contradict
 // themselves, are an error.
-func Decode(b []byte) (*State, error) { panic("to be written") }
+func Decode(b []byte) (*State, error) {
+	var l wire.Ledger
+	if err := wire.Unmarshal(b, &l); err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	switch {
+	case l.Format != Format:
+		return nil, fmt.Errorf("ledger: format %d, here is %d: %w", l.Format, Format, wire.ErrVersion)
+	case len(l.Cluster) != len(core.ClusterID{}):
+		return nil, fmt.Errorf("ledger: a cluster ID of %d bytes: %w", len(l.Cluster), wire.ErrMalformed)
+	}
+	s := New(core.ClusterID(l.Cluster), l.ClusterName)
+	s.applied, s.wall, s.expired = l.Applied, l.WallNanos, l.ExpiredMillis
+	if err := s.load(&l); err != nil {
+		return nil, fmt.Errorf("ledger: %w: %w", wire.ErrMalformed, err)
+	}
+	return s, nil
+}
 
-// ReadEntry reads the data of a log entry. A command that this version of the
-// program does not know is an error, on which a node must stop: to skip it
-// would make this ledger differ from the others.
-func ReadEntry(data []byte) (*wire.Entry, error) { panic("to be written") }
-
-// Check says whether what must always hold of a ledger does, and if not, what.
-func Check(s *State) error { panic("to be written") }
+// load fills the indexes. Everything that they rely on is checked before.
+func (s *State) load(l *wire.Ledger) error {
+	for _, m := range l.Members {
+		if err := checkMember(m); err != nil {
+			return err
+		}
+		if _, twice := s.members[core.NodeID(m.Row.Id)]; twice {
+			return fmt.Errorf("member %v is there twice", core.NodeID(m.Row.Id))
+		}
+		if holder, taken := s.names[m.Row.Name]; taken && m.State == Up {
+			return fmt.Errorf("members %v and %v have one name", holder, core.NodeID(m.Row.Id))
+		}
+		s.setMember(m)
+	}
+	var order uint64
+	finals := map[uint64]bool{}
+	for _, t := range l.Tasks {
+		if err := checkTask(t); err != nil {
+			return err
+		}
+		id := core.TaskID(t.Id)
+		_, twice := s.tasks.byID[id]
+		_, taken := s.tasks.keys[t.Spec.Key]
+		open := OpenAttempt(t)
+		switch {
+		case twice:
+			return fmt.Errorf("task %v is there twice", id)
+		case t.Order <= order:
+			return fmt.Errorf("task %v is out of order", id)
+		case taken && t.Spec.Key != "":
+			return fmt.Errorf("task %v: its key is another's", id)
+		case t.Final != 0 && finals[t.Final]:
+			return fmt.Errorf("task %v ended with another's final record", id)
+		case open != nil && s.tasks.granted[core.Fence(open.Fence)] != nil:
+			return fmt.Errorf("task %v has the open grant of another", id)
+		}
+		order, finals[t.Final] = t.Order, true
+		s.tasks.add(t)
+	}
+	return Check(s)
+}

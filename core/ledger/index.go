@@ -1,8 +1,9 @@
 package ledger
 
 import (
-	"iter"
 	"slices"
+
+	"google.golang.org/protobuf/proto"
 
 	"hb/core"
 	"hb/core/wire"
@@ -42,6 +43,75 @@ func newIndex() index {
 	}
 }
 
+// add takes in a new task.
+func (x *index) add(t *wire.Task) {
+	e := &entry{task: t, size: proto.Size(t)}
+	x.byID[core.TaskID(t.Id)] = e
+	if t.Spec.Key != "" {
+		x.keys[t.Spec.Key] = e
+	}
+	x.all.insert(e)
+	x.place(e)
+}
+
+// set puts a new record in the place of a task's old one.
+func (x *index) set(e *entry, t *wire.Task) {
+	x.unplace(e)
+	e.task, e.size = t, proto.Size(t)
+	x.place(e)
+}
+
+// drop forgets a task.
+func (x *index) drop(e *entry) {
+	x.unplace(e)
+	x.all.remove(e)
+	delete(x.byID, core.TaskID(e.task.Id))
+	if key := e.task.Spec.Key; key != "" {
+		delete(x.keys, key)
+	}
+}
+
+// place enters a record where its status belongs.
+func (x *index) place(e *entry) {
+	switch {
+	case IsFinal(e.task.Status):
+		x.ended.insert(e)
+		x.endedBytes += e.size
+		return
+	case e.task.Status == Queued:
+		x.queued.insert(e)
+	default:
+		a := OpenAttempt(e.task)
+		f, node := core.Fence(a.Fence), core.NodeID(a.Node)
+		x.granted[f] = e
+		if x.on[node] == nil {
+			x.on[node] = map[core.Fence]*entry{}
+		}
+		x.on[node][f] = e
+	}
+	x.openBytes += e.size
+}
+
+// unplace takes it out again.
+func (x *index) unplace(e *entry) {
+	switch {
+	case IsFinal(e.task.Status):
+		x.ended.remove(e)
+		x.endedBytes -= e.size
+		return
+	case e.task.Status == Queued:
+		x.queued.remove(e)
+	default:
+		a := OpenAttempt(e.task)
+		f, node := core.Fence(a.Fence), core.NodeID(a.Node)
+		delete(x.granted, f)
+		if delete(x.on[node], f); len(x.on[node]) == 0 {
+			delete(x.on, node)
+		}
+	}
+	x.openBytes -= e.size
+}
+
 // byFence sorts the entries of a map by its keys.
 func byFence(m map[core.Fence]*entry) []*entry {
 	fences := make([]core.Fence, 0, len(m))
@@ -54,64 +124,4 @@ func byFence(m map[core.Fence]*entry) []*entry {
 		es[i] = m[f]
 	}
 	return es
-}
-
-// line is a sorted row of entries with distinct keys. An insertion or removal
-// moves whichever side of it is shorter, so both ends are cheap, and almost all
-// of them are at the ends.
-type line struct {
-	key  func(*entry) uint64
-	buf  []*entry
-	head int // buf[head:] is the row
-}
-
-func (l *line) len() int          { return len(l.buf) - l.head }
-func (l *line) entries() []*entry { return l.buf[l.head:] }
-
-// each yields the entries in order; the row must not change meanwhile.
-func (l *line) each() iter.Seq[*entry] { return slices.Values(l.entries()) }
-
-// find gives the position of a key in the row, or where it would go.
-func (l *line) find(key uint64) (int, bool) {
-	return slices.BinarySearchFunc(l.entries(), key, func(e *entry, k uint64) int {
-		switch v := l.key(e); {
-		case v < k:
-			return -1
-		case v > k:
-			return 1
-		}
-		return 0
-	})
-}
-
-func (l *line) insert(e *entry) {
-	at, found := l.find(l.key(e))
-	if found {
-		panic("ledger: two entries with one position in the log")
-	}
-	if at < l.len()/2 && l.head > 0 {
-		l.head--
-		copy(l.buf[l.head:], l.buf[l.head+1:l.head+1+at])
-		l.buf[l.head+at] = e
-		return
-	}
-	l.buf = slices.Insert(l.buf, l.head+at, e)
-}
-
-func (l *line) remove(e *entry) {
-	at, found := l.find(l.key(e))
-	if !found {
-		panic("ledger: an entry is not in its row")
-	}
-	if at < l.len()/2 {
-		copy(l.buf[l.head+1:], l.buf[l.head:l.head+at])
-		l.buf[l.head] = nil
-		l.head++
-	} else {
-		l.buf = slices.Delete(l.buf, l.head+at, l.head+at+1)
-	}
-	if l.head > 1024 && l.head > len(l.buf)/2 {
-		l.buf = slices.Clone(l.entries())
-		l.head = 0
-	}
 }

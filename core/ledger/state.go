@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"slices"
 	"time"
 
 	"hb/core"
@@ -13,8 +12,12 @@ const (
 	MaxOpen      = 100_000  // tasks that wait or run
 	MaxOpenBytes = 64 << 20 // of their records
 	MaxSpecBytes = 16 << 10 // of one task's spec
+	MaxNoteBytes = 64 << 10 // of a user's own entry
 	KeepRecords  = 100_000  // tasks that ended
 	KeepBytes    = 64 << 20 // of their records
+	KeepLeft     = 1024     // rows of members that left
+	KeepAttempts = 100      // of one task: the newest
+	KeepTail     = 4 << 10  // bytes of each output stream in a result
 )
 
 // The statuses of a task. A task whose status is one of the last five has ended.
@@ -54,14 +57,24 @@ type State struct {
 	expired int64
 
 	members map[core.NodeID]*wire.Agreed
-	ids     []core.NodeID // the keys of members, sorted
+	ids     []core.NodeID          // the keys of members, sorted
+	names   map[string]core.NodeID // of members that are up
 
-	tasks index
+	tasks  index
+	bounds bounds
 }
+
+// bounds are those that tests make small.
+type bounds struct{ open, openBytes, records, recordBytes, left int }
 
 // New is the ledger of a cluster in which nothing has happened yet.
 func New(cluster core.ClusterID, name string) *State {
-	return &State{cluster: cluster, name: name, members: map[core.NodeID]*wire.Agreed{}, tasks: newIndex()}
+	return &State{
+		cluster: cluster, name: name,
+		members: map[core.NodeID]*wire.Agreed{}, names: map[string]core.NodeID{},
+		tasks:  newIndex(),
+		bounds: bounds{open: MaxOpen, openBytes: MaxOpenBytes, records: KeepRecords, recordBytes: KeepBytes, left: KeepLeft},
+	}
 }
 
 // Applied is the index of the last log entry that State includes.
@@ -191,21 +204,4 @@ func records(entries []*entry) []*wire.Task {
 		ts[i] = e.task
 	}
 	return ts
-}
-
-// setMember puts a row into the directory.
-func (s *State) setMember(m *wire.Agreed) {
-	id := core.NodeID(m.Row.Id)
-	if _, ok := s.members[id]; !ok {
-		at, _ := slices.BinarySearch(s.ids, id)
-		s.ids = slices.Insert(s.ids, at, id)
-	}
-	s.members[id] = m
-}
-
-func (s *State) dropMember(id core.NodeID) {
-	if at, ok := slices.BinarySearch(s.ids, id); ok {
-		s.ids = slices.Delete(s.ids, at, at+1)
-		delete(s.members, id)
-	}
 }

@@ -1,0 +1,111 @@
+package ledger
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"hb/core"
+	"hb/core/wire"
+)
+
+// Check says whether what must always hold of a ledger does, and if not, what
+// does not: every task has at most one open grant and exactly one final record
+// if it ended (I3, I5), the tokens of its attempts rise and come from the log so
+// far, and the indexes agree with the records. It is linear in the ledger: for
+// tests, the simulator, and what comes from outside.
+func Check(s *State) error {
+	for _, m := range s.Members() {
+		if err := checkMember(m); err != nil {
+			return err
+		}
+		if m.State == Up && s.names[m.Row.Name] != core.NodeID(m.Row.Id) {
+			return fmt.Errorf("member %v is up, but its name is %v's", core.NodeID(m.Row.Id), s.names[m.Row.Name])
+		}
+	}
+	x := &s.tasks
+	var queued, granted, ended, openBytes, endedBytes int
+	for e := range x.all.each() {
+		t := e.task
+		if err := checkTask(t); err != nil {
+			return err
+		}
+		if last := lastFence(t); last.Index() > s.applied {
+			return fmt.Errorf("task %v speaks of index %d, applied is %d", core.TaskID(t.Id), last.Index(), s.applied)
+		}
+		if e.size != proto.Size(t) || x.byID[core.TaskID(t.Id)] != e || t.Spec.Key != "" && x.keys[t.Spec.Key] != e {
+			return fmt.Errorf("task %v is not what the index says", core.TaskID(t.Id))
+		}
+		switch open := OpenAttempt(t); {
+		case open != nil:
+			granted++
+			openBytes += e.size
+			if x.granted[core.Fence(open.Fence)] != e || x.on[core.NodeID(open.Node)][core.Fence(open.Fence)] != e {
+				return fmt.Errorf("task %v: its open grant %d is not in the index", core.TaskID(t.Id), open.Fence)
+			}
+		case IsFinal(t.Status):
+			ended++
+			endedBytes += e.size
+		default:
+			queued++
+			openBytes += e.size
+		}
+	}
+	counts := [...]int{queued, granted, ended, openBytes, endedBytes, x.all.len()}
+	if indexed := [...]int{x.queued.len(), len(x.granted), x.ended.len(), x.openBytes, x.endedBytes, len(x.byID)}; counts != indexed {
+		return fmt.Errorf("the records give the counts %v, the index %v", counts, indexed)
+	}
+	return nil
+}
+
+func checkMember(m *wire.Agreed) error {
+	if m.GetRow().GetId() == 0 || m.Row.Name == "" {
+		return fmt.Errorf("a member without an ID or a name: %v", m)
+	}
+	if m.State != Up && m.State != Down && m.State != Left {
+		return fmt.Errorf("member %v is %q", core.NodeID(m.Row.Id), m.State)
+	}
+	return nil
+}
+
+// checkTask checks a record by itself.
+func checkTask(t *wire.Task) error {
+	if len(t.GetId()) != len(core.TaskID{}) || t.Spec == nil || t.Order == 0 {
+		return fmt.Errorf("a task without an ID, a spec or a place: %v", t)
+	}
+	id := core.TaskID(t.Id)
+	switch t.Status {
+	case Queued, Assigned, Cancelling, Succeeded, Failed, TimedOut, Cancelled, Unknown:
+	default:
+		return fmt.Errorf("task %v is %q", id, t.Status)
+	}
+	if IsFinal(t.Status) != (t.Final != 0) {
+		return fmt.Errorf("task %v is %s with final record %d", id, t.Status, t.Final)
+	}
+	out := t.Status == Assigned || t.Status == Cancelling
+	if out && len(t.Attempts) == 0 {
+		return fmt.Errorf("task %v is %s without an attempt", id, t.Status)
+	}
+	for i, a := range t.Attempts {
+		open := a.Outcome == ""
+		if last := i == len(t.Attempts)-1; open != (last && out) {
+			return fmt.Errorf("task %v is %s, and its attempt %d has the outcome %q", id, t.Status, a.N, a.Outcome)
+		}
+		if i > 0 && (a.Fence <= t.Attempts[i-1].Fence || a.N != t.Attempts[i-1].N+1) || a.Fence <= t.Order {
+			return fmt.Errorf("task %v: attempt %d with token %d comes after a later one", id, a.N, a.Fence)
+		}
+	}
+	if n := len(t.Attempts); t.Final != 0 && n > 0 && t.Final <= t.Attempts[n-1].Fence {
+		return fmt.Errorf("task %v ended before its last attempt", id)
+	}
+	return nil
+}
+
+// lastFence is the latest position of the log that a record speaks of.
+func lastFence(t *wire.Task) core.Fence {
+	last := max(t.Order, t.Final)
+	for _, a := range t.Attempts {
+		last = max(last, a.Fence)
+	}
+	return core.Fence(last)
+}

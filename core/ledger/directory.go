@@ -1,0 +1,138 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"hb/core"
+	"hb/core/wire"
+)
+
+// memberUp takes rows into the directory. A row of an older instance than the
+// directory knows is stale, as is one of an instance that left: neither changes
+// anything. The verdict names the first row that was refused.
+func (s *State) memberUp(o *Outcome, c *wire.MemberUp) {
+	for _, row := range c.GetRows() {
+		if v := s.judgeRow(row); v != nil {
+			if o.Verdict == nil {
+				o.Verdict = v
+			}
+			continue
+		}
+		s.rowUp(o, row)
+	}
+}
+
+func (s *State) judgeRow(row *wire.Row) *wire.Verdict {
+	if row.GetId() == 0 || row.GetName() == "" {
+		return refuse(core.CodeBadInput, "a member without an ID or a name")
+	}
+	if holder, taken := s.names[row.Name]; taken && holder != core.NodeID(row.Id) {
+		return refuse(core.CodeBadInput, "the name %s is taken by member %v", row.Name, holder)
+	}
+	return nil
+}
+
+func (s *State) rowUp(o *Outcome, row *wire.Row) {
+	id := core.NodeID(row.Id)
+	lasting := lastingRow(row)
+	old, known := s.members[id]
+	switch {
+	case !known:
+	case row.Instance < old.Row.Instance, row.Instance == old.Row.Instance && old.State == Left:
+		return
+	case old.State == Up && proto.Equal(old.Row, lasting):
+		return
+	}
+	m := &wire.Agreed{Row: lasting, State: Up, SinceNanos: s.wall, Index: s.applied}
+	if known && old.State == Up && old.Row.Instance == row.Instance {
+		m.SinceNanos = old.SinceNanos // a new address or tag: it was up all the time
+		s.setMember(m)
+		o.Members = append(o.Members, m)
+		return
+	}
+	s.setMember(m)
+	o.Members = append(o.Members, m)
+	o.Events = append(o.Events, Event{"agreed-up", row.Name, fmt.Sprintf("instance %d at %s", row.Instance, row.Addr)})
+}
+
+// lastingRow is what the log keeps of a row. The rest is the detector's: it
+// changes with the weather.
+func lastingRow(row *wire.Row) *wire.Row {
+	return &wire.Row{
+		Id: row.Id, Name: row.Name, Addr: row.Addr, Instance: row.Instance,
+		Version: row.Version, Tags: row.Tags, Raft: row.Raft,
+	}
+}
+
+// memberDown marks members down, or left if that is the reason. Each counts
+// only if the directory still knows the instance that the evidence is about.
+func (s *State) memberDown(o *Outcome, c *wire.MemberDown) {
+	if len(c.GetIds()) != len(c.GetInstances()) {
+		o.Verdict = refuse(core.CodeBadInput, "%d members down with %d instances", len(c.GetIds()), len(c.GetInstances()))
+		return
+	}
+	state := Down
+	if c.Reason == Left {
+		state = Left
+	}
+	for i, id := range c.Ids {
+		old, known := s.members[core.NodeID(id)]
+		if !known || old.Row.Instance != c.Instances[i] || old.State == Left || old.State == state {
+			continue
+		}
+		m := &wire.Agreed{Row: old.Row, State: state, Reason: c.Reason, SinceNanos: s.wall, Index: s.applied}
+		s.setMember(m)
+		o.Members = append(o.Members, m)
+		o.Events = append(o.Events, Event{"agreed-down", old.Row.Name, c.Reason})
+	}
+	if state == Left {
+		s.forgetLeft()
+	}
+}
+
+// setMember puts a row into the directory.
+func (s *State) setMember(m *wire.Agreed) {
+	id := core.NodeID(m.Row.Id)
+	old, known := s.members[id]
+	if !known {
+		at, _ := slices.BinarySearch(s.ids, id)
+		s.ids = slices.Insert(s.ids, at, id)
+	} else if old.State == Up {
+		delete(s.names, old.Row.Name)
+	}
+	if m.State == Up {
+		s.names[m.Row.Name] = id
+	}
+	s.members[id] = m
+}
+
+// forgetLeft drops the rows of members that left longest ago, above the bound.
+func (s *State) forgetLeft() {
+	var left []*wire.Agreed
+	for _, id := range s.ids {
+		if m := s.members[id]; m.State == Left {
+			left = append(left, m)
+		}
+	}
+	if len(left) <= s.bounds.left {
+		return
+	}
+	slices.SortStableFunc(left, func(a, b *wire.Agreed) int { return int(int64(a.Index - b.Index)) })
+	for _, m := range left[:len(left)-s.bounds.left] {
+		id := core.NodeID(m.Row.Id)
+		at, _ := slices.BinarySearch(s.ids, id)
+		s.ids = slices.Delete(s.ids, at, at+1)
+		delete(s.members, id)
+	}
+}
+
+// nameOf is how people call a member, or its ID once its row is gone.
+func (s *State) nameOf(id core.NodeID) string {
+	if m, ok := s.members[id]; ok {
+		return m.Row.Name
+	}
+	return id.String()
+}

@@ -1,0 +1,66 @@
+package ledger
+
+import (
+	"iter"
+	"slices"
+)
+
+// line is a sorted row of entries with distinct keys. An insertion or removal
+// moves whichever side of it is shorter, so both ends are cheap, and almost all
+// of them are at the ends.
+type line struct {
+	key  func(*entry) uint64
+	buf  []*entry
+	head int // buf[head:] is the row
+}
+
+func (l *line) len() int          { return len(l.buf) - l.head }
+func (l *line) entries() []*entry { return l.buf[l.head:] }
+
+// each yields the entries in order; the row must not change meanwhile.
+func (l *line) each() iter.Seq[*entry] { return slices.Values(l.entries()) }
+
+// find gives the position of a key in the row, or where it would go.
+func (l *line) find(key uint64) (int, bool) {
+	return slices.BinarySearchFunc(l.entries(), key, func(e *entry, k uint64) int {
+		switch v := l.key(e); {
+		case v < k:
+			return -1
+		case v > k:
+			return 1
+		}
+		return 0
+	})
+}
+
+func (l *line) insert(e *entry) {
+	at, found := l.find(l.key(e))
+	if found {
+		panic("ledger: two entries with one position in the log")
+	}
+	if at < l.len()/2 && l.head > 0 {
+		l.head--
+		copy(l.buf[l.head:], l.buf[l.head+1:l.head+1+at])
+		l.buf[l.head+at] = e
+		return
+	}
+	l.buf = slices.Insert(l.buf, l.head+at, e)
+}
+
+func (l *line) remove(e *entry) {
+	at, found := l.find(l.key(e))
+	if !found {
+		panic("ledger: an entry is not in its row")
+	}
+	if at < l.len()/2 {
+		copy(l.buf[l.head+1:], l.buf[l.head:l.head+at])
+		l.buf[l.head] = nil
+		l.head++
+	} else {
+		l.buf = slices.Delete(l.buf, l.head+at, l.head+at+1)
+	}
+	if l.head > 1024 && l.head > len(l.buf)/2 {
+		l.buf = slices.Clone(l.entries())
+		l.head = 0
+	}
+}

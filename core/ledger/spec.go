@@ -1,0 +1,51 @@
+package ledger
+
+import (
+	"math"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"hb/core"
+	"hb/core/wire"
+)
+
+// judgeSpec says what keeps a submit from making sense by itself.
+func judgeSpec(c *wire.Submit) *wire.Verdict {
+	spec := c.GetSpec()
+	switch size := proto.Size(spec); {
+	case len(c.GetTask()) != len(core.TaskID{}) || core.TaskID(c.Task).IsZero():
+		return refuse(core.CodeBadInput, "a task ID of %d bytes: %d that are not all zero are needed", len(c.GetTask()), len(core.TaskID{}))
+	case len(spec.GetArgv()) == 0 || spec.Argv[0] == "":
+		return refuse(core.CodeBadInput, "a task without a command")
+	case size > MaxSpecBytes:
+		return refuse(core.CodeBadInput, "the task takes %d bytes: at most %d are taken", size, MaxSpecBytes)
+	case spec.TimeLimitNanos < 0:
+		return refuse(core.CodeBadInput, "a time limit below zero")
+	case spec.Weight < 0 || math.IsNaN(spec.Weight) || math.IsInf(spec.Weight, 0):
+		return refuse(core.CodeBadInput, "weight %v: a number of zero or more is needed", spec.Weight)
+	case spec.Once && spec.Retries > 0:
+		v := refuse(core.CodeBadInput, "a task that runs at most once cannot have %d retries", spec.Retries)
+		v.Hint = "--on and --all imply --once; --rerun lifts that"
+		return v
+	}
+	for _, w := range spec.Where {
+		if _, _, _, ok := ParseWhere(w); !ok {
+			return refuse(core.CodeBadInput, "where %q: TAG=VALUE or TAG!=VALUE is needed", w)
+		}
+	}
+	for _, kv := range spec.Env {
+		if name, _, ok := strings.Cut(kv, "="); !ok || name == "" {
+			return refuse(core.CodeBadInput, "environment %q: NAME=VALUE is needed", kv)
+		}
+	}
+	return nil
+}
+
+// ParseWhere reads one condition of Spec.Where: TAG=VALUE, or TAG!=VALUE
+// (differs). A member without the tag has the empty value.
+func ParseWhere(s string) (tag, value string, differs, ok bool) {
+	tag, value, ok = strings.Cut(s, "=")
+	tag, differs = strings.CutSuffix(tag, "!")
+	return tag, value, differs, ok && tag != ""
+}

@@ -1,0 +1,196 @@
+package ledger
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"hb/core"
+	"hb/core/wire"
+)
+
+// submit creates a task, or finds the one that the same submit created before.
+func (s *State) submit(o *Outcome, c *wire.Submit) {
+	if o.Verdict = judgeSpec(c); o.Verdict != nil {
+		return
+	}
+	id := core.TaskID(c.Task)
+	if e, known := s.tasks.byID[id]; known {
+		o.Task = e.task
+		if !proto.Equal(e.task.Spec, c.Spec) {
+			o.Verdict = refuse(core.CodeBadInput, "task %v was submitted before with other content", id)
+		}
+		return
+	}
+	// A time of expiry that lies ahead says only that a clock was wrong.
+	if s.Expired(id) && s.expired <= s.wall/1e6 {
+		o.Verdict = refuse(core.CodeBadInput, "task %v is older than the records that are kept: it may have run before", id)
+		o.Verdict.Hint = "submit it anew; if this happens again, look at the clocks of the members"
+		return
+	}
+	if first, taken := s.tasks.keys[c.Spec.Key]; taken && c.Spec.Key != "" {
+		o.Task = first.task
+		if !proto.Equal(first.task.Spec, c.Spec) {
+			o.Verdict = refuse(core.CodeBadInput, "key %q belongs to task %v, which has other content", c.Spec.Key, core.TaskID(first.task.Id))
+		}
+		return
+	}
+	if s.Open() >= s.bounds.open || s.tasks.openBytes >= s.bounds.openBytes {
+		o.Verdict = refuse(core.CodeBusy, "%d tasks are waiting or running: no more are taken", s.Open())
+		o.Verdict.Hint = "try again when some have ended"
+		return
+	}
+	o.Task = &wire.Task{
+		Id: c.Task, Spec: c.Spec, Status: Queued,
+		Index: o.Fence.Index(), Order: uint64(o.Fence), SubmittedNanos: s.wall,
+	}
+	s.tasks.add(o.Task)
+	o.Events = append(o.Events, Event{"task-submitted", id.String(), c.Spec.Name})
+}
+
+// assign grants a queued task's next attempt to a member that is up.
+func (s *State) assign(o *Outcome, c *wire.Assign) {
+	e := s.known(o, c.GetTask())
+	if e == nil {
+		return
+	}
+	node := core.NodeID(c.Node)
+	m, ok := s.members[node]
+	switch {
+	case e.task.Status != Queued:
+		o.Verdict = refuse(core.CodeBusy, "task %v is %s, not queued", core.TaskID(c.Task), e.task.Status)
+		return
+	case c.Attempt != NextAttempt(e.task):
+		o.Verdict = refuse(core.CodeBusy, "attempt %d of task %v is not the next: that is %d", c.Attempt, core.TaskID(c.Task), NextAttempt(e.task))
+		return
+	case !ok || m.State != Up || m.Row.Instance != c.Instance:
+		o.Verdict = refuse(core.CodeBusy, "member %s is not up as instance %d", s.nameOf(node), c.Instance)
+		return
+	}
+	t := revise(e.task)
+	t.Status, t.Reason = Assigned, ""
+	t.Attempts = append(t.Attempts, &wire.Attempt{
+		N: c.Attempt, Fence: uint64(o.Fence), Node: c.Node, Instance: c.Instance, GrantedNanos: s.wall,
+	})
+	if len(t.Attempts) > KeepAttempts {
+		t.Attempts = t.Attempts[len(t.Attempts)-KeepAttempts:]
+	}
+	s.replace(o, e, t)
+	o.Events = append(o.Events, Event{"task-assigned", core.TaskID(c.Task).String(), fmt.Sprintf("attempt %d on %s", c.Attempt, m.Row.Name)})
+}
+
+// cancel ends a queued task and asks for the end of one that is out.
+func (s *State) cancel(o *Outcome, c *wire.Cancel) {
+	e := s.known(o, c.GetTask())
+	if e == nil {
+		return
+	}
+	switch status := e.task.Status; {
+	case status == Queued:
+		s.end(o, e, revise(e.task), Cancelled, cancelledBy(c.By), nil)
+	case status == Assigned:
+		t := revise(e.task)
+		t.Status, t.Reason = Cancelling, cancelledBy(c.By)
+		s.replace(o, e, t)
+	case status == Cancelling, status == Cancelled:
+	default:
+		o.Verdict = refuse(core.CodeNo, "task %v has already ended: %s", core.TaskID(c.Task), status)
+	}
+}
+
+func cancelledBy(who string) string {
+	if who == "" {
+		return "cancelled"
+	}
+	return "cancelled by " + who
+}
+
+// expire drops records of tasks that have ended.
+func (s *State) expire(c *wire.Expire) {
+	for _, b := range c.GetTasks() {
+		if e := s.lookup(b); e != nil && IsFinal(e.task.Status) {
+			s.forget(e)
+		}
+	}
+}
+
+// known finds the task that a command names, or refuses the command.
+func (s *State) known(o *Outcome, task []byte) *entry {
+	if len(task) != len(core.TaskID{}) {
+		o.Verdict = refuse(core.CodeBadInput, "a task ID of %d bytes", len(task))
+		return nil
+	}
+	if e := s.lookup(task); e != nil {
+		o.Task = e.task
+		return e
+	}
+	if id := core.TaskID(task); s.Expired(id) {
+		o.Verdict = refuse(core.CodeUnheard, "task %v: its record has expired", id)
+	} else {
+		o.Verdict = refuse(core.CodeUnheard, "task %v: never heard of it", id)
+	}
+	return nil
+}
+
+func (s *State) lookup(task []byte) *entry {
+	if len(task) != len(core.TaskID{}) {
+		return nil
+	}
+	return s.tasks.byID[core.TaskID(task)]
+}
+
+// replace puts a new record in the place of a task's old one.
+func (s *State) replace(o *Outcome, e *entry, t *wire.Task) {
+	s.tasks.set(e, t)
+	o.Task = t
+}
+
+// end makes t the task's final record.
+func (s *State) end(o *Outcome, e *entry, t *wire.Task, status, reason string, r *wire.Result) {
+	if IsFinal(e.task.Status) {
+		panic(fmt.Sprintf("ledger: task %v ends twice: %s, then %s", core.TaskID(t.Id), e.task.Status, status))
+	}
+	t.Status, t.Reason, t.Result = status, reason, r
+	t.EndedNanos, t.Final = s.wall, uint64(o.Fence)
+	s.replace(o, e, t)
+	detail := status
+	if reason != "" {
+		detail += ": " + reason
+	}
+	o.Events = append(o.Events, Event{"task-done", core.TaskID(t.Id).String(), detail})
+}
+
+// forgetOldest keeps the records of tasks that ended within their bounds.
+func (s *State) forgetOldest() {
+	for s.tasks.ended.len() > s.bounds.records || s.tasks.endedBytes > s.bounds.recordBytes {
+		s.forget(s.tasks.ended.entries()[0])
+	}
+}
+
+// forget drops a record and remembers that there was one.
+func (s *State) forget(e *entry) {
+	// A client's clock that runs ahead must not make its ID expire others.
+	minted := min(mintedMillis(core.TaskID(e.task.Id)), e.task.SubmittedNanos/1e6)
+	s.expired = max(s.expired, minted)
+	s.tasks.drop(e)
+}
+
+// NextAttempt is the number that the next attempt of a task must have.
+func NextAttempt(t *wire.Task) uint32 {
+	if len(t.Attempts) == 0 {
+		return 1
+	}
+	return t.Attempts[len(t.Attempts)-1].N + 1
+}
+
+// revise copies a record for a change; only the slice of attempts is copied
+// with it, for everything else in a record is replaced as a whole.
+func revise(t *wire.Task) *wire.Task {
+	attempts := make([]*wire.Attempt, len(t.Attempts), len(t.Attempts)+1)
+	copy(attempts, t.Attempts)
+	return &wire.Task{
+		Id: t.Id, Spec: t.Spec, Status: t.Status, Reason: t.Reason, Attempts: attempts,
+		Index: t.Index, SubmittedNanos: t.SubmittedNanos, EndedNanos: t.EndedNanos,
+		Result: t.Result, Order: t.Order, Final: t.Final, Failures: t.Failures,
+	}
+}
