@@ -16,7 +16,13 @@ const (
 	ReplanAfter = 5 * time.Second
 	RetryFirst  = time.Second
 	RetryMost   = time.Minute
+	ExpireEvery = time.Minute
+	KeepGood    = 24 * time.Hour
+	KeepBad     = 7 * 24 * time.Hour
 )
+
+// expireMost bounds one Expire.
+const expireMost = 1024
 
 // Options is what the machine is told of itself.
 type Options struct {
@@ -70,6 +76,9 @@ type (
 		Reason string
 	}
 
+	// Dropped says that the log did not take these proposals.
+	Dropped struct{ Commands []*wire.Command }
+
 	// Lost says that this node doubts that the member is there: it gets no new
 	// work until it is Heard again. Its tasks are taken back only once the log
 	// agrees that it is down.
@@ -83,6 +92,7 @@ func (Applied) event() {}
 func (Heard) event()   {}
 func (Held) event()    {}
 func (Refused) event() {}
+func (Dropped) event() {}
 func (Lost) event()    {}
 
 // Effect is what the machine wants done.
@@ -110,49 +120,184 @@ func (Propose) effect() {}
 func (Grant) effect()   {}
 func (Kill) effect()    {}
 
-// Candidate is a member as the choice saw it.
-type Candidate struct {
-	Node core.NodeID
-	Name string
-	// Slots is how many tasks it runs at once, Busy how many of them are
-	// granted or planned. Known says that it has reported.
-	Slots, Busy int
-	Known       bool
-	// OthersPermille is the share of the machine in use by anything but hb.
-	OthersPermille int
-	// Cost is proportional to the time a further task would need there; the
-	// least wins. Zero when Why is set.
-	Cost float64
-	// Why says what keeps the task from running there; empty for nothing.
-	Why string
-}
-
 // Machine is the dispatcher. It is idle until Led.
 type Machine struct {
 	opt     Options
+	leading bool
 	effects []Effect
+
+	hosts  []*host // sorted by ID
+	byID   map[core.NodeID]*host
+	grants map[core.TaskID]*grant // the open grants of the ledger
+	plans  map[core.TaskID]plan   // assignments proposed and not applied yet
+	queue  queue
+
+	// due is no later than the first grant or plan that is to be looked at.
+	due    core.Instant
+	expiry core.Instant // when old records are looked for
+}
+
+// plan is an assignment on its way through the log.
+type plan struct {
+	node    core.NodeID
+	attempt uint32
+	until   core.Instant // given up then
 }
 
 // New makes a dispatcher that does not lead.
-func New(opt Options) *Machine { return &Machine{opt: opt} }
+func New(opt Options) *Machine {
+	m := &Machine{opt: opt}
+	m.reset()
+	return m
+}
+
+func (m *Machine) reset() {
+	m.leading, m.hosts, m.due, m.expiry = false, nil, core.Never, core.Never
+	m.byID = map[core.NodeID]*host{}
+	m.grants = map[core.TaskID]*grant{}
+	m.plans = map[core.TaskID]plan{}
+	m.queue = newQueue()
+}
 
 // Step takes an event and gives what is to be done, in order. The slice is
 // valid until the next Step.
-func (m *Machine) Step(now core.Instant, ev Event) []Effect { panic("to be written") }
-
-// Next is when the machine wants a Tick at the latest.
-func (m *Machine) Next() core.Instant { panic("to be written") }
-
-// PlanFor chooses a member for a task that is about to be proposed: the Assign
-// belongs right behind the Submit in the same entry. False says that no slot is
-// free, that the task is known already, or that this node does not lead; then
-// the task is assigned in its turn once it has been applied.
-func (m *Machine) PlanFor(now core.Instant, sub *wire.Submit) (*wire.Command, bool) {
-	panic("to be written")
+func (m *Machine) Step(now core.Instant, ev Event) []Effect {
+	m.effects = m.effects[:0]
+	switch ev.(type) {
+	case Led:
+		m.lead(now)
+	case Deposed:
+		m.reset()
+	}
+	if !m.leading {
+		return nil
+	}
+	switch ev := ev.(type) {
+	case Applied:
+		for i := range ev.Outcomes {
+			m.applied(now, &ev.Outcomes[i])
+		}
+	case Heard:
+		m.heard(ev)
+	case Lost:
+		if h := m.byID[ev.Node]; h != nil {
+			h.lost = true
+		}
+	case Held:
+		m.held(now, ev)
+	case Refused:
+		m.refused(now, ev)
+	case Dropped:
+		for _, c := range ev.Commands {
+			m.unplan(now, c.GetAssign())
+		}
+	}
+	m.lookAtDue(now)
+	m.queue.wake(now)
+	m.fill(now)
+	return m.effects
 }
 
-// Explain weighs all members of the directory for a spec, sorted by ID, without
-// planning anything. The choice is one of the cheapest, or zero: queued.
-func (m *Machine) Explain(spec *wire.Spec) (candidates []Candidate, choice core.NodeID) {
-	panic("to be written")
+// Next is when the machine wants a Tick at the latest.
+func (m *Machine) Next() core.Instant {
+	return core.Earlier(core.Earlier(m.due, m.expiry), m.queue.next())
+}
+
+func (m *Machine) put(e Effect) { m.effects = append(m.effects, e) }
+
+// lead builds the soft state from the ledger.
+func (m *Machine) lead(now core.Instant) {
+	m.reset()
+	m.leading, m.expiry = true, now.Add(ExpireEvery)
+	l := m.opt.Ledger()
+	for _, row := range l.Members() {
+		m.hostFor(row)
+	}
+	for _, t := range l.OpenGrants() {
+		m.refresh(now, t)
+	}
+	for _, t := range l.QueuedTasks() {
+		m.queue.ready(t)
+	}
+}
+
+// applied takes in what one command came to.
+func (m *Machine) applied(now core.Instant, o *ledger.Outcome) {
+	for _, row := range o.Members {
+		m.memberChanged(now, row)
+	}
+	m.unplan(now, o.Command.GetAssign())
+	if o.Task != nil {
+		// The record of the last outcome in the entry is the one that counts.
+		if t, ok := m.opt.Ledger().Task(core.TaskID(o.Task.Id)); ok {
+			m.refresh(now, t)
+		}
+	}
+}
+
+// lookAtDue repeats and gives up what is due.
+func (m *Machine) lookAtDue(now core.Instant) {
+	if now >= m.expiry {
+		m.proposeExpiry(now)
+	}
+	if now < m.due {
+		return
+	}
+	m.due = core.Never
+	for _, id := range m.dueGrants(now) {
+		m.repeat(now, m.grants[id])
+	}
+	for _, id := range m.duePlans(now) {
+		m.dropPlan(now, id)
+	}
+}
+
+// duePlans are the plans that never came back, sorted.
+func (m *Machine) duePlans(now core.Instant) []core.TaskID {
+	var ids []core.TaskID
+	for id, p := range m.plans {
+		if now >= p.until {
+			ids = append(ids, id)
+			continue
+		}
+		m.due = core.Earlier(m.due, p.until)
+	}
+	sortIDs(ids)
+	return ids
+}
+
+// unplan takes away the plan that an Assign was made for: it came back.
+func (m *Machine) unplan(now core.Instant, a *wire.Assign) {
+	if a == nil || len(a.Task) != len(core.TaskID{}) {
+		return
+	}
+	id := core.TaskID(a.Task)
+	if p, ok := m.plans[id]; ok && p.attempt == a.Attempt && p.node == core.NodeID(a.Node) {
+		m.dropPlan(now, id)
+	}
+}
+
+// dropPlan takes a plan away and, if the task still waits, queues it again.
+func (m *Machine) dropPlan(now core.Instant, id core.TaskID) {
+	if h := m.byID[m.plans[id].node]; h != nil {
+		h.planned--
+	}
+	delete(m.plans, id)
+	if t, ok := m.opt.Ledger().Task(id); ok && t.Status == ledger.Queued {
+		m.queue.ready(t)
+	}
+}
+
+// proposeExpiry drops old records, some at a time.
+func (m *Machine) proposeExpiry(now core.Instant) {
+	m.expiry = now.Add(ExpireEvery)
+	ids := m.opt.Ledger().Stale(KeepGood, KeepBad, expireMost)
+	if len(ids) == 0 {
+		return
+	}
+	x := &wire.Expire{}
+	for _, id := range ids {
+		x.Tasks = append(x.Tasks, id[:])
+	}
+	m.put(Propose{&wire.Command{Body: &wire.Command_Expire{Expire: x}}})
 }

@@ -1,0 +1,168 @@
+package dispatch
+
+import (
+	"bytes"
+	"slices"
+
+	"hb/core"
+	"hb/core/ledger"
+	"hb/core/wire"
+)
+
+// grant is an open grant of the ledger and what its runner knows of it.
+type grant struct {
+	task  core.TaskID
+	fence core.Fence
+	node  core.NodeID
+	held  bool         // the runner says that it has it
+	kill  bool         // the ledger wants it ended
+	sent  core.Instant // when the runner was last told
+	due   core.Instant // when it is to be told again
+	taken core.Instant // until when a Requeue is on its way
+}
+
+// refresh brings the soft state about a task up to date with its record.
+func (m *Machine) refresh(now core.Instant, t *wire.Task) {
+	id := core.TaskID(t.Id)
+	open := ledger.OpenAttempt(t)
+	if g := m.grants[id]; g != nil && (open == nil || core.Fence(open.Fence) != g.fence) {
+		delete(m.grants, id)
+		if h := m.byID[g.node]; h != nil {
+			h.open--
+		}
+	}
+	if open != nil {
+		m.follow(now, t, open)
+		return
+	}
+	if t.Status != ledger.Queued {
+		return
+	}
+	if _, planned := m.plans[id]; planned {
+		return // it came back to the queue with a plan under way; that decides
+	}
+	if wait := backOff(t); wait > 0 && !m.queue.in[id] {
+		m.queue.later(t, now.Add(wait))
+	} else {
+		m.queue.ready(t)
+	}
+}
+
+// follow tells the runner of an open grant, and of the wish to end it.
+func (m *Machine) follow(now core.Instant, t *wire.Task, open *wire.Attempt) {
+	id := core.TaskID(t.Id)
+	g := m.grants[id]
+	if g == nil {
+		g = &grant{task: id, fence: core.Fence(open.Fence), node: core.NodeID(open.Node), due: core.Never}
+		m.grants[id] = g
+		if h := m.byID[g.node]; h != nil {
+			h.open++
+		}
+	} else if g.kill || t.Status != ledger.Cancelling {
+		return
+	}
+	g.kill = t.Status == ledger.Cancelling
+	m.repeat(now, g)
+}
+
+// repeat tells the runner what the ledger wants of it, or, when the log agrees
+// that its member is gone, takes the grant back.
+func (m *Machine) repeat(now core.Instant, g *grant) {
+	h := m.byID[g.node]
+	if h == nil || h.state != ledger.Up {
+		why := "its member is unknown"
+		if h != nil {
+			why = h.name + " is " + h.state
+		}
+		m.takeBack(now, g, why, false)
+		return
+	}
+	if g.held && !g.kill {
+		m.wakeAt(g, core.Never)
+		return
+	}
+	g.sent = now
+	m.wakeAt(g, now.Add(Resend))
+	if g.kill {
+		m.put(Kill{g.node, &wire.Kill{Task: g.task[:], Fence: uint64(g.fence), Reason: "cancelled"}})
+		return
+	}
+	t, _ := m.opt.Ledger().Task(g.task)
+	open := ledger.OpenAttempt(t)
+	m.put(Grant{g.node, &wire.Grant{Task: g.task[:], Attempt: open.N, Fence: uint64(g.fence), Spec: t.Spec}})
+}
+
+func (m *Machine) wakeAt(g *grant, at core.Instant) {
+	g.due = at
+	m.due = core.Earlier(m.due, at)
+}
+
+// takeBack proposes that the grant be closed, once in ReplanAfter.
+func (m *Machine) takeBack(now core.Instant, g *grant, why string, unstarted bool) {
+	if now < g.taken {
+		return
+	}
+	g.taken = now.Add(ReplanAfter)
+	m.wakeAt(g, g.taken)
+	m.put(Propose{&wire.Command{Body: &wire.Command_Requeue{Requeue: &wire.Requeue{
+		Task: g.task[:], Fence: uint64(g.fence), Reason: why, Unstarted: unstarted,
+	}}}})
+}
+
+// dueGrants are those to be repeated, sorted; the others set when to look next.
+func (m *Machine) dueGrants(now core.Instant) []core.TaskID {
+	var ids []core.TaskID
+	for id, g := range m.grants {
+		if now >= g.due {
+			ids = append(ids, id)
+			continue
+		}
+		m.due = core.Earlier(m.due, g.due)
+	}
+	sortIDs(ids)
+	return ids
+}
+
+func sortIDs(ids []core.TaskID) {
+	slices.SortFunc(ids, func(a, b core.TaskID) int { return bytes.Compare(a[:], b[:]) })
+}
+
+// held compares what a runner says it holds with what the ledger granted it.
+func (m *Machine) held(now core.Instant, ev Held) {
+	h := m.byID[ev.Node]
+	if h == nil || ev.Instance < h.instance {
+		return
+	}
+	l := m.opt.Ledger()
+	for _, t := range l.OpenOn(ev.Node) {
+		g := m.grants[core.TaskID(t.Id)]
+		if g == nil {
+			continue
+		}
+		if g.held = slices.Contains(ev.Fences, g.fence); !g.held && g.taken == 0 {
+			// Sent only just now, it may not have been there yet.
+			m.wakeAt(g, max(now, g.sent.Add(Resend)))
+		}
+	}
+	for _, f := range ev.Fences {
+		// A fence from beyond what this ledger has applied may be open.
+		if t, open := l.OpenGrant(f); !open && f.Index() <= l.Applied() {
+			m.put(Kill{ev.Node, &wire.Kill{Fence: uint64(f), Reason: "superseded"}})
+		} else if open && core.NodeID(ledger.OpenAttempt(t).Node) != ev.Node {
+			m.put(Kill{ev.Node, &wire.Kill{Task: t.Id, Fence: uint64(f), Reason: "granted to another member"}})
+		}
+	}
+}
+
+// refused takes back a grant that its runner never started and never will.
+func (m *Machine) refused(now core.Instant, ev Refused) {
+	g := m.grants[ev.Task]
+	if g == nil || g.fence != ev.Fence || g.node != ev.Node {
+		return
+	}
+	why := ev.Reason
+	if h := m.byID[ev.Node]; h != nil {
+		why = h.name + ": " + why
+	}
+	m.takeBack(now, g, why, true)
+}
