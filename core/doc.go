@@ -39,6 +39,7 @@
 //
 // Sideways imports that are allowed, and why:
 //
+//	wire         → core      datagrams carry its IDs, statuses and load
 //	detect       → member    evidence is about rows of the table
 //	detect/swim  → detect, member    it fulfils the contract on the table
 //	spread       → member    news is rows

@@ -128,7 +128,7 @@ func TestDefaultPaths(t *testing.T) {
 		env                func(string) string
 		path, socket, data string
 	}{
-		{"root", 0, set("HOME", "/root", "XDG_CONFIG_HOME", "/x"),
+		{"root", 0, set("HOME", "/home/r", "XDG_CONFIG_HOME", "/x"),
 			"/etc/hb/hb.toml", "/run/hb/hb.sock", "/var/lib/hb"},
 		{"a user with XDG variables", 7, set("HOME", "/home/u", "XDG_CONFIG_HOME", "/c", "XDG_RUNTIME_DIR", "/r", "XDG_STATE_HOME", "/s"),
 			"/c/hb/hb.toml", "/r/hb/hb.sock", "/s/hb"},
