@@ -43,8 +43,13 @@ type logged struct {
 	term, sum uint64
 }
 
-// end is the last index in the book.
-func (b *logBook) end() uint64 { return b.first + uint64(len(b.entries)) - 1 }
+// end is the last index in the book, 0 while it is empty.
+func (b *logBook) end() uint64 {
+	if b.first == 0 {
+		return 0
+	}
+	return b.first + uint64(len(b.entries)) - 1
+}
 
 // see is one node telling one committed entry; fresh says that nobody told it
 // before.

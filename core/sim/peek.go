@@ -27,11 +27,11 @@ const (
 // peekFrame reads the few fields it needs and skips the rest; frames are too
 // many to be decoded twice.
 func peekFrame(data []byte) (f frameHead) {
-	eachField(data, func(n protowire.Number, v uint64, b []byte) {
-		switch n {
-		case fieldEnvelopeFrom:
+	eachField(data, func(n protowire.Number, kind protowire.Type, v uint64, b []byte) {
+		switch {
+		case n == fieldEnvelopeFrom && kind == protowire.Fixed64Type:
 			f.from = v
-		case fieldEnvelopeRaft:
+		case n == fieldEnvelopeRaft && kind == protowire.BytesType:
 			f.peekRaft(b)
 		}
 	})
@@ -39,18 +39,21 @@ func peekFrame(data []byte) (f frameHead) {
 }
 
 func (f *frameHead) peekRaft(data []byte) {
-	var kind uint64
-	eachField(data, func(n protowire.Number, v uint64, _ []byte) {
+	var what uint64
+	eachField(data, func(n protowire.Number, kind protowire.Type, v uint64, _ []byte) {
+		if kind != protowire.VarintType {
+			return
+		}
 		switch n {
 		case fieldMessageType:
-			kind = v
+			what = v
 		case fieldMessageFrom:
 			f.raft = v
 		case fieldMessageTerm:
 			f.term = v
 		}
 	})
-	switch raftpb.MessageType(kind) {
+	switch raftpb.MessageType(what) {
 	case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap, raftpb.MsgTimeoutNow:
 		f.leads = true
 	}
@@ -58,7 +61,7 @@ func (f *frameHead) peekRaft(data []byte) {
 
 // eachField shows the fields of a message: the value of a number, the bytes of
 // everything else. It stops at the first that is malformed.
-func eachField(data []byte, see func(n protowire.Number, v uint64, b []byte)) {
+func eachField(data []byte, see func(n protowire.Number, kind protowire.Type, v uint64, b []byte)) {
 	for len(data) > 0 {
 		n, kind, size := protowire.ConsumeTag(data)
 		if size < 0 {
@@ -80,7 +83,7 @@ func eachField(data []byte, see func(n protowire.Number, v uint64, b []byte)) {
 		if size < 0 {
 			return
 		}
-		see(n, v, b)
+		see(n, kind, v, b)
 		data = data[size:]
 	}
 }

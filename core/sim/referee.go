@@ -91,7 +91,7 @@ func (r *referee) apply(rec node.LogRecord, entry *wire.Entry) {
 	}
 	// The node keeps its commands; this ledger gets its own.
 	if entry != nil {
-		copied, err := ledger.ReadEntry(wire.EncodeEntry(entry))
+		copied, err := wire.DecodeEntry(wire.EncodeEntry(entry))
 		if err != nil {
 			r.check("every entry can be read", err)
 			return

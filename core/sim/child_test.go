@@ -1,0 +1,139 @@
+package sim
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"hb/core"
+	"hb/core/node"
+	"hb/core/wire"
+)
+
+// run starts an attempt on a host. The log grants nothing to toys, so the
+// executions stay unproven; no book objects to that before the end.
+func run(w *World, host int, fence core.Fence, argv ...string) {
+	tell(w, host, node.Exec{Fence: fence, Task: core.TaskID{byte(fence)}, Attempt: 1, Spec: &wire.Spec{Argv: argv}})
+}
+
+func endsOf(m *toy) []*wire.Result {
+	var all []*wire.Result
+	for _, e := range of[node.ExecEnded](m) {
+		all = append(all, e.Result)
+	}
+	return all
+}
+
+const early = core.Fence(1 << 40)
+
+func TestAProcessRunsAndEnds(t *testing.T) {
+	w, ms := toys(t, Options{Nodes: 1}, nil)
+	run(w, 0, early, Work, "2s", "exit=7", "out=hello", "err=oh")
+	pass(t, w, time.Second)
+	started := of[node.ExecStarted](ms[0])
+	if len(started) != 1 || started[0].Pid == 0 || started[0].Boot == "" || len(endsOf(ms[0])) != 0 {
+		t.Fatalf("%v %v", started, endsOf(ms[0]))
+	}
+	pass(t, w, 2*time.Second)
+	ends := endsOf(ms[0])
+	if len(ends) != 1 || ends[0].Exit != 7 || string(ends[0].StdoutTail) != "hello" || string(ends[0].StderrTail) != "oh" {
+		t.Fatalf("%v", ends)
+	}
+	if d := time.Duration(ends[0].EndedNanos - ends[0].StartedNanos); d < 2*time.Second || d > 2200*time.Millisecond {
+		t.Fatalf("it ran for %s", d)
+	}
+}
+
+func TestAProgramThatIsNotThereExits127(t *testing.T) {
+	w, ms := toys(t, Options{Nodes: 1}, nil)
+	run(w, 0, early, "wrok")
+	pass(t, w, time.Second)
+	if ends := endsOf(ms[0]); len(ends) != 1 || ends[0].Exit != 127 || ends[0].Error == "" {
+		t.Fatalf("%v", ends)
+	}
+}
+
+func TestTermEndsAProcessUnlessItIsDeaf(t *testing.T) {
+	w, ms := toys(t, Options{Nodes: 1}, nil)
+	run(w, 0, early, Work, "1h")
+	run(w, 0, early+1, Work, "1h", "deaf")
+	pass(t, w, time.Second)
+	tell(w, 0, node.Signal{Fence: early, Sig: syscall.SIGTERM}, node.Signal{Fence: early + 1, Sig: syscall.SIGTERM})
+	pass(t, w, time.Second)
+	if ends := of[node.ExecEnded](ms[0]); len(ends) != 1 || ends[0].Fence != early || ends[0].Result.Signal != 15 {
+		t.Fatalf("%v", ends)
+	}
+	tell(w, 0, node.Signal{Fence: early + 1, Sig: syscall.SIGKILL})
+	pass(t, w, time.Second)
+	if ends := of[node.ExecEnded](ms[0]); len(ends) != 2 || ends[1].Result.Signal != 9 {
+		t.Fatalf("%v", ends)
+	}
+}
+
+func TestAnOrphanOutlivesItsNodeUntilItIsReaped(t *testing.T) {
+	w, ms := toys(t, Options{Nodes: 1}, nil)
+	run(w, 0, early, Work, "1h")
+	pass(t, w, time.Second)
+	s := of[node.ExecStarted](ms[0])[0]
+	w.Kill(0)
+	w.Restart(0)
+	k := w.hosts[0].children.byFence[early]
+	pass(t, w, time.Second)
+	if !k.alive {
+		t.Fatal("the orphan died with its node")
+	}
+	note := &wire.Started{Fence: uint64(early), Pid: int64(s.Pid), StartTicks: s.StartTicks + 1, Boot: s.Boot}
+	tell(w, 0, node.Reap{Started: note})
+	pass(t, w, time.Second)
+	if !k.alive {
+		t.Fatal("another process of the same number was killed")
+	}
+	note.StartTicks--
+	tell(w, 0, node.Reap{Started: note})
+	pass(t, w, time.Second)
+	if k.alive || len(of[node.Reaped](ms[0])) != 2 || len(of[node.ExecEnded](ms[0])) != 0 {
+		t.Fatalf("alive %t, %v", k.alive, ms[0].got)
+	}
+}
+
+func TestPowerTakesTheProcesses(t *testing.T) {
+	w, _ := toys(t, Options{Nodes: 1}, nil)
+	run(w, 0, early, Work, "1h")
+	pass(t, w, time.Second)
+	k := w.hosts[0].children.byFence[early]
+	boot := w.hosts[0].children.boot()
+	w.PowerCut(0)
+	w.Restart(0)
+	if k.alive || w.hosts[0].children.boot() == boot {
+		t.Fatal("the host was not without power")
+	}
+}
+
+func TestASpoolIsReadAsItGrows(t *testing.T) {
+	w, ms := toys(t, Options{Nodes: 1}, nil)
+	run(w, 0, early, Work, "2s", "out=ab", "err=c")
+	pass(t, w, 100*time.Millisecond)
+	tell(w, 0, node.ReadSpool{Ticket: 1, Fence: early, Max: 100})
+	tell(w, 0, node.ReadSpool{Ticket: 2, Fence: early, From: 6, Max: 100})
+	tell(w, 0, node.ReadSpool{Ticket: 3, Fence: 99})
+	pass(t, w, 10*time.Millisecond)
+	got := of[node.Spooled](ms[0])
+	if len(got) != 2 || string(got[0].Data) != "\x01\x00\x00\x02ab" || got[0].EOF || got[1].Ticket != 3 || got[1].Err == nil {
+		t.Fatalf("%v", got)
+	}
+	pass(t, w, time.Second)
+	got = of[node.Spooled](ms[0])
+	if len(got) != 3 || got[2].Ticket != 2 || len(got[2].Data) != 0 || got[2].EOF {
+		t.Fatalf("a silent spool: %v", got)
+	}
+	tell(w, 0, node.ReadSpool{Ticket: 4, Fence: early, From: 6, Max: 100})
+	pass(t, w, 400*time.Millisecond)
+	pass(t, w, time.Second)
+	got = of[node.Spooled](ms[0])
+	tell(w, 0, node.ReadSpool{Ticket: 5, Fence: early, From: 6, Max: 100})
+	pass(t, w, 10*time.Millisecond)
+	got = of[node.Spooled](ms[0])
+	if last := got[len(got)-1]; string(last.Data) != "\x02\x00\x00\x01c" || !last.EOF {
+		t.Fatalf("the end: %+v", last)
+	}
+}
