@@ -1,2 +1,200 @@
-// Package node composes the machines into one.
+// Package node composes the machines into one: the whole of a node but its
+// sockets, its disk, its processes and its clock.
+//
+// A driver calls Step with whatever happens and carries out the effects in
+// their order; it calls Step with a Tick no later than Next. Everything that
+// the node owns belongs to the goroutine that calls Step.
+//
+// # How the machines hang together
+//
+//	datagram → discover │ membership → (Changed) → agree → propose ┐
+//	frame    → replog ← propose ← client, dispatch, runner's reports │
+//	                │ Apply                          log entry ←─────┘
+//	                ▼
+//	             ledger → outcomes → clients, dispatch (leader), runner, events
+//
+// Each machine is driven by a stepper (stepper.go), so that what one machine's
+// effects ask of another, or of itself, waits until those effects are carried
+// out. What clients ask is in ask.go; what they get is in request.go. Commands
+// reach the log by propose.go, wherever the leader is; linearizable reads by
+// read.go. view.go follows the weak view, agree.go turns it into the agreed
+// one, log.go carries the log's effects, work.go those of the dispatcher and
+// the runner, output.go brings tasks' output to clients, join.go lets members
+// in, life.go lets this one go.
 package node
+
+import (
+	"fmt"
+	"time"
+
+	"hb/core"
+	"hb/core/detect"
+	"hb/core/detect/swim"
+	"hb/core/discover"
+	"hb/core/dispatch"
+	"hb/core/ledger"
+	"hb/core/member"
+	"hb/core/membership"
+	"hb/core/replog"
+	"hb/core/runner"
+	"hb/core/wire"
+)
+
+// Node is one node of a cluster as a machine. Not for concurrent use.
+type Node struct {
+	opts    Options
+	now     core.Instant
+	started core.Instant
+	out     []Effect
+	clock   time.Duration // Unix time minus Instant
+
+	self self
+	life life
+	parts
+	shared
+
+	proposals proposals
+	reads     reads
+	clients   clients
+	pulls     pulls
+	agreement agreement
+}
+
+// parts are the machines, and the steppers that drive them.
+type parts struct {
+	membership *membership.Machine
+	discovery  *discover.Machine
+	replog     *replog.Log
+	ledger     *ledger.State
+	dispatcher *dispatch.Machine
+	runner     *runner.Machine
+
+	memberships stepper[membership.Event, membership.Effect]
+	discovers   stepper[discover.Event, discover.Effect]
+	replogs     stepper[replog.Event, replog.Effect]
+	dispatches  stepper[dispatch.Event, dispatch.Effect]
+	runners     stepper[runner.Event, runner.Effect]
+}
+
+// shared is what the machines' news leave behind.
+type shared struct {
+	leading      bool // between Led and Deposed
+	hint         leaderHint
+	lastLeader   leaderHint
+	byRaft       map[core.RaftID]core.NodeID
+	peers        map[core.NodeID]peer
+	peersChanged bool
+	sample, load core.Load // as measured; as last reported
+	loadSent     core.Instant
+	finishing    map[core.Fence]bool
+	complaints   map[complaint]int
+	refusal      string // last said
+	voterNames   string // last said
+	saidAlone    bool
+	following    bool
+	left         bool
+	packet       wire.Packet // decoded into, over and over
+}
+
+// detectors is the table of the failure detectors by kind.
+func detectors(kind string) (detect.Factory, bool) {
+	switch kind {
+	case "swim":
+		return swim.New, true
+	}
+	return nil, false
+}
+
+// New makes a node of what it is told and what its disk holds. It does nothing
+// before its first Step.
+func New(o Options, from Restored) *Node {
+	o = o.withDefaults()
+	n := &Node{opts: o}
+	n.byRaft = map[core.RaftID]core.NodeID{}
+	n.peers = map[core.NodeID]peer{}
+	n.finishing = map[core.Fence]bool{}
+	n.complaints = map[complaint]int{}
+	n.proposals = proposals{open: map[uint64]*proposal{}, entries: map[uint64][]*wire.Command{}, look: core.Never}
+	n.reads.remote = map[uint64]remoteRead{}
+	n.pulls.remote = map[uint64]outputAsk{}
+	n.clients.open = map[uint64]bool{}
+	n.clients.ring = newRing(uint32(from.Instance))
+	n.identify(from)
+	n.makeParts(from)
+	n.load.Slots = uint16(o.Slots)
+	n.loadSent = -core.Instant(loadIdle)
+	return n
+}
+
+// identify takes over the identity on the disk, or mints one.
+func (n *Node) identify(from Restored) {
+	id := from.Identity
+	if id == nil {
+		id = mint(n.opts.Rand)
+	}
+	n.self = self{id: core.NodeID(id.Node), raft: core.RaftID(id.Raft), instance: from.Instance, clusterName: id.ClusterName}
+	if len(id.Cluster) == len(n.self.cluster) {
+		n.self.cluster = core.ClusterID(id.Cluster)
+		n.self.joined = !n.self.cluster.IsZero()
+	}
+	if n.self.joined && from.Damaged != nil {
+		// What was promised under the old raft ID may be forgotten.
+		n.self.raft = core.RaftID(nonzero(n.opts.Rand))
+		n.put(SaveIdentity{Identity: n.identity(n.self.cluster, n.self.clusterName)})
+		n.log(true, fmt.Sprintf("the log is damaged: %v; rebuilding it from the other members under raft ID %s", from.Damaged, n.self.raft))
+	}
+}
+
+// makeParts makes the machines.
+func (n *Node) makeParts(from Restored) {
+	factory, ok := detectors(n.opts.Detector)
+	if !ok {
+		panic(fmt.Sprintf("node: no detector of kind %q", n.opts.Detector))
+	}
+	n.ledger = ledger.New(n.self.cluster, n.self.clusterName)
+	if from.Snapshot != nil {
+		state, err := ledger.Decode(from.Snapshot.Data)
+		if err != nil {
+			n.stop(core.Faultf(core.CodeInternal, "the snapshot at index %d cannot be read: %v", from.Snapshot.Metadata.GetIndex(), err))
+		} else {
+			n.ledger = state
+		}
+	}
+	row := member.Row{
+		ID: n.self.id, Name: n.opts.Name, Addr: n.opts.Addr, Version: n.opts.Version, Tags: n.opts.Tags,
+		Raft: n.self.raft, Instance: n.self.instance, Status: core.Alive,
+	}
+	tag := wire.Tag{}
+	if n.self.joined {
+		tag = wire.TagOf(n.self.cluster)
+	}
+	n.membership = membership.New(membership.Options{
+		Self: row, Cluster: tag, NewDetector: factory, Period: n.opts.Period, Rand: n.fork(),
+	})
+	n.discovery = discover.New(discover.Options{
+		ID: n.self.id, Instance: n.self.instance, Addr: n.opts.Addr, Cluster: tag,
+		Seeds: n.opts.Seeds, Beacons: n.opts.Beacons, Rand: n.fork(),
+	})
+	n.replog = replog.New(replog.Options{
+		Self: n.self.raft, Node: n.self.id, Rand: n.fork(), Voters: n.opts.Voters,
+	}, replog.Restored{
+		Hard: from.Hard, Snapshot: from.Snapshot, Entries: from.Entries,
+		DoubtTerm: from.DoubtTerm, DoubtIndex: from.DoubtIndex, Damaged: from.Damaged != nil,
+	})
+	n.dispatcher = dispatch.New(dispatch.Options{Self: n.self.id, Ledger: func() *ledger.State { return n.ledger }, Rand: n.fork()})
+	n.runner = runner.New(runner.Options{Node: n.self.id, Slots: n.opts.Slots}, from.Journal)
+	n.memberships = stepper[membership.Event, membership.Effect]{step: n.membership.Step, carry: n.carryView}
+	n.discovers = stepper[discover.Event, discover.Effect]{step: n.discovery.Step, carry: n.carryDiscover}
+	n.replogs = stepper[replog.Event, replog.Effect]{step: n.replog.Step, carry: n.carryLog}
+	n.dispatches = stepper[dispatch.Event, dispatch.Effect]{step: n.dispatcher.Step, carry: n.carryDispatch}
+	n.runners = stepper[runner.Event, runner.Effect]{step: n.runner.Step, carry: n.carryRunner}
+}
+
+// ID is the node's identity.
+func (n *Node) ID() core.NodeID { return n.self.id }
+
+// put adds an effect.
+func (n *Node) put(f Effect) { n.out = append(n.out, f) }
+
+// log adds a line for the operator.
+func (n *Node) log(warn bool, text string) { n.put(LogLine{Warn: warn, Text: text}) }

@@ -82,3 +82,25 @@ func nonzero(r *rand.Rand) uint64 {
 		}
 	}
 }
+
+func (o Options) withDefaults() Options {
+	if o.Detector == "" {
+		o.Detector = "swim"
+	}
+	if o.Period == 0 {
+		o.Period = time.Second
+	}
+	if o.Voters == 0 {
+		o.Voters = 3
+	}
+	if o.Slots == 0 {
+		o.Slots = 1
+	}
+	return o
+}
+
+// fork makes a generator of its own for one machine, so that what one draws
+// does not change what another does.
+func (n *Node) fork() *rand.Rand {
+	return rand.New(rand.NewPCG(n.opts.Rand.Uint64(), n.opts.Rand.Uint64()))
+}

@@ -1,0 +1,186 @@
+package node
+
+import (
+	"cmp"
+	"slices"
+
+	"hb/core"
+	"hb/core/ledger"
+	"hb/core/member"
+	"hb/core/wire"
+)
+
+// leaderHint is who leads, as far as this node knows, and since when it has
+// not heard so again.
+type leaderHint struct {
+	id    core.NodeID
+	term  uint64
+	heard core.Instant
+}
+
+// leader is whoever this node takes for the leader; zero when nobody. A voter
+// asks its engine, everybody else goes by what heartbeats say.
+func (n *Node) leader() leaderHint {
+	if raft, term := n.replog.Leader(); raft != 0 {
+		if id, ok := n.nodeOf(raft); ok {
+			return leaderHint{id: id, term: term, heard: n.now}
+		}
+	}
+	if n.votes() {
+		return leaderHint{}
+	}
+	if row, ok := n.membership.Table().Get(n.hint.id); !ok || row.Status == core.Dead || row.Status == core.Left {
+		return leaderHint{}
+	}
+	return n.hint
+}
+
+// votes says whether this node's own engine takes part in elections.
+func (n *Node) votes() bool {
+	switch n.replog.Role(n.self.raft) {
+	case "leader", "voter":
+		return true
+	}
+	return false
+}
+
+// leaderView is what `hb leader --stale` shows: the last known, with its age.
+func (n *Node) leaderView() LeaderView {
+	last := n.lastLeader
+	v := LeaderView{ID: last.id, Term: last.term, Self: last.id == n.self.id}
+	if last.id != 0 {
+		v.Age = n.now.Sub(last.heard)
+	}
+	v.Name = n.nameOf(last.id)
+	v.Addr, _ = n.addrOf(last.id)
+	return v
+}
+
+// confirmedLeader is the view of a leader that a quorum confirmed.
+func (n *Node) confirmedLeader(res readResult) LeaderView {
+	v := LeaderView{ID: res.leader, Term: res.term, Confirmed: true, Self: res.leader == n.self.id}
+	v.Name = n.nameOf(res.leader)
+	v.Addr, _ = n.addrOf(res.leader)
+	return v
+}
+
+// clusterView names the cluster.
+func (n *Node) clusterView() ClusterView {
+	return ClusterView{ID: n.self.cluster, Name: n.self.clusterName}
+}
+
+// statusView is this node in one page.
+func (n *Node) statusView() StatusView {
+	leader := n.leader()
+	v := StatusView{
+		ID: n.self.id, Name: n.opts.Name, Version: n.opts.Version, Cluster: n.clusterView(),
+		Detector: n.opts.Detector, Term: max(n.replog.Term(), leader.term),
+		Commit: n.replog.Commit(), Applied: n.ledger.Applied(), Role: n.roleOf(n.self.id),
+		Health: n.health(), Stress: n.load.Stress, Uptime: n.now.Sub(n.started),
+	}
+	if leader.id != 0 {
+		v.Leader = LeaderView{ID: leader.id, Name: n.nameOf(leader.id), Term: leader.term, Self: leader.id == n.self.id}
+		v.Leader.Addr, _ = n.addrOf(leader.id)
+	}
+	for _, raft := range n.replog.Voters() {
+		if id, ok := n.nodeOf(raft); ok {
+			v.Voters = append(v.Voters, id)
+		}
+	}
+	v.Members = n.membership.Table().Len()
+	v.MembersAlive = n.aliveCount()
+	return v
+}
+
+// health is one word about this node's place in the cluster.
+func (n *Node) health() string {
+	switch {
+	case n.membership.Isolated():
+		return "isolated"
+	case n.leader().id == 0:
+		return "no-quorum"
+	}
+	for _, m := range n.ledger.Members() {
+		if m.State == ledger.Down {
+			return "degraded"
+		}
+	}
+	for _, row := range n.membership.Table().Rows() {
+		if row.Status == core.Suspect || row.Status == core.Dead {
+			return "degraded"
+		}
+	}
+	return "healthy"
+}
+
+// roleOf says what a member is to the log.
+func (n *Node) roleOf(id core.NodeID) string {
+	if n.leader().id == id {
+		return "leader"
+	}
+	raft, ok := n.raftOf(id)
+	if !ok {
+		return "member"
+	}
+	if role := n.replog.Role(raft); role != "leader" {
+		return role
+	}
+	return "voter"
+}
+
+// membersView is the whole table with what is known of each.
+func (n *Node) membersView() MembersView {
+	v := MembersView{Cluster: n.clusterView()}
+	for _, row := range n.membership.Table().Rows() {
+		v.Members = append(v.Members, n.memberView(row))
+	}
+	for _, m := range n.ledger.Members() {
+		if _, ok := n.membership.Table().Get(core.NodeID(m.Row.Id)); !ok {
+			v.Members = append(v.Members, n.agreedOnly(m))
+		}
+	}
+	slices.SortFunc(v.Members, func(a, b MemberView) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
+	return v
+}
+
+func (n *Node) memberView(row member.Row) MemberView {
+	v := MemberView{
+		ID: row.ID, Name: row.Name, Addr: row.Addr, Status: row.Status, Role: n.roleOf(row.ID),
+		Self: row.ID == n.self.id, RTT: -1, Version: row.Version, Tags: row.Tags, Instance: row.Instance,
+		Since: n.wallAt(row.Since), Blame: n.membership.Blame(row.ID),
+	}
+	if m, ok := n.ledger.Member(row.ID); ok {
+		v.Agreed = m.State
+	}
+	if rtt, ok := n.membership.RTT(row.ID); ok {
+		v.RTT = rtt
+	}
+	if seen, ok := n.peers[row.ID]; ok {
+		v.Load, v.Loaded, v.Applied = seen.load, seen.loaded, seen.applied
+	}
+	if v.Self {
+		v.Load, v.Loaded, v.Applied, v.RTT = n.load, true, n.ledger.Applied(), 0
+	}
+	return v
+}
+
+// agreedOnly is a member that only the log knows.
+func (n *Node) agreedOnly(m *wire.Agreed) MemberView {
+	v := MemberView{
+		ID: core.NodeID(m.Row.Id), Name: m.Row.Name, Status: core.Dead, Agreed: m.State, Role: n.roleOf(core.NodeID(m.Row.Id)),
+		RTT: -1, Version: m.Row.Version, Tags: m.Row.Tags, Instance: core.Instance(m.Row.Instance), Since: m.SinceNanos,
+	}
+	if m.State == ledger.Left {
+		v.Status = core.Left
+	}
+	v.Addr, _ = n.addrOf(v.ID)
+	return v
+}
+
+// wallAt is the Unix time in nanoseconds of an Instant of this node.
+func (n *Node) wallAt(t core.Instant) int64 { return int64(t) + int64(n.clock) }
+
+// wall is the Unix time in nanoseconds now.
+func (n *Node) wall() int64 { return n.wallAt(n.now) }

@@ -1,0 +1,168 @@
+package node
+
+import (
+	"fmt"
+
+	"hb/core"
+	"hb/core/wire"
+)
+
+// clients is what local requests are under way, besides the reads, proposals
+// and followers of output that keep their own.
+type clients struct {
+	ring      ring
+	following []uint64 // FollowEvents, in order of asking
+	logs      []*logFollower
+	awaiting  []*awaiting
+	tasks     []taskWait
+	probes    []*probing
+	open      map[uint64]bool // all requests without a last answer
+	tickets   uint64          // of probes
+}
+
+// taskWait is one client that waits for the end of a task.
+type taskWait struct {
+	id   uint64
+	task core.TaskID
+}
+
+// asked answers a local request, now or later.
+func (n *Node) asked(ev Asked) {
+	n.clients.open[ev.ID] = true
+	switch q := ev.Body.(type) {
+	case GetMembers:
+		n.reply(ev.ID, n.membersView(), true)
+	case GetStatus:
+		n.reply(ev.ID, n.statusView(), true)
+	case GetLeader:
+		n.askLeader(ev.ID, q)
+	case SubmitTask:
+		n.submit(ev.ID, q)
+	case GetTask:
+		n.withTask(ev.ID, q.Task, func(t *wire.Task) { n.reply(ev.ID, t, true) })
+	case WaitTask:
+		n.withTask(ev.ID, q.Task, func(t *wire.Task) { n.waitTask(ev.ID, t) })
+	case ListTasks:
+		n.reply(ev.ID, TasksView{Tasks: n.ledger.Tasks()}, true)
+	case CancelTask:
+		n.withTask(ev.ID, q.Task, func(t *wire.Task) { n.cancel(ev.ID, t) })
+	case FollowOutput:
+		n.withTask(ev.ID, q.Task, func(*wire.Task) { n.followOutput(ev.ID, q) })
+	default:
+		n.askedOfNode(ev)
+	}
+}
+
+// askedOfNode answers requests about this node and its log.
+func (n *Node) askedOfNode(ev Asked) {
+	switch q := ev.Body.(type) {
+	case AppendNote:
+		n.appendNote(ev.ID, q.Text)
+	case FollowLog:
+		n.followLog(ev.ID, q)
+	case FollowEvents:
+		n.followEvents(ev.ID, q)
+	case Await:
+		n.await(ev.ID, q.Conditions)
+	case Probe:
+		n.probe(ev.ID, q)
+	case TransferLeader:
+		n.transfer(ev.ID, q.To)
+	case Leave:
+		n.leave(ev.ID)
+	default:
+		panic(fmt.Sprintf("node: no answer to %T", ev.Body))
+	}
+}
+
+// reply answers a client that still waits.
+func (n *Node) reply(id uint64, body any, last bool) {
+	if !n.clients.open[id] {
+		return
+	}
+	if last {
+		delete(n.clients.open, id)
+	}
+	n.put(Reply{ID: id, Body: body, Last: last})
+}
+
+// clientGone forgets a client; what it began is not undone.
+func (n *Node) clientGone(id uint64) {
+	delete(n.clients.open, id)
+	c := &n.clients
+	c.following = without(c.following, func(other uint64) bool { return other == id })
+	c.logs = without(c.logs, func(f *logFollower) bool { return f.id == id })
+	c.awaiting = without(c.awaiting, func(a *awaiting) bool { return a.id == id })
+	c.tasks = without(c.tasks, func(w taskWait) bool { return w.id == id })
+	n.pulls.followers = without(n.pulls.followers, func(f *follower) bool { return f.id == id })
+}
+
+// without gives the list less what matches, never writing to the old one.
+func without[T any](list []T, match func(T) bool) []T {
+	for i, x := range list {
+		if !match(x) {
+			continue
+		}
+		kept := append([]T(nil), list[:i]...)
+		for _, y := range list[i+1:] {
+			if !match(y) {
+				kept = append(kept, y)
+			}
+		}
+		return kept
+	}
+	return list
+}
+
+// answerFault tells whether a proposal failed, as the fault a client gets.
+func answerFault(a answer) *core.Fault {
+	switch {
+	case a.fault != nil:
+		return a.fault
+	case a.verdict.GetCode() != 0:
+		return &core.Fault{Code: core.Code(a.verdict.Code), Message: a.verdict.Message, Hint: a.verdict.Hint}
+	}
+	return nil
+}
+
+// noQuorum is the answer to a read that no quorum confirmed.
+func (n *Node) noQuorum() *core.Fault {
+	if !n.self.joined {
+		return core.Faultf(core.CodeNoQuorum, "this node is not in a cluster yet")
+	}
+	return core.Faultf(core.CodeNoQuorum, "no leader, or no quorum behind it")
+}
+
+// appendNote puts a user's note in the log.
+func (n *Node) appendNote(id uint64, text []byte) {
+	if len(text) > noteMost {
+		n.reply(id, core.Faultf(core.CodeBadInput, "a note of %d bytes: at most %d", len(text), noteMost), true)
+		return
+	}
+	c := &wire.Command{Body: &wire.Command_Note{Note: &wire.Note{Text: text}}}
+	n.propose(c, func(a answer) {
+		if f := answerFault(a); f != nil {
+			n.reply(id, f, true)
+			return
+		}
+		n.reply(id, Appended{Index: a.fence.Index()}, true)
+	})
+}
+
+// noteMost is the longest note in bytes.
+const noteMost = 64 << 10
+
+// askLeader answers who leads.
+func (n *Node) askLeader(id uint64, q GetLeader) {
+	if q.Stale {
+		n.reply(id, n.leaderView(), true)
+		return
+	}
+	n.readIndex(false, func(res readResult) {
+		if !res.ok {
+			n.reply(id, n.noQuorum(), true)
+			return
+		}
+		n.reply(id, n.confirmedLeader(res), true)
+	})
+}

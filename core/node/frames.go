@@ -1,0 +1,128 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"hb/core"
+	"hb/core/wire"
+)
+
+// sendTo puts one frame on the stream to a member; nothing happens when its
+// address is not known, as with any lost frame.
+func (n *Node) sendTo(id core.NodeID, e *wire.Envelope) {
+	if addr, ok := n.addrOf(id); ok {
+		n.sendFrame(addr, e)
+	}
+}
+
+// sendFrame puts one frame on the stream to an address.
+func (n *Node) sendFrame(to netip.AddrPort, e *wire.Envelope) {
+	e.From, e.Instance = uint64(n.self.id), uint32(n.self.instance)
+	if len(e.Cluster) == 0 && n.self.joined {
+		e.Cluster = n.self.cluster[:]
+	}
+	n.put(SendFrame{To: to, Data: wire.EncodeEnvelope(e)})
+}
+
+// frame takes one frame apart and hands it to whom it concerns.
+func (n *Node) frame(ev Frame) {
+	e, err := wire.DecodeEnvelope(ev.Data)
+	if err != nil {
+		n.complainOnce(ev.From.Addr(), err)
+		return
+	}
+	switch body := e.Body.(type) {
+	case *wire.Envelope_Join:
+		n.joinAsked(e, body.Join)
+		return
+	case *wire.Envelope_Welcome:
+		n.welcomed(e, body.Welcome)
+		return
+	case *wire.Envelope_Refusal:
+		n.refused(e, body.Refusal)
+		return
+	case *wire.Envelope_Echo:
+		n.echo(e, body.Echo)
+		return
+	}
+	if !n.self.joined || string(e.Cluster) != string(n.self.cluster[:]) {
+		n.complainOnce(ev.From.Addr(), errForeign)
+		return
+	}
+	n.memberFrame(core.NodeID(e.From), e)
+}
+
+var errForeign = errors.New("frame of another cluster")
+
+// memberFrame hands on a frame of this node's own cluster.
+func (n *Node) memberFrame(from core.NodeID, e *wire.Envelope) {
+	switch body := e.Body.(type) {
+	case *wire.Envelope_Raft:
+		n.raftCame(from, body.Raft)
+	case *wire.Envelope_Pull:
+		n.pullAsked(from, body.Pull)
+	case *wire.Envelope_Page:
+		n.pageCame(from, body.Page)
+	case *wire.Envelope_Propose:
+		n.proposeAsked(from, body.Propose)
+	case *wire.Envelope_Proposed:
+		n.proposedCame(body.Proposed)
+	case *wire.Envelope_ReadIndex:
+		n.readAsked(from, body.ReadIndex)
+	case *wire.Envelope_ReadIndexed:
+		n.readIndexedCame(body.ReadIndexed)
+	case *wire.Envelope_Transfer:
+		n.transferAsked(core.NodeID(body.Transfer.To))
+	case *wire.Envelope_Rows:
+		n.rowsCame(from, body.Rows)
+	default:
+		n.taskFrame(from, e)
+	}
+}
+
+// taskFrame hands on what concerns tasks and their output.
+func (n *Node) taskFrame(from core.NodeID, e *wire.Envelope) {
+	switch body := e.Body.(type) {
+	case *wire.Envelope_Grant:
+		n.granted(body.Grant)
+	case *wire.Envelope_Kill:
+		n.killed(body.Kill)
+	case *wire.Envelope_Done:
+		n.doneCame(from, body.Done)
+	case *wire.Envelope_DoneAck:
+		n.doneAcked(core.Fence(body.DoneAck.Fence))
+	case *wire.Envelope_Refused:
+		n.grantRefused(from, body.Refused)
+	case *wire.Envelope_Running:
+		n.runningCame(from, core.Instance(e.Instance), body.Running)
+	case *wire.Envelope_OutputPull:
+		n.outputAsked(from, body.OutputPull)
+	case *wire.Envelope_OutputChunk:
+		n.outputCame(body.OutputChunk)
+	}
+}
+
+// complainOnce counts bad input and says so once per source.
+func (n *Node) complainOnce(from netip.Addr, err error) {
+	key := complaint{from, err.Error()}
+	if errors.Is(err, wire.ErrMalformed) {
+		key.what = wire.ErrMalformed.Error()
+	}
+	if n.complaints[key] == 0 && len(n.complaints) >= complaintsMost {
+		return
+	}
+	n.complaints[key]++
+	if n.complaints[key] == 1 {
+		n.log(true, fmt.Sprintf("dropped input from %s: %v (further ones are only counted)", from, err))
+	}
+}
+
+// complaintsMost bounds what strangers can make this node remember.
+const complaintsMost = 1000
+
+type complaint struct {
+	from netip.Addr
+	what string
+}

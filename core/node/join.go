@@ -1,0 +1,162 @@
+package node
+
+import (
+	"fmt"
+	"net/netip"
+
+	"hb/core"
+	"hb/core/discover"
+	"hb/core/ledger"
+	"hb/core/member"
+	"hb/core/membership"
+	"hb/core/wire"
+)
+
+// self is who this node is.
+type self struct {
+	id          core.NodeID
+	raft        core.RaftID
+	instance    core.Instance
+	cluster     core.ClusterID
+	clusterName string
+	joined      bool // in a cluster, and its disk says so
+	saving      *wire.Welcome
+}
+
+// discover tells discovery something and carries out what it wants.
+func (n *Node) discover(ev discover.Event) { n.discovers.do(n.now, ev) }
+
+// carryDiscover carries out one effect of discovery.
+func (n *Node) carryDiscover(f discover.Effect) {
+	switch f := f.(type) {
+	case discover.AskJoin:
+		n.askJoin(f.To)
+	case discover.Beacon:
+		n.put(SendBeacon{Data: f.Data})
+	case discover.Answer:
+		n.put(SendDatagram{To: f.To, Data: f.Data})
+	case discover.ResolveSeeds:
+		n.put(ResolveSeeds{})
+	case discover.Note:
+		n.log(f.Warn, f.Text)
+	default:
+		panic(fmt.Sprintf("node: no way to carry out %T", f))
+	}
+}
+
+// askJoin asks a node to be let in, or to be known again.
+func (n *Node) askJoin(to netip.AddrPort) {
+	j := &wire.Join{
+		Name: n.opts.Name, Version: n.opts.Version, Detector: n.opts.Detector, Raft: uint64(n.self.raft),
+		Rows: []*wire.Row{member.ToWire(n.now, n.membership.Table().Self())},
+	}
+	if n.self.joined {
+		j.Cluster = n.self.cluster[:]
+	}
+	n.sendFrame(to, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Join{Join: j}})
+}
+
+// joinAsked lets somebody in, or says why not.
+func (n *Node) joinAsked(e *wire.Envelope, j *wire.Join) {
+	to, err := netip.ParseAddrPort(e.ReplyTo)
+	if err != nil || core.NodeID(e.From) == n.self.id {
+		return
+	}
+	if refusal := n.whyNot(core.NodeID(e.From), j); refusal != nil {
+		n.sendFrame(to, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: refusal}})
+		return
+	}
+	n.memberships.do(n.now, membership.Rows{From: core.NodeID(e.From), Addr: to, Rows: j.Rows})
+	leader := n.leader()
+	n.sendFrame(to, &wire.Envelope{Body: &wire.Envelope_Welcome{Welcome: &wire.Welcome{
+		Cluster: n.self.cluster[:], ClusterName: n.self.clusterName, Rows: n.membership.Table().ToWire(n.now),
+		Leader: uint64(leader.id), Commit: n.replog.Commit(),
+	}}})
+}
+
+// whyNot is the reason to refuse a joiner; nil for none.
+func (n *Node) whyNot(from core.NodeID, j *wire.Join) *wire.Refusal {
+	switch {
+	case !n.self.joined || n.life.leaving != 0 || n.life.stopping:
+		return &wire.Refusal{Reason: fmt.Sprintf("%s is in no cluster itself yet", n.opts.Name)}
+	case len(j.Cluster) != 0 && string(j.Cluster) != string(n.self.cluster[:]):
+		return &wire.Refusal{Final: true,
+			Reason: fmt.Sprintf("%s belongs to cluster %s, the joiner's data directory to another", n.opts.Name, n.self.cluster),
+			Hint:   "join with an empty data directory, or ask a node of the other cluster"}
+	case j.Detector != n.opts.Detector:
+		return &wire.Refusal{Final: true,
+			Reason: fmt.Sprintf("the cluster's failure detector is %s, the joiner's %s", n.opts.Detector, j.Detector),
+			Hint:   fmt.Sprintf("set [detector] kind = %q", n.opts.Detector)}
+	}
+	for _, row := range n.membership.Table().Rows() {
+		if row.Name == j.Name && row.ID != from && row.Living() {
+			return &wire.Refusal{
+				Reason: fmt.Sprintf("the name %s is taken by a living member (%s at %s)", j.Name, row.ID, row.Addr),
+				Hint:   "choose another with --name"}
+		}
+	}
+	return nil
+}
+
+// welcomed takes in the table of a cluster; a node without one becomes its
+// member once its disk says so.
+func (n *Node) welcomed(e *wire.Envelope, w *wire.Welcome) {
+	if len(w.Cluster) != len(n.self.cluster) {
+		return
+	}
+	switch {
+	case !n.self.joined && n.self.saving == nil:
+		n.self.saving = w
+		n.put(SaveIdentity{Identity: n.identity(core.ClusterID(w.Cluster), w.ClusterName)})
+	case n.self.joined && string(w.Cluster) == string(n.self.cluster[:]):
+		n.knownAgain(w)
+	}
+}
+
+func (n *Node) identity(cluster core.ClusterID, name string) *wire.Identity {
+	return &wire.Identity{Format: 1, Cluster: cluster[:], ClusterName: name, Node: uint64(n.self.id), Raft: uint64(n.self.raft)}
+}
+
+// identitySaved makes the node a member of the cluster that let it in.
+func (n *Node) identitySaved() {
+	w := n.self.saving
+	if w == nil {
+		return
+	}
+	n.self.saving = nil
+	n.self.cluster, n.self.clusterName, n.self.joined = core.ClusterID(w.Cluster), w.ClusterName, true
+	n.ledger = ledger.New(n.self.cluster, n.self.clusterName)
+	n.membership.SetCluster(wire.TagOf(n.self.cluster))
+	n.log(false, fmt.Sprintf("joined cluster %s (%s)", n.self.clusterName, n.self.cluster))
+	n.knownAgain(w)
+}
+
+// knownAgain takes in the table of the node's own cluster.
+func (n *Node) knownAgain(w *wire.Welcome) {
+	n.memberships.do(n.now, membership.Rows{Rows: w.Rows})
+	n.discover(discover.Joined{Cluster: wire.TagOf(n.self.cluster)})
+	if w.Leader != 0 && n.hint.id == 0 {
+		n.hint = leaderHint{id: core.NodeID(w.Leader), heard: n.now}
+		n.leaderChanged()
+	}
+}
+
+// refused is the answer to a join that failed.
+func (n *Node) refused(e *wire.Envelope, r *wire.Refusal) {
+	from, err := netip.ParseAddrPort(e.ReplyTo)
+	if err != nil {
+		return
+	}
+	text := "not let in: " + r.Reason
+	if r.Hint != "" {
+		text += " (" + r.Hint + ")"
+	}
+	if !n.self.joined && n.refusal != text {
+		n.refusal = text
+		n.log(true, text)
+	}
+	n.discover(discover.Refused{Addr: from, Final: r.Final, Reason: r.Reason})
+	if r.Final && !n.self.joined {
+		n.stop(core.Faultf(core.CodeBadInput, "not let in: %s", r.Reason).WithHint("%s", r.Hint))
+	}
+}

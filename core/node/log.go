@@ -1,0 +1,286 @@
+package node
+
+import (
+	"fmt"
+	"slices"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"hb/core"
+	"hb/core/discover"
+	"hb/core/dispatch"
+	"hb/core/ledger"
+	"hb/core/replog"
+	"hb/core/runner"
+	"hb/core/wire"
+)
+
+// replogStep tells the log something and carries out what it wants.
+func (n *Node) replogStep(ev replog.Event) { n.replogs.do(n.now, ev) }
+
+// carryLog carries out one effect of the log.
+func (n *Node) carryLog(f replog.Effect) {
+	switch f := f.(type) {
+	case replog.Append:
+		n.put(Append{Seq: f.Seq, Records: f.Records})
+	case replog.Send:
+		n.sendRaft(f)
+	case replog.Apply:
+		n.apply(f.Entries)
+	case replog.Install:
+		n.install(f.Snapshot)
+	case replog.WantSnapshot:
+		n.makeSnapshot(f)
+	case replog.Pull:
+		n.sendTo(f.To, &wire.Envelope{Body: &wire.Envelope_Pull{Pull: f.Pull}})
+	case replog.Page:
+		n.sendTo(f.To, &wire.Envelope{Body: &wire.Envelope_Page{Page: f.Page}})
+	case replog.Note:
+		n.log(f.Warn, f.Text)
+	default:
+		n.carryLogNews(f)
+	}
+}
+
+// carryLogNews carries out the effects that tell rather than want.
+func (n *Node) carryLogNews(f replog.Effect) {
+	switch f := f.(type) {
+	case replog.ReadOK:
+		n.readAnswered(f.Ticket, readResult{ok: true, index: f.Index, term: f.Term, leader: n.self.id})
+	case replog.ReadFailed:
+		n.readAnswered(f.Ticket, readResult{})
+	case replog.Dropped:
+		n.dropped(f.Ticket, f.Busy)
+	case replog.Led:
+		n.led()
+	case replog.Deposed:
+		n.deposed()
+	case replog.LeaderIs:
+		n.leaderChanged()
+	case replog.Conf:
+		n.confChanged(f)
+	default:
+		panic(fmt.Sprintf("node: no way to carry out %T", f))
+	}
+}
+
+// sendRaft sends an engine's message to the node that owns the raft ID.
+func (n *Node) sendRaft(f replog.Send) {
+	id, ok := n.nodeOf(f.To)
+	if !ok {
+		return
+	}
+	b, err := proto.Marshal(f.Msg)
+	if err != nil {
+		panic(fmt.Sprintf("node: a message of the engine does not encode: %v", err))
+	}
+	n.sendTo(id, &wire.Envelope{Body: &wire.Envelope_Raft{Raft: b}})
+}
+
+// raftCame hands on an engine's message if it comes from the node that owns
+// the raft ID it speaks for.
+func (n *Node) raftCame(from core.NodeID, b []byte) {
+	m := &raftpb.Message{}
+	if err := proto.Unmarshal(b, m); err != nil {
+		return
+	}
+	if owner, ok := n.nodeOf(core.RaftID(m.GetFrom())); !ok || owner != from {
+		return
+	}
+	n.replogStep(replog.Received{Msg: m})
+}
+
+func (n *Node) pullAsked(from core.NodeID, p *wire.Pull) {
+	n.replogStep(replog.PullAsked{From: from, Pull: p})
+}
+
+func (n *Node) pageCame(from core.NodeID, p *wire.Page) {
+	n.replogStep(replog.PageCame{From: from, Page: p})
+}
+
+// apply carries committed entries into the ledger and tells everybody whom
+// their outcome concerns.
+func (n *Node) apply(entries []*raftpb.Entry) {
+	for _, raw := range entries {
+		e := &wire.Entry{}
+		if raw.GetType() == raftpb.EntryNormal {
+			var err error
+			if e, err = wire.DecodeEntry(raw.Data); err != nil {
+				n.stop(core.Faultf(core.CodeInternal, "log entry %d: %v", raw.GetIndex(), err))
+				return
+			}
+		}
+		for _, c := range e.Commands {
+			if c.Body == nil {
+				n.stop(core.Faultf(core.CodeInternal, "log entry %d holds a command that this version of hb does not know", raw.GetIndex()).
+					WithHint("start a version at least as new as that of the other members"))
+				return
+			}
+		}
+		outcomes := n.ledger.Apply(raw.GetIndex(), e)
+		n.outcomes(outcomes)
+		n.serveLogs(raw)
+	}
+}
+
+// outcomes tells what an applied entry came to.
+func (n *Node) outcomes(list []ledger.Outcome) {
+	if len(list) == 0 {
+		return
+	}
+	for i := range list {
+		o := &list[i]
+		for _, ev := range o.Events {
+			n.emit(ev.Kind, ev.Subject, ev.Detail)
+		}
+		for _, m := range o.Members {
+			n.agreedChanged(m)
+		}
+		n.finishApplied(o)
+		if o.Task != nil && ended(o.Task) {
+			n.taskEnded(o.Task)
+		}
+		n.applied(o)
+	}
+	n.dispatches.do(n.now, dispatch.Applied{Outcomes: list})
+}
+
+// finishApplied tells the runner here that its report has arrived.
+func (n *Node) finishApplied(o *ledger.Outcome) {
+	f, ok := o.Command.Body.(*wire.Command_Finish)
+	if !ok || o.Task == nil {
+		return
+	}
+	for _, a := range o.Task.Attempts {
+		if a.Fence == f.Finish.Fence && core.NodeID(a.Node) == n.self.id {
+			n.runners.do(n.now, runner.Acked{Fence: core.Fence(a.Fence)})
+		}
+	}
+}
+
+// install replaces the ledger by a snapshot that came from a peer.
+func (n *Node) install(s *raftpb.Snapshot) {
+	state, err := ledger.Decode(s.Data)
+	if err != nil {
+		n.stop(core.Faultf(core.CodeInternal, "the snapshot at index %d cannot be read: %v", s.Metadata.GetIndex(), err))
+		return
+	}
+	n.ledger = state
+	for _, m := range state.Members() {
+		n.agreedChanged(m)
+	}
+	n.put(saveSnapshot(s, s.Metadata.GetIndex()+1, true))
+}
+
+// makeSnapshot writes the ledger as it is now.
+func (n *Node) makeSnapshot(f replog.WantSnapshot) {
+	s := &raftpb.Snapshot{
+		Data:     n.ledger.Encode(),
+		Metadata: &raftpb.SnapshotMetadata{Index: &f.Index, Term: &f.Term, ConfState: f.Conf},
+	}
+	n.put(saveSnapshot(s, f.Keep, false))
+	n.replogStep(replog.SnapshotMade{Snapshot: s})
+}
+
+func saveSnapshot(s *raftpb.Snapshot, keep uint64, replace bool) SaveSnapshot {
+	meta, err := proto.Marshal(s.Metadata)
+	if err != nil {
+		panic(fmt.Sprintf("node: the metadata of a snapshot do not encode: %v", err))
+	}
+	return SaveSnapshot{
+		Index: s.Metadata.GetIndex(), Term: s.Metadata.GetTerm(), Meta: meta, Body: s.Data, Keep: keep, Replace: replace,
+	}
+}
+
+// led begins what only a leader does.
+func (n *Node) led() {
+	n.leading = true
+	n.dispatches.do(n.now, dispatch.Led{})
+	n.heardLoad(n.self.id, n.load)
+	n.agreement.look = n.now
+	n.discover(discover.Leading{Yes: true, Members: n.aliveCount()})
+}
+
+// deposed ends it: whoever waits here is told to ask the next leader.
+func (n *Node) deposed() {
+	n.leading = false
+	n.dispatches.do(n.now, dispatch.Deposed{})
+	n.discover(discover.Leading{})
+	batch := n.proposals.batch
+	n.proposals.batch, n.proposals.bytes = nil, 0
+	for _, c := range batch {
+		if c.Id != 0 {
+			n.answerProposer(c, answer{verdict: notLeading()})
+		}
+	}
+	clear(n.reads.remote)
+}
+
+// confChanged tells of new voters.
+func (n *Node) confChanged(f replog.Conf) {
+	names := make([]string, 0, len(f.Voters))
+	for _, raft := range f.Voters {
+		if id, ok := n.nodeOf(raft); ok {
+			names = append(names, n.nameOf(id))
+		} else {
+			names = append(names, raft.String())
+		}
+	}
+	slices.Sort(names)
+	if text := fmt.Sprint(names); text != n.voterNames {
+		n.voterNames = text
+		n.emit("voters", n.opts.Name, text)
+	}
+}
+
+// logFollower is one client that reads the log.
+type logFollower struct {
+	id   uint64
+	next uint64
+}
+
+// followLog answers what this node still has of the log and, if asked, goes on.
+func (n *Node) followLog(id uint64, q FollowLog) {
+	next := max(q.From, n.replog.FirstIndex())
+	for ; next <= n.replog.Applied(); next++ {
+		if e := n.replog.EntryAt(next); e != nil {
+			n.reply(id, n.logRecord(e), false)
+		}
+	}
+	if !q.Follow {
+		n.reply(id, nil, true)
+		return
+	}
+	n.clients.logs = append(n.clients.logs, &logFollower{id: id, next: next})
+}
+
+// serveLogs gives a freshly applied entry to those who follow.
+func (n *Node) serveLogs(e *raftpb.Entry) {
+	for _, f := range n.clients.logs {
+		if e.GetIndex() >= f.next {
+			f.next = e.GetIndex() + 1
+			n.reply(f.id, n.logRecord(e), false)
+		}
+	}
+}
+
+// logRecord decodes an entry for people.
+func (n *Node) logRecord(e *raftpb.Entry) LogRecord {
+	r := LogRecord{Index: e.GetIndex(), Term: e.GetTerm(), Kind: "commands"}
+	if e.GetType() != raftpb.EntryNormal {
+		r.Kind, r.Text = "conf", n.confText(e)
+		return r
+	}
+	entry, err := wire.DecodeEntry(e.Data)
+	switch {
+	case err != nil:
+		r.Text = err.Error()
+	case len(entry.Commands) == 0:
+		r.Kind, r.Text = "empty", "a leader begins its term"
+	default:
+		r.Wall, r.Commands = entry.WallNanos, entry.Commands
+		r.Text = n.commandsText(entry.Commands)
+	}
+	return r
+}

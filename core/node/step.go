@@ -1,0 +1,188 @@
+package node
+
+import (
+	"fmt"
+
+	"hb/core"
+	"hb/core/discover"
+	"hb/core/dispatch"
+	"hb/core/membership"
+	"hb/core/replog"
+	"hb/core/runner"
+	"hb/core/wire"
+)
+
+// Step tells the node of one event. The effects are valid until the next Step.
+// After Stop nothing follows any more.
+func (n *Node) Step(now core.Instant, ev Event) []Effect {
+	if n.started == 0 {
+		n.begin(now)
+	} else {
+		n.out = n.out[:0]
+	}
+	if n.life.stopped {
+		return n.out
+	}
+	n.now = max(n.now, now)
+	n.outer(ev)
+	n.settle()
+	return n.out
+}
+
+// begin is the first step: every machine sees the time, and the log hands over
+// what was committed.
+func (n *Node) begin(now core.Instant) {
+	n.now, n.started = now, now
+	n.replogStep(replog.Tick{})
+	for _, m := range n.ledger.Members() {
+		n.agreedChanged(m)
+	}
+	n.memberships.do(now, membership.Tick{})
+	n.discover(discover.Tick{})
+	n.runners.do(now, runner.Tick{})
+}
+
+// outer hands an event on to the machine it concerns.
+func (n *Node) outer(ev Event) {
+	switch ev := ev.(type) {
+	case Tick:
+	case Datagram:
+		n.datagram(ev)
+	case Frame:
+		n.frame(ev)
+	case StreamLost:
+		n.streamLost(ev)
+	case Unreachable:
+		n.memberships.do(n.now, membership.Refused{Addr: ev.To})
+	case Seeds:
+		n.discover(discover.Seeds{Addrs: ev.Addrs})
+	case Clock:
+		n.clock = ev.Offset
+	case Measured:
+		n.measured(ev.Load)
+	case Asked:
+		n.asked(ev)
+	case Gone:
+		n.clientGone(ev.ID)
+	case Shutdown:
+		n.shutdown()
+	default:
+		n.outerDisk(ev)
+	}
+}
+
+// outerDisk takes what comes from the disk and from processes.
+func (n *Node) outerDisk(ev Event) {
+	switch ev := ev.(type) {
+	case Synced:
+		n.replogStep(replog.Synced{Seq: ev.Seq})
+	case SnapshotSaved:
+		n.replogStep(replog.Saved{Index: ev.Index})
+	case IdentitySaved:
+		n.identitySaved()
+	case DiskFailed:
+		n.stop(core.Faultf(core.CodeIO, "the disk does not keep what it is given: %v", ev.Err))
+	case Journaled:
+		n.runners.do(n.now, runner.Journaled{Seq: ev.Seq})
+	case ExecStarted:
+		n.runners.do(n.now, runner.Started{Fence: ev.Fence, Pid: ev.Pid, StartTicks: ev.StartTicks, Boot: ev.Boot})
+	case ExecEnded:
+		n.runners.do(n.now, runner.Ended{Fence: ev.Fence, Result: ev.Result})
+	case Reaped:
+		n.runners.do(n.now, runner.Reaped{Fence: ev.Fence})
+	case Spooled:
+		n.spooled(ev)
+	default:
+		panic(fmt.Sprintf("node: no way to take %T", ev))
+	}
+}
+
+// settle lets every machine whose time has come go on, then everybody who
+// waits for what the event brought.
+func (n *Node) settle() {
+	n.tickParts()
+	n.leaderChanged()
+	n.noteAlone()
+	n.tellPeers()
+	n.agree()
+	n.reportLoad(false)
+	n.serveReads()
+	n.retryProposals()
+	n.retryOutput()
+	n.serveProbes()
+	n.serveAwaiting()
+	n.advanceLife()
+	n.follow()
+	n.flush()
+	n.membership.SetLog(wire.LogHint{Commit: n.replog.Commit(), Leader: n.leader().id, Term: n.hintTerm()})
+	n.membership.SetLoad(n.load, n.ledger.Applied())
+}
+
+// tickParts ticks the machines that are due.
+func (n *Node) tickParts() {
+	if n.now >= n.membership.Next() {
+		n.memberships.do(n.now, membership.Tick{})
+	}
+	if n.now >= n.discovery.Next() {
+		n.discover(discover.Tick{})
+	}
+	if n.now >= n.replog.Next() {
+		n.replogStep(replog.Tick{})
+	}
+	if n.now >= n.dispatcher.Next() {
+		n.dispatches.do(n.now, dispatch.Tick{})
+	}
+	if n.now >= n.runner.Next() {
+		n.runners.do(n.now, runner.Tick{})
+	}
+}
+
+// Next is when Step must be called at the latest.
+func (n *Node) Next() core.Instant {
+	next := core.Never
+	for _, t := range [...]core.Instant{
+		n.membership.Next(), n.discovery.Next(), n.replog.Next(), n.dispatcher.Next(), n.runner.Next(),
+		n.nextRead(), n.proposals.look, n.nextOutput(), n.nextProbe(), n.nextLife(), n.nextAgree(), n.nextLoad(),
+	} {
+		next = core.Earlier(next, t)
+	}
+	return next
+}
+
+// nextAgree is when the leader compares table and directory again.
+func (n *Node) nextAgree() core.Instant {
+	if !n.leading || n.agreement.flying > 0 {
+		return core.Never
+	}
+	return n.agreement.look
+}
+
+// nextLoad is when the next load report is due at the latest.
+func (n *Node) nextLoad() core.Instant { return n.loadSent.Add(loadIdle) }
+
+// noteAlone tells discovery when this node, a member, hears nobody.
+func (n *Node) noteAlone() {
+	alone := n.self.joined && n.membership.Isolated()
+	if alone != n.saidAlone {
+		n.saidAlone = alone
+		n.discover(discover.Alone{Yes: alone})
+	}
+}
+
+// follow has a member that is no voter keep up closely while somebody waits.
+func (n *Node) follow() {
+	want := len(n.proposals.order) > 0 || len(n.reads.lagging) > 0 || len(n.clients.tasks) > 0 ||
+		len(n.pulls.followers) > 0 || len(n.clients.awaiting) > 0 || len(n.clients.logs) > 0 || n.life.leaving != 0
+	if want != n.following {
+		n.following = want
+		n.replogStep(replog.Follow{On: want})
+	}
+}
+
+// hintTerm is the term in which the leader that heartbeats name leads.
+func (n *Node) hintTerm() uint64 {
+	if leader := n.leader(); leader.id != 0 {
+		return leader.term
+	}
+	return 0
+}

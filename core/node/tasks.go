@@ -1,0 +1,90 @@
+package node
+
+import (
+	"bytes"
+
+	"hb/core"
+	"hb/core/wire"
+)
+
+// submit puts a task in the log and answers once it is durable.
+func (n *Node) submit(id uint64, q SubmitTask) {
+	if err := wire.CheckText(q.Spec); err != nil {
+		n.reply(id, core.Faultf(core.CodeBadInput, "task: %v", err), true)
+		return
+	}
+	c := &wire.Command{Body: &wire.Command_Submit{Submit: &wire.Submit{Task: q.Task[:], Spec: q.Spec}}}
+	n.propose(c, func(a answer) {
+		if f := answerFault(a); f != nil {
+			n.reply(id, f, true)
+			return
+		}
+		task := q.Task
+		if len(a.task) == len(task) {
+			copy(task[:], a.task)
+		}
+		n.reply(id, Submitted{Task: task, Index: a.fence.Index(), Node: a.node, Name: n.nameOf(a.node)}, true)
+	})
+}
+
+// withTask reads a task linearizably, so that "never heard of it" is true
+// everywhere.
+func (n *Node) withTask(id uint64, task core.TaskID, then func(*wire.Task)) {
+	n.readIndex(true, func(res readResult) {
+		if !res.ok {
+			n.reply(id, n.noQuorum(), true)
+			return
+		}
+		t, ok := n.ledger.Task(task)
+		switch {
+		case ok:
+			then(t)
+		case n.ledger.Expired(task):
+			n.reply(id, core.Faultf(core.CodeUnheard, "task %s: its record has expired", task), true)
+		default:
+			n.reply(id, unheard(task), true)
+		}
+	})
+}
+
+func unheard(task core.TaskID) *core.Fault {
+	return core.Faultf(core.CodeUnheard, "task %s: never heard of it", task)
+}
+
+// ended says whether a task has its final record.
+func ended(t *wire.Task) bool { return t.Final != 0 }
+
+// waitTask answers when the task has ended.
+func (n *Node) waitTask(id uint64, t *wire.Task) {
+	if ended(t) {
+		n.reply(id, t, true)
+		return
+	}
+	var task core.TaskID
+	copy(task[:], t.Id)
+	n.clients.tasks = append(n.clients.tasks, taskWait{id: id, task: task})
+}
+
+// taskEnded answers those who waited for it.
+func (n *Node) taskEnded(t *wire.Task) {
+	for _, w := range n.clients.tasks {
+		if bytes.Equal(w.task[:], t.Id) {
+			n.reply(w.id, t, true)
+			n.clients.tasks = without(n.clients.tasks, func(o taskWait) bool { return o == w })
+		}
+	}
+}
+
+// cancel puts the wish in the log.
+func (n *Node) cancel(id uint64, t *wire.Task) {
+	c := &wire.Command{Body: &wire.Command_Cancel{Cancel: &wire.Cancel{Task: t.Id, By: n.opts.Name}}}
+	n.propose(c, func(a answer) {
+		if f := answerFault(a); f != nil {
+			n.reply(id, f, true)
+			return
+		}
+		var task core.TaskID
+		copy(task[:], t.Id)
+		n.withTask(id, task, func(now *wire.Task) { n.reply(id, now, true) })
+	})
+}
