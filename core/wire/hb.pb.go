@@ -1406,6 +1406,7 @@ type Grant struct {
 	Attempt       uint32                 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	Fence         uint64                 `protobuf:"varint,3,opt,name=fence,proto3" json:"fence,omitempty"`
 	Spec          *Spec                  `protobuf:"bytes,4,opt,name=spec,proto3" json:"spec,omitempty"`
+	Instance      uint32                 `protobuf:"varint,5,opt,name=instance,proto3" json:"instance,omitempty"` // of the member, when the log granted it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1466,6 +1467,13 @@ func (x *Grant) GetSpec() *Spec {
 		return x.Spec
 	}
 	return nil
+}
+
+func (x *Grant) GetInstance() uint32 {
+	if x != nil {
+		return x.Instance
+	}
+	return 0
 }
 
 // Kill tells a runner to end an attempt.
@@ -3922,12 +3930,13 @@ const file_hb_proto_rawDesc = "" +
 	"\x04term\x18\x03 \x01(\x04R\x04term\x12\x16\n" +
 	"\x06leader\x18\x04 \x01(\x06R\x06leader\"\x1a\n" +
 	"\bTransfer\x12\x0e\n" +
-	"\x02to\x18\x01 \x01(\x06R\x02to\"i\n" +
+	"\x02to\x18\x01 \x01(\x06R\x02to\"\x85\x01\n" +
 	"\x05Grant\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x14\n" +
 	"\x05fence\x18\x03 \x01(\x04R\x05fence\x12\x1c\n" +
-	"\x04spec\x18\x04 \x01(\v2\b.hb.SpecR\x04spec\"H\n" +
+	"\x04spec\x18\x04 \x01(\v2\b.hb.SpecR\x04spec\x12\x1a\n" +
+	"\binstance\x18\x05 \x01(\rR\binstance\"H\n" +
 	"\x04Kill\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x16\n" +
