@@ -72,10 +72,19 @@ func (c *chaos) kill() {
 	c.w.after(c.lasting(), func() { c.w.Restart(i) })
 }
 
+// power cuts a host's power, now or in the middle of what its disk does next.
 func (c *chaos) power() {
-	i := c.victim()
-	c.w.PowerCut(i)
-	c.w.after(c.lasting(), func() { c.w.Restart(i) })
+	i, lasting := c.victim(), c.lasting()
+	back := func() {
+		c.w.PowerCut(i)
+		c.w.after(lasting, func() { c.w.Restart(i) })
+	}
+	if c.luck.IntN(2) == 0 {
+		back()
+		return
+	}
+	c.w.PowerCutIn(i, c.luck.IntN(20))
+	c.w.after(min(time.Second, c.end-c.w.now), back)
 }
 
 func (c *chaos) blackout() {

@@ -102,6 +102,10 @@ func (h *host) boot() {
 	h.asked, h.paused, h.inbox, h.datagrams = false, false, nil, 0
 	h.tickAt = never
 	m, err := h.w.build(h)
+	if err != nil && h.storage.cutting {
+		h.powerOff()
+		return
+	}
 	if err != nil {
 		h.w.fail("a node starts on what its own disk holds", "%s: %v", h.name, err)
 		return

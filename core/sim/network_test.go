@@ -45,7 +45,7 @@ func TestAShortCutOnlyDelaysAStream(t *testing.T) {
 		t.Fatalf("%v came through a cut", got)
 	}
 	w.Heal()
-	pass(t, w, time.Second)
+	pass(t, w, resendMost)
 	if got := framesOf(ms[1]); len(got) != 3 || len(of[node.StreamLost](ms[0])) != 0 {
 		t.Fatalf("got %v, lost %v", got, of[node.StreamLost](ms[0]))
 	}
@@ -56,7 +56,7 @@ func TestALongCutBreaksAStreamAndItsSenderHears(t *testing.T) {
 		w, ms := toys(t, Options{Nodes: 2}, nil)
 		w.Cut(cut[0], cut[1])
 		sendFrames(w, 0, 1, 3, 0)
-		pass(t, w, 2*breakAfter+time.Second)
+		pass(t, w, breakMost+resendMost)
 		lost := of[node.StreamLost](ms[0])
 		if len(lost) != 1 || lost[0].Refused || lost[0].To != addrOf(w, 1) {
 			t.Fatalf("%s: %v", name, lost)
@@ -91,7 +91,7 @@ func TestAHostWithoutPowerIsSilent(t *testing.T) {
 	w.PowerCut(1)
 	sendFrames(w, 0, 1, 1, 0)
 	tell(w, 0, node.SendDatagram{To: addrOf(w, 1), Data: []byte("ping")})
-	pass(t, w, 10*time.Second)
+	pass(t, w, breakMost+resendMost)
 	if lost := of[node.StreamLost](ms[0]); len(lost) != 1 || lost[0].Refused {
 		t.Fatalf("%v", lost)
 	}

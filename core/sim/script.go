@@ -27,6 +27,14 @@ func (w *World) PowerCut(hosts ...int) {
 	}
 }
 
+// PowerCutIn takes the power from a host after n more operations of its disk.
+func (w *World) PowerCutIn(i, n int) {
+	if h := w.hosts[i]; h.up() {
+		w.trace.note(h, "the power goes after %d operations of the disk", n)
+		h.storage.cutAfter(n)
+	}
+}
+
 // Shutdown asks a node to end in order, as SIGTERM does.
 func (w *World) Shutdown(i int) {
 	h := w.hosts[i]

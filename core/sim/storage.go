@@ -25,6 +25,7 @@ type storage struct {
 	store   *store.Store
 	slow    int  // by what factor syncs are slower now
 	failing bool // it has given an error, so the node may stop
+	cutting bool // the power goes in the middle of what it does next
 	jobs    []node.Effect
 	busy    bool
 }
@@ -205,14 +206,29 @@ func (s *storage) perform(job node.Effect) (node.Event, error) {
 	return nil, fmt.Errorf("%T is no job for a disk", job)
 }
 
-// fail tells the node that its disk does not keep what it is given.
+// cutAfter lets the power go after n more operations of the disk: in the middle
+// of a snapshot, or between a new segment and its name.
+func (s *storage) cutAfter(n int) {
+	s.cutting = true
+	s.disk.CutAfter(n)
+}
+
+// fail tells the node that its disk does not keep what it is given; unless it
+// was the power that went.
 func (s *storage) fail(err error) {
+	if s.cutting {
+		s.h.powerOff()
+		return
+	}
 	s.failing = true
 	s.h.later(0, node.DiskFailed{Err: err})
 }
 
 // crash is what a power cut does to the disk.
-func (s *storage) crash() { s.disk.Crash() }
+func (s *storage) crash() {
+	s.cutting = false
+	s.disk.Crash()
+}
 
 // save writes a snapshot and an identity at once, before there is a node.
 func (s *storage) save(id *wire.Identity, snap *raftpb.Snapshot) error {

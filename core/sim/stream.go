@@ -8,11 +8,15 @@ import (
 )
 
 const (
-	// resend is how long a lost piece of a stream takes to be sent again.
-	resend = 200 * time.Millisecond
+	// resend is how long a lost piece of a stream takes to be sent again; the
+	// wait doubles up to resendMost, as TCP's does.
+	resend     = 200 * time.Millisecond
+	resendMost = 2 * time.Second
 	// breakAfter is the least time for which a stream stalls before its sender
-	// gives it up; up to as much again is added by chance.
-	breakAfter = 1500 * time.Millisecond
+	// gives it up, breakMost the longest: from the limit of a dial to that of a
+	// connection on which nothing is acknowledged.
+	breakAfter = 2 * time.Second
+	breakMost  = 10 * time.Second
 )
 
 // stream is the connection from one host to another, as TCP makes it: frames in
@@ -78,12 +82,12 @@ func (n *network) moves(s *stream) bool {
 		return false
 	case s.stalled == never:
 		s.stalled = n.w.now
-		s.patience = breakAfter + time.Duration(n.luck.Int64N(int64(breakAfter)))
+		s.patience = breakAfter + time.Duration(n.luck.Int64N(int64(breakMost-breakAfter)))
 	case n.w.now-s.stalled > s.patience:
 		n.lose(s, 0, false)
 		return false
 	}
-	n.w.after(resend, func() { n.arrive(s) })
+	n.w.after(min(max(resend, n.w.now-s.stalled), resendMost), func() { n.arrive(s) })
 	return false
 }
 
