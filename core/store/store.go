@@ -1,9 +1,10 @@
 package store
 
 import (
-	"errors"
+	"bytes"
 
 	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
 
 	"hb/core"
 	"hb/core/wire"
@@ -12,7 +13,7 @@ import (
 // ErrFull says that the disk has no room for another segment. Nothing of the
 // refused frame was written; the store lives on, and the same call may succeed
 // once there is room. Every other error of a write or sync is final.
-var ErrFull = errors.New("no space left on the disk")
+var ErrFull error = core.Faultf(core.CodeIO, "no space left on the disk").WithHint("free some; nothing is lost")
 
 // Options are the sizes of a store's files; zero means the default.
 type Options struct {
@@ -39,8 +40,8 @@ type Restored struct {
 	// Journal is what the runner's journal still has to remember, in order: the
 	// records of every intent that is not forgotten.
 	Journal []*wire.Record
-	// Doubt is set when the log's tail was torn and the log has not yet reached
-	// what the tail claimed to hold; it stays set over restarts until it has.
+	// Doubt is set when the log's tail was torn; and over further restarts until
+	// the log has reached what the torn frame claimed to hold.
 	Doubt *Doubt
 	// Damaged says that something which was once synced is missing or changed.
 	// What is whole is in the other fields, but the node must not vote, nor
@@ -65,59 +66,189 @@ type Doubt struct {
 }
 
 // Store is an open data directory. It is not for concurrent use.
-type Store struct{}
-
-// Open opens a data directory, creates what is missing, and gives what it
-// holds. An error is a *core.Fault: CodeBusy when another process has it,
-// CodeDenied without permission, CodeConfig when it was written in a newer
-// format, CodeIO when the disk fails or the identity itself cannot be read.
-// Damage to the log is no error, see Restored.
-func Open(fs FS) (*Store, *Restored, error) { return OpenWith(fs, Options{}) }
-
-// OpenWith is Open with other sizes.
-func OpenWith(fs FS, options Options) (*Store, *Restored, error) { panic("soon") }
+type Store struct {
+	fs       FS
+	release  func() error
+	id       *wire.Identity
+	wal      wal
+	journal  journal
+	snap     position // of the newest snapshot
+	attached bool     // the log has entries after it (matters only while damaged)
+	damaged  string   // not empty until SaveIdentity gave a new raft ID
+	renewed  bool     // it gave one, but the log does not say so yet
+	failed   error
+}
 
 // SaveIdentity writes who this node is; durable when it returns. The same
 // again changes nothing. A new raft ID of the same node is accepted: it ends
 // Damaged, and the votes of the old ID are void. An identity of another cluster
 // or node is refused with CodeBadInput.
-func (s *Store) SaveIdentity(id *wire.Identity) error { panic("soon") }
+func (s *Store) SaveIdentity(id *wire.Identity) error {
+	if s.failed != nil {
+		return s.failed
+	}
+	if id.Format > format {
+		return tooNew(s.fs.Path(idName), id.Format)
+	}
+	if old := s.id; old != nil {
+		switch {
+		case proto.Equal(old, id) && !s.renewed:
+			return nil
+		case len(old.Cluster) > 0 && !bytes.Equal(old.Cluster, id.Cluster):
+			return core.Faultf(core.CodeBadInput, "%s belongs to cluster %x, not to %x", s.fs.Path(""), old.Cluster, id.Cluster).
+				WithHint("use another data directory, or leave the cluster first")
+		case old.Node != id.Node:
+			return core.Faultf(core.CodeBadInput, "%s belongs to node %v, not to %v", s.fs.Path(""), core.NodeID(old.Node), core.NodeID(id.Node))
+		}
+		s.renewed = s.renewed || old.Raft != id.Raft
+	}
+	if err := writeSealed(s.fs, idName, wire.Marshal(id)); err != nil {
+		return s.fail(idName, err)
+	}
+	s.id = proto.CloneOf(id)
+	if !s.renewed {
+		return nil
+	}
+	if err := s.wal.forsake(s.snap, s.attached || s.damaged == ""); err != nil {
+		return err
+	}
+	s.damaged, s.renewed = "", false
+	return nil
+}
 
 // Write appends records (entries, hard states) to the log as one frame, which
 // a crash keeps as a whole or not at all. It is not durable before Sync; a
 // frame that is not synced yet is synced before the next is written, because
 // recovery rests on at most one unsynced frame: to commit a group under one
 // sync, give all of its records to one Write.
-func (s *Store) Write(records []*wire.Record) error { panic("soon") }
+func (s *Store) Write(records []*wire.Record) error {
+	if err := s.usable(); err != nil {
+		return err
+	}
+	return s.wal.write(records)
+}
 
 // Sync makes what was written durable. Any error is final: nothing more is
 // accepted, and the node must stop.
-func (s *Store) Sync() error { panic("soon") }
+func (s *Store) Sync() error {
+	if s.failed != nil {
+		return s.failed
+	}
+	return s.wal.sync()
+}
 
 // WriteJournal appends records (intents, starts, ends, forgotten fences) to the
 // runner's journal as one frame; like Write. The journal drops forgotten
 // intents by itself.
-func (s *Store) WriteJournal(records []*wire.Record) error { panic("soon") }
+func (s *Store) WriteJournal(records []*wire.Record) error {
+	if s.failed != nil {
+		return s.failed
+	}
+	return s.journal.write(records)
+}
 
 // SyncJournal makes what was written to the journal durable; like Sync.
-func (s *Store) SyncJournal() error { panic("soon") }
+func (s *Store) SyncJournal() error {
+	if s.failed != nil {
+		return s.failed
+	}
+	return s.journal.sync()
+}
 
 // SaveSnapshot writes a snapshot file, durable when it returns, then drops the
 // log before the index keep, by whole segments, and snapshots which the log
 // does not reach back to any more. Replace says that the log as it stands is
 // superseded: the next entry follows the snapshot. (It is implied when the
 // snapshot is beyond the log's end.)
-func (s *Store) SaveSnapshot(snap *raftpb.Snapshot, keep uint64, replace bool) error { panic("soon") }
+func (s *Store) SaveSnapshot(snap *raftpb.Snapshot, keep uint64, replace bool) error {
+	if err := s.usable(); err != nil {
+		return err
+	}
+	at := metaPosition(snap.GetMetadata())
+	if at.index < s.snap.index || at.index == 0 {
+		return core.Faultf(core.CodeInternal, "a snapshot at %d after one at %d", at.index, s.snap.index)
+	}
+	if err := saveSnapshot(s.fs, snap); err != nil {
+		return s.fail(snapName(at), err)
+	}
+	s.snap = at
+	if replace || at.index > s.wal.last.index {
+		if err := s.wal.write([]*wire.Record{markRecord(at)}); err != nil {
+			return err
+		}
+		keep = ^uint64(0)
+	}
+	if err := s.wal.sync(); err != nil {
+		return err
+	}
+	if keep < ^uint64(0) {
+		keep = min(keep, at.index+1)
+	}
+	if err := s.wal.drop(keep); err != nil {
+		return err
+	}
+	return s.fail(snapDir, purgeSnapshots(s.fs, at, s.wal.first()))
+}
 
 // Prepare makes the next segment of the log ready, if it is not: the write
 // that needs it is then not held up, and does not fail on a full disk. To be
 // called when there is nothing else to do. ErrFull is no harm.
-func (s *Store) Prepare() error { panic("soon") }
+func (s *Store) Prepare() error {
+	if s.failed != nil {
+		return s.failed
+	}
+	return s.wal.prepare()
+}
 
 // SetAside moves everything that makes this directory a member's to
 // aside-N/ in it and closes the store: the next Open finds a new directory.
 // Nothing is deleted.
-func (s *Store) SetAside() error { panic("soon") }
+func (s *Store) SetAside() error {
+	if s.failed != nil {
+		return s.failed
+	}
+	s.closeFiles()
+	_, err := setAside(s.fs)
+	if err == nil {
+		err = s.release()
+	}
+	s.fail("", core.Faultf(core.CodeInternal, "the store is closed"))
+	return err
+}
 
 // Close gives the directory free. It syncs nothing.
-func (s *Store) Close() error { panic("soon") }
+func (s *Store) Close() error {
+	err := s.closeFiles()
+	if e := s.release(); err == nil {
+		err = e
+	}
+	s.fail("", core.Faultf(core.CodeInternal, "the store is closed"))
+	return err
+}
+
+func (s *Store) closeFiles() error {
+	err := s.wal.close()
+	if e := s.journal.close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// usable refuses to build on a damaged log.
+func (s *Store) usable() error {
+	if s.failed == nil && s.damaged != "" {
+		return core.Faultf(core.CodeIO, "%s; the node needs a new raft ID first", s.damaged)
+	}
+	return s.failed
+}
+
+// fail ends the store at its first error, but not for want of space.
+func (s *Store) fail(name string, err error) error {
+	if err == nil || err == ErrFull {
+		return err
+	}
+	if s.failed == nil {
+		s.failed = fault(s.fs.Path(name), err)
+	}
+	return s.failed
+}
