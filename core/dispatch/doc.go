@@ -20,7 +20,7 @@
 // herd, because every choice made since is known exactly. From the report come
 // only the number of slots and the share of the machine that others use. A
 // member that has not reported since it was last started counts as one slot,
-// and is chosen only when no member that has reported may run the task at all.
+// and is chosen only when none that has reported has one free.
 //
 // # Choice
 //

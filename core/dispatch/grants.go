@@ -89,7 +89,9 @@ func (m *Machine) repeat(now core.Instant, g *grant) {
 	}
 	t, _ := m.opt.Ledger().Task(g.task)
 	open := ledger.OpenAttempt(t)
-	m.put(Grant{g.node, &wire.Grant{Task: g.task[:], Attempt: open.N, Fence: uint64(g.fence), Spec: t.Spec}})
+	m.put(Grant{g.node, &wire.Grant{
+		Task: g.task[:], Attempt: open.N, Fence: uint64(g.fence), Spec: t.Spec, Instance: open.Instance,
+	}})
 }
 
 func (m *Machine) wakeAt(g *grant, at core.Instant) {

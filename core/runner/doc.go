@@ -22,14 +22,20 @@
 // # Messages repeat
 //
 // The leader repeats a grant until it hears that the runner holds it (Held) or
-// how it ended. So the same grant may come again at any time, even long after
-// its end. The runner therefore remembers the fences it is done with: the
-// newest Remembered of them, and of all below these that they are too old to be
-// run. A grant that is not run for that reason is answered by Refuse, which is
-// harmless: if it was done with, the ledger knows its end and ignores that.
+// how it ended. So a grant may come again at any time, from a leader that does
+// not know better, even long after its end. What keeps it from running twice:
+// the runner remembers the fences it is done with, the newest Remembered of
+// them, and takes all below these for too old; and a grant says for which
+// instance, which run of this node, it was made. One for an earlier instance is
+// in the journal, or was done with, or never came.
 //
-// A Kill for an attempt that never came here is answered by Refuse as well, once
-// the promise never to run it is in the journal.
+// A grant that is not run for such a reason is answered by Refuse: "not here,
+// and never will be". Where it was done with, the log has its end, and the
+// refusal finds nothing to take back. If the journal was damaged (Doubtful), an
+// earlier grant may be one that it lost, and is reported lost instead.
+//
+// A Kill for an attempt that never came is answered by Refuse as well, and the
+// fence counts as done with from then on.
 //
 // A grant with a higher attempt number of a task that still runs here says that
 // the log has given the older attempt up: that is ended first, then the newer
@@ -45,8 +51,7 @@
 //
 // # Output
 //
-// Output is spooled by the driver under the fence, in the layout of spool.go.
-// A spool is kept for SpoolFor after the end was acknowledged, and as long as
+// Output is spooled by the driver under the fence. A spool is kept for SpoolFor after the end was acknowledged, and as long as
 // the fence is remembered, whichever is shorter.
 //
 // # Reports

@@ -1,6 +1,8 @@
 package runner
 
 import (
+	"cmp"
+	"slices"
 	"syscall"
 	"time"
 
@@ -13,14 +15,29 @@ const (
 	KillAfter  = 5 * time.Second
 	Remembered = 16384
 	SpoolFor   = time.Hour
+
+	// A report is repeated after reportFirst, doubled up to reportMost.
+	reportFirst = 500 * time.Millisecond
+	reportMost  = 5 * time.Second
+	// Held goes out on a change, but not within heldGap of the last, and every
+	// heldEvery while there is something to hold.
+	heldGap   = 200 * time.Millisecond
+	heldEvery = time.Second
 )
+
+// longAgo is before every instant.
+const longAgo = core.Instant(-1 << 62)
 
 // Options is what the machine is told of itself.
 type Options struct {
-	// Node is this node.
-	Node core.NodeID
+	// Node is this node, and Instance which of its runs this is; zero leaves
+	// the instance of grants unchecked.
+	Node     core.NodeID
+	Instance core.Instance
 	// Slots is how many tasks run at once; less than one means one.
 	Slots int
+	// Doubtful says that the journal was damaged and may have lost attempts.
+	Doubtful bool
 }
 
 // Event is what the node tells the machine.
@@ -140,35 +157,201 @@ func (DropSpool) effect() {}
 func (Note) effect()      {}
 
 // Machine is the runner.
-type Machine struct{ opt Options }
+type Machine struct {
+	opt     Options
+	effects []Effect
+
+	live  []*attempt // sorted by fence
+	past  past
+	last  core.Fence
+	begun bool // the journal's leftovers were brought out
+
+	// seq numbers the journal's writes; records gather during a step.
+	seq     uint64
+	records []*wire.Record
+
+	heldSent    core.Instant
+	heldDue     core.Instant
+	heldChanged bool
+}
 
 // New makes a runner of what the journal of its data directory holds, in the
 // order in which it was written.
-func New(opt Options, journal []*wire.Record) *Machine { return &Machine{opt: opt} }
+func New(opt Options, journal []*wire.Record) *Machine {
+	opt.Slots = max(1, opt.Slots)
+	m := &Machine{opt: opt, past: newPast(), heldSent: longAgo, heldDue: core.Never}
+	for _, r := range journal {
+		m.recall(r)
+	}
+	return m
+}
+
+// recall takes in one record of the journal.
+func (m *Machine) recall(r *wire.Record) {
+	switch b := r.GetBody().(type) {
+	case *wire.Record_Intent:
+		g := b.Intent.GetGrant()
+		if _, known := m.find(core.Fence(g.GetFence())); !known && wellFormed(g) {
+			m.insert(&attempt{
+				fence: core.Fence(g.Fence), task: core.TaskID(g.Task), n: g.Attempt, phase: reaping,
+				process: &wire.Started{Fence: g.Fence},
+			})
+		}
+	case *wire.Record_Started:
+		if a, ok := m.find(core.Fence(b.Started.GetFence())); ok {
+			a.process = b.Started
+		}
+	case *wire.Record_Ended:
+		if a, ok := m.find(core.Fence(b.Ended.GetFence())); ok {
+			a.phase, a.result = reporting, b.Ended.Result
+		}
+	case *wire.Record_Forgotten:
+		if a, ok := m.find(core.Fence(b.Forgotten)); ok {
+			m.remove(a)
+			m.past.add(a.fence, a.task, a.n)
+		}
+	}
+}
 
 // Step takes an event and gives what is to be done, in order. The slice is
 // valid until the next Step.
-func (m *Machine) Step(now core.Instant, ev Event) []Effect { panic("to be written") }
+func (m *Machine) Step(now core.Instant, ev Event) []Effect {
+	m.effects, m.records = m.effects[:0], nil
+	m.begin(now)
+	switch ev := ev.(type) {
+	case Granted:
+		m.granted(now, ev.Grant)
+	case Killed:
+		m.killed(now, ev.Kill)
+	case Journaled:
+		m.journaled(now, ev.Seq)
+	case Started:
+		m.started(now, ev)
+	case Ended:
+		m.ended(ev)
+	case Reaped:
+		m.reaped(ev.Fence)
+	case Acked:
+		m.acked(now, ev.Fence)
+	case NewLeader:
+		m.newLeader(now)
+	}
+	m.lookAtDue(now)
+	m.startWaiting()
+	m.sayHeld(now)
+	if len(m.records) > 0 {
+		m.put(Journal{m.seq, m.records})
+	}
+	return m.effects
+}
+
+// begin brings out, once, what the journal left to do.
+func (m *Machine) begin(now core.Instant) {
+	if m.begun {
+		return
+	}
+	m.begun = true
+	for _, f := range m.past.fences {
+		m.past.keepSpool(f, now.Add(SpoolFor))
+	}
+	for _, a := range m.live {
+		if a.phase == reaping {
+			m.put(Reap{a.process})
+		}
+	}
+	m.changed()
+}
 
 // Next is when the machine wants a Tick at the latest.
-func (m *Machine) Next() core.Instant { panic("to be written") }
+func (m *Machine) Next() core.Instant {
+	if !m.begun {
+		return 0
+	}
+	next := core.Earlier(m.heldAt(), m.past.next())
+	for _, a := range m.live {
+		next = core.Earlier(next, a.due())
+	}
+	return next
+}
 
-// Running is how many processes run here now.
-func (m *Machine) Running() int { panic("to be written") }
+// Running is how many processes run here now, or are about to.
+func (m *Machine) Running() int {
+	n := 0
+	for _, a := range m.live {
+		if a.phase.occupies() {
+			n++
+		}
+	}
+	return n
+}
 
 // Holds says whether the attempt is here and has not ended.
-func (m *Machine) Holds(f core.Fence) bool { panic("to be written") }
+func (m *Machine) Holds(f core.Fence) bool {
+	a, ok := m.find(f)
+	return ok && a.phase != reporting
+}
 
-// Fences are the attempts that are here and have not ended, sorted.
-func (m *Machine) Fences() []core.Fence { panic("to be written") }
+// Fences are the attempts that are here and have not ended, sorted. An end
+// counts once it is on disk.
+func (m *Machine) Fences() []core.Fence {
+	fences := make([]core.Fence, 0, len(m.live))
+	for _, a := range m.live {
+		if a.phase != reporting {
+			fences = append(fences, a.fence)
+		}
+	}
+	return fences
+}
 
-// LastGrant is the highest fence that was ever granted here: Load.Granted.
-func (m *Machine) LastGrant() core.Fence { panic("to be written") }
+// LastGrant is the highest fence that was granted here: Load.Granted.
+func (m *Machine) LastGrant() core.Fence { return m.last }
 
 // Output finds the newest attempt of a task whose output is spooled here, and
 // whether it has ended.
-func (m *Machine) Output(task core.TaskID) (f core.Fence, ended, ok bool) { panic("to be written") }
+func (m *Machine) Output(task core.TaskID) (f core.Fence, ended, ok bool) {
+	for _, a := range m.live {
+		if a.task == task && a.phase != waiting && a.fence > f {
+			f, ended, ok = a.fence, a.phase == reporting, true
+		}
+	}
+	if ok {
+		return f, ended, true
+	}
+	f, ok = m.past.output(task)
+	return f, true, ok
+}
 
-// Compact gives the records of a journal that still matter, to replace it by
-// when a node starts.
-func Compact(journal []*wire.Record) []*wire.Record { panic("to be written") }
+func (m *Machine) put(e Effect) { m.effects = append(m.effects, e) }
+
+// journal writes a record with this step's others and gives their number.
+func (m *Machine) journal(r *wire.Record) uint64 {
+	if len(m.records) == 0 {
+		m.seq++
+	}
+	m.records = append(m.records, r)
+	return m.seq
+}
+
+// find gives the live attempt with a fence.
+func (m *Machine) find(f core.Fence) (*attempt, bool) {
+	at, ok := m.place(f)
+	if !ok {
+		return nil, false
+	}
+	return m.live[at], true
+}
+
+func (m *Machine) place(f core.Fence) (int, bool) {
+	return slices.BinarySearchFunc(m.live, f, func(a *attempt, f core.Fence) int { return cmp.Compare(a.fence, f) })
+}
+
+func (m *Machine) insert(a *attempt) {
+	at, _ := m.place(a.fence)
+	m.live = slices.Insert(m.live, at, a)
+	m.last = max(m.last, a.fence)
+}
+
+func (m *Machine) remove(a *attempt) {
+	at, _ := m.place(a.fence)
+	m.live = slices.Delete(m.live, at, at+1)
+}

@@ -1,0 +1,307 @@
+package runner
+
+import (
+	"slices"
+	"syscall"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"hb/core"
+	"hb/core/wire"
+)
+
+// phase is how far an attempt has come.
+type phase int
+
+const (
+	waiting   phase = iota // granted; for a free slot
+	intending              // for its intent to be on disk
+	starting               // for the driver to start it
+	running
+	reaping   // left by an earlier run of this node; for its process to be gone
+	ending    // for its end to be on disk
+	reporting // for its end to be acknowledged
+)
+
+// occupies says whether an attempt of this phase takes a slot.
+func (p phase) occupies() bool {
+	return p == intending || p == starting || p == running || p == reaping
+}
+
+// cause is why an attempt is being ended.
+type cause int
+
+const (
+	byItself cause = iota
+	byTimeLimit
+	byKill
+)
+
+// attempt is one grant of a task on this node.
+type attempt struct {
+	fence core.Fence
+	task  core.TaskID
+	n     uint32
+	spec  *wire.Spec
+	phase phase
+	// seq is the journal's write that intending and ending wait for.
+	seq uint64
+
+	limit core.Instant // of a running attempt: when it is ended; 0: never
+	cause cause
+	kill  core.Instant // when SIGKILL is due, once ending it has begun
+
+	process *wire.Started // of reaping
+	result  *wire.Result  // of ending and reporting
+	again   core.Instant  // of reporting: when to report next
+	wait    time.Duration // and how long to wait after that
+}
+
+// due is when an attempt needs attention.
+func (a *attempt) due() core.Instant {
+	switch {
+	case a.phase == reporting:
+		return a.again
+	case a.phase != running:
+		return core.Never
+	case a.cause != byItself:
+		return a.kill
+	case a.limit != 0:
+		return a.limit
+	}
+	return core.Never
+}
+
+// wellFormed says whether a grant makes sense.
+func wellFormed(g *wire.Grant) bool {
+	return len(g.GetTask()) == len(core.TaskID{}) && g.Fence != 0 && g.Attempt != 0
+}
+
+// granted takes a grant, new or repeated.
+func (m *Machine) granted(now core.Instant, g *wire.Grant) {
+	if !wellFormed(g) || g.Spec == nil {
+		m.put(Note{Warn: true, Text: "a grant without a task, a token or a command was dropped"})
+		return
+	}
+	f, task := core.Fence(g.Fence), core.TaskID(g.Task)
+	if a, ok := m.find(f); ok {
+		m.repeated(now, a)
+		return
+	}
+	if m.past.done(f) {
+		m.refuse(task, f, "it is done with")
+		return
+	}
+	if instance := core.Instance(g.Instance); instance != 0 && m.opt.Instance != 0 && instance != m.opt.Instance {
+		m.grantedBefore(now, f, task, g)
+		return
+	}
+	if m.hasNewer(task, g.Attempt) {
+		return
+	}
+	m.killOlder(now, task, g.Attempt)
+	m.insert(&attempt{fence: f, task: task, n: g.Attempt, spec: g.Spec, phase: waiting})
+	m.changed()
+}
+
+// repeated answers a grant that is here already.
+func (m *Machine) repeated(now core.Instant, a *attempt) {
+	if a.phase == reporting {
+		m.report(now, a)
+		return
+	}
+	m.changed()
+}
+
+// grantedBefore answers a grant to an earlier run of this node, which the
+// journal does not know.
+func (m *Machine) grantedBefore(now core.Instant, f core.Fence, task core.TaskID, g *wire.Grant) {
+	switch {
+	case core.Instance(g.Instance) > m.opt.Instance:
+		// Not for this run: the one that it is for will hear of it again.
+	case m.opt.Doubtful:
+		a := &attempt{fence: f, task: task, n: g.Attempt, phase: ending, result: &wire.Result{Lost: true}}
+		m.insert(a)
+		m.journal(intent(a))
+		m.end(a, a.result)
+	default:
+		m.past.add(f, task, g.Attempt)
+		m.refuse(task, f, "it was granted to an earlier run of this member")
+	}
+}
+
+// hasNewer says whether a later attempt of the task is or was here.
+func (m *Machine) hasNewer(task core.TaskID, n uint32) bool {
+	for _, a := range m.live {
+		if a.task == task && a.n >= n {
+			return true
+		}
+	}
+	return m.past.newest[task].n >= n
+}
+
+// killOlder ends earlier attempts of the task: the log has given them up.
+func (m *Machine) killOlder(now core.Instant, task core.TaskID, n uint32) {
+	for _, a := range slices.Clone(m.live) {
+		if a.task == task && a.n < n {
+			m.kill(now, a)
+		}
+	}
+}
+
+// startWaiting journals the intents for which there are slots, lowest fence
+// first. Nothing starts before the leftovers of an earlier run are gone.
+func (m *Machine) startWaiting() {
+	free := m.opt.Slots - m.Running()
+	for _, a := range m.live {
+		if a.phase == reaping {
+			return
+		}
+	}
+	for _, a := range m.live {
+		if a.phase != waiting || m.olderRuns(a) {
+			continue
+		}
+		if free--; free < 0 {
+			return
+		}
+		a.phase, a.seq = intending, m.journal(intent(a))
+	}
+}
+
+// intent is the record of an attempt that is about to start. Of the spec it
+// keeps the name: after a crash nothing is started from it.
+func intent(a *attempt) *wire.Record {
+	return &wire.Record{Body: &wire.Record_Intent{Intent: &wire.Intent{Grant: &wire.Grant{
+		Task: a.task[:], Attempt: a.n, Fence: uint64(a.fence), Spec: &wire.Spec{Name: a.spec.GetName()},
+	}}}}
+}
+
+// olderRuns says whether an earlier attempt of the same task has not ended.
+func (m *Machine) olderRuns(a *attempt) bool {
+	for _, b := range m.live {
+		if b.task == a.task && b.n < a.n && b.phase != reporting {
+			return true
+		}
+	}
+	return false
+}
+
+// journaled goes on with what waited for the disk.
+func (m *Machine) journaled(now core.Instant, seq uint64) {
+	for _, a := range m.live {
+		if a.seq == 0 || a.seq > seq {
+			continue
+		}
+		switch {
+		case a.phase == intending && a.cause != byItself:
+			a.seq = 0
+			m.end(a, &wire.Result{})
+		case a.phase == intending:
+			a.phase, a.seq = starting, 0
+			m.put(Exec{Fence: a.fence, Task: a.task, Attempt: a.n, Spec: a.spec})
+		case a.phase == ending:
+			a.phase, a.seq = reporting, 0
+			m.report(now, a)
+			m.changed()
+		}
+	}
+}
+
+// started notes the process, so that it can be found after a crash.
+func (m *Machine) started(now core.Instant, ev Started) {
+	a, ok := m.find(ev.Fence)
+	if !ok || a.phase != starting {
+		return
+	}
+	m.journal(&wire.Record{Body: &wire.Record_Started{Started: &wire.Started{
+		Fence: uint64(ev.Fence), Pid: int64(ev.Pid), StartTicks: ev.StartTicks, Boot: ev.Boot,
+	}}})
+	a.phase = running
+	if limit := a.spec.TimeLimitNanos; limit > 0 {
+		a.limit = now.Add(time.Duration(limit))
+	}
+	if a.cause != byItself {
+		m.terminate(now, a)
+	}
+}
+
+// ended takes the end of a process.
+func (m *Machine) ended(ev Ended) {
+	a, ok := m.find(ev.Fence)
+	if !ok || a.phase != starting && a.phase != running {
+		return
+	}
+	r := ev.Result
+	if r == nil {
+		r = &wire.Result{Exit: int32(core.CodeTaskLost), Error: "the driver gave no result"}
+	}
+	m.end(a, r)
+}
+
+// reaped takes the news that nothing of an earlier run's attempt is left.
+func (m *Machine) reaped(f core.Fence) {
+	if a, ok := m.find(f); ok && a.phase == reaping {
+		m.end(a, &wire.Result{Lost: true})
+	}
+}
+
+// end journals the result of an attempt; it is reported when that is on disk.
+func (m *Machine) end(a *attempt, r *wire.Result) {
+	if a.cause != byItself {
+		r = proto.Clone(r).(*wire.Result)
+		r.TimedOut, r.Cancelled = a.cause == byTimeLimit, a.cause == byKill
+	}
+	a.phase, a.result = ending, r
+	a.seq = m.journal(&wire.Record{Body: &wire.Record_Ended{Ended: m.done(a)}})
+}
+
+func (m *Machine) done(a *attempt) *wire.Done {
+	return &wire.Done{Task: a.task[:], Fence: uint64(a.fence), Result: a.result}
+}
+
+// killed takes the leader's wish to end an attempt.
+func (m *Machine) killed(now core.Instant, k *wire.Kill) {
+	f := core.Fence(k.GetFence())
+	if a, ok := m.find(f); ok {
+		m.kill(now, a)
+		return
+	}
+	// Who does not say which task it is knows that the grant is closed.
+	if len(k.GetTask()) != len(core.TaskID{}) || f == 0 {
+		return
+	}
+	task := core.TaskID(k.Task)
+	m.past.add(f, task, 0)
+	m.refuse(task, f, "it never came here")
+}
+
+// kill begins to end an attempt.
+func (m *Machine) kill(now core.Instant, a *attempt) {
+	switch {
+	case a.phase == waiting:
+		m.remove(a)
+		m.past.add(a.fence, a.task, a.n)
+		m.refuse(a.task, a.fence, "it was ended before it began")
+		m.changed()
+	case a.phase == reporting:
+		m.report(now, a)
+	case a.cause != byItself, a.phase != intending && a.phase != starting && a.phase != running:
+	default:
+		a.cause = byKill
+		if a.phase == running {
+			m.terminate(now, a)
+		}
+	}
+}
+
+// terminate asks the process group to end; lookAtDue insists.
+func (m *Machine) terminate(now core.Instant, a *attempt) {
+	a.kill = now.Add(KillAfter)
+	m.put(Signal{a.fence, syscall.SIGTERM})
+}
+
+func (m *Machine) refuse(task core.TaskID, f core.Fence, why string) {
+	m.put(Refuse{&wire.Refused{Task: task[:], Fence: uint64(f), Reason: why}})
+}

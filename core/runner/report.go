@@ -1,0 +1,84 @@
+package runner
+
+import (
+	"syscall"
+
+	"hb/core"
+	"hb/core/wire"
+)
+
+// lookAtDue insists on ends, enforces time limits, repeats reports and drops
+// old output.
+func (m *Machine) lookAtDue(now core.Instant) {
+	for _, a := range m.live {
+		if now < a.due() {
+			continue
+		}
+		switch {
+		case a.phase == reporting:
+			m.report(now, a)
+		case a.cause != byItself:
+			a.kill = now.Add(KillAfter)
+			m.put(Signal{a.fence, syscall.SIGKILL})
+		default:
+			a.cause = byTimeLimit
+			m.terminate(now, a)
+		}
+	}
+	for _, f := range m.past.dropOld(now) {
+		m.put(DropSpool{f})
+	}
+}
+
+// report tells how an attempt ended, and when to tell it again.
+func (m *Machine) report(now core.Instant, a *attempt) {
+	a.wait = min(max(2*a.wait, reportFirst), reportMost)
+	a.again = now.Add(a.wait)
+	m.put(Report{m.done(a)})
+}
+
+// acked forgets an attempt whose end everybody knows.
+func (m *Machine) acked(now core.Instant, f core.Fence) {
+	a, ok := m.find(f)
+	if !ok || a.phase != reporting {
+		return
+	}
+	m.remove(a)
+	m.journal(&wire.Record{Body: &wire.Record_Forgotten{Forgotten: uint64(f)}})
+	m.past.add(f, a.task, a.n)
+	m.past.keepSpool(f, now.Add(SpoolFor))
+}
+
+// newLeader repeats everything that a leader should know.
+func (m *Machine) newLeader(now core.Instant) {
+	for _, a := range m.live {
+		if a.phase == reporting {
+			a.wait, a.again = 0, now
+		}
+	}
+	m.heldSent, m.heldChanged = longAgo, true
+}
+
+// changed makes Held go out soon.
+func (m *Machine) changed() { m.heldChanged = true }
+
+// heldAt is when Held is to go out.
+func (m *Machine) heldAt() core.Instant {
+	if m.heldChanged {
+		return m.heldSent.Add(heldGap)
+	}
+	return m.heldDue
+}
+
+// sayHeld tells the leader what is here, when that is due.
+func (m *Machine) sayHeld(now core.Instant) {
+	if now < m.heldAt() {
+		return
+	}
+	fences := m.Fences()
+	m.heldSent, m.heldChanged, m.heldDue = now, false, core.Never
+	if len(fences) > 0 {
+		m.heldDue = now.Add(heldEvery)
+	}
+	m.put(Held{fences})
+}
