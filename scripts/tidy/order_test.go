@@ -10,8 +10,9 @@ import (
 
 // orderRule: no effect of a machine depends on the order of a map. A loop over
 // a map is accepted when its body only collects into a slice that the same
-// function sorts afterwards, or only deletes or fills other maps; any other
-// must say in a comment why the order does not matter, with the word "order".
+// function sorts afterwards (slices.Sort…, sort…), fills other maps, deletes,
+// counts, or takes the least or greatest; any other must say in a comment why
+// the order does not matter, with the word "order".
 var orderRule = rule{
 	name: "map order",
 	why:  "Go shuffles maps, so a loop over one gives another order at each run and a seed does not replay; sort the keys (slices.Sorted(maps.Keys(m))), or say in a comment on the loop why the order does not matter",
@@ -36,6 +37,8 @@ var orderRule = rule{
 		"func f(m map[int]int) (n int) { for k := range m { n = k }; return n }",
 		"func f(m map[int]int) (s []int) { for k := range m { s = append(s, k) }; return s }",
 		"func f(m map[int]int) (s []int) { slices.Sort(s); for k := range m { s = append(s, k) }; return s }",
+		"func f(m map[int]float64) (x float64) { for _, v := range m { x += v }; return x }",
+		"func f(m map[int]int) (n int) { for k := range m { n = max(k, 1) }; return n }",
 		"type set map[int]bool\n\nfunc f(m set, g func(int)) { for k := range m { g(k) } }",
 		"func f(m map[int]int) []int { return slices.Collect(maps.Keys(m)) }",
 		"func f(m map[int]int, g func(int)) { for k := range maps.Keys(m) { g(k) } }",
@@ -45,7 +48,8 @@ var orderRule = rule{
 		"for _, k := range s { all = append(all, k) }\n" +
 		"for k := range m { all = append(all, k) }\nslices.Sort(all)\n" +
 		"for k, v := range m { if v == 0 { delete(m, k) }; n[k] = v }\n" +
-		"// A sum has no order.\nfor _, v := range m { sum += v }\n" +
+		"// Any will do, in any order.\nfor _, v := range m { sum = v }\n" +
+		"for _, v := range m { sum += v; sum = max(v, sum); sum++ }\n" +
 		"for _, k := range slices.Sorted(maps.Keys(m)) { all = append(all, k) }\nreturn all, sum }\n",
 		"core/high/a.go": "package high\n\nfunc f(m map[int]int, g func(int)) { for k := range m { g(k) } }\n"},
 }
@@ -72,7 +76,7 @@ func (t *tree) unordered(f *file, info *types.Info) (found []finding) {
 		ast.Inspect(fn.Body, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.RangeStmt:
-				if isMap(info.TypeOf(n.X)) && !t.saysOrder(f, n) && !bodyIsOrderless(n, sorted) {
+				if isMap(info.TypeOf(n.X)) && !t.saysOrder(f, n) && !bodyIsOrderless(n, sorted, info) {
 					found = append(found, t.at(f, n.Pos(), "loops over a map in no order"))
 				}
 			case *ast.CallExpr:
@@ -116,7 +120,7 @@ func sortedAt(fn *ast.FuncDecl) map[string]token.Pos {
 			return true
 		}
 		name := dotted(call.Fun)
-		if strings.HasPrefix(name, "slices.Sort") || strings.HasPrefix(name, "sort.") {
+		if strings.HasPrefix(name, "sort") || strings.HasPrefix(name, "slices.Sort") {
 			at[dotted(call.Args[0])] = call.Pos()
 		}
 		return true
@@ -125,7 +129,7 @@ func sortedAt(fn *ast.FuncDecl) map[string]token.Pos {
 }
 
 // bodyIsOrderless recognises bodies whose outcome is the same in every order.
-func bodyIsOrderless(loop *ast.RangeStmt, sorted map[string]token.Pos) bool {
+func bodyIsOrderless(loop *ast.RangeStmt, sorted map[string]token.Pos, info *types.Info) bool {
 	var orderless func(s ast.Stmt) bool
 	orderless = func(s ast.Stmt) bool {
 		switch s := s.(type) {
@@ -139,7 +143,9 @@ func bodyIsOrderless(loop *ast.RangeStmt, sorted map[string]token.Pos) bool {
 			call, ok := s.X.(*ast.CallExpr)
 			return ok && dotted(call.Fun) == "delete"
 		case *ast.AssignStmt:
-			return isDefine(s) || fillsMap(s, loop) || collects(s, loop, sorted)
+			return isDefine(s) || fillsMap(s, loop) || collects(s, loop, sorted) || folds(s, info)
+		case *ast.IncDecStmt:
+			return true
 		}
 		return false
 	}
@@ -164,6 +170,21 @@ func collects(s *ast.AssignStmt, loop *ast.RangeStmt, sorted map[string]token.Po
 	}
 	call, ok := s.Rhs[0].(*ast.CallExpr)
 	return ok && dotted(call.Fun) == "append" && sorted[dotted(s.Lhs[0])] > loop.End()
+}
+
+// folds is x += n of whole numbers (a sum of floats depends on its order), or
+// x = max(x, …) and the like.
+func folds(s *ast.AssignStmt, info *types.Info) bool {
+	if len(s.Lhs) != 1 || len(s.Rhs) != 1 {
+		return false
+	}
+	if s.Tok == token.ADD_ASSIGN {
+		basic, ok := info.TypeOf(s.Lhs[0]).Underlying().(*types.Basic)
+		return ok && basic.Info()&types.IsInteger != 0
+	}
+	call, ok := s.Rhs[0].(*ast.CallExpr)
+	return ok && slices.Contains([]string{"min", "max", "core.Earlier"}, dotted(call.Fun)) &&
+		slices.ContainsFunc(call.Args, func(e ast.Expr) bool { return dotted(e) != "" && dotted(e) == dotted(s.Lhs[0]) })
 }
 
 // isMapWalk is a call of maps.Keys, Values or All.

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+func TestQuantilesAreNearestRanks(t *testing.T) {
+	values := []time.Duration{40, 10, 30, 20}
+	for q, want := range map[float64]time.Duration{0: 10, 0.25: 10, 0.5: 20, 0.51: 30, 0.75: 30, 0.99: 40, 1: 40} {
+		if got := quantile(values, q); got != want {
+			t.Errorf("the %v quantile is %d, wanted %d", q, got, want)
+		}
+	}
+	if got := quantile(nil, 0.5); got != 0 {
+		t.Errorf("the median of nothing is %v", got)
+	}
+}
+
+func TestDurationsAreShort(t *testing.T) {
+	for d, want := range map[time.Duration]string{812 * time.Nanosecond: "1 µs", 87 * time.Microsecond: "87 µs", 1234 * time.Microsecond: "1.23 ms", 2340 * time.Millisecond: "2.34 s"} {
+		if got := short(d); got != want {
+			t.Errorf("%v is written %q, wanted %q", d, got, want)
+		}
+	}
+}
+
+func TestAMissedGoalIsSeen(t *testing.T) {
+	if !within("", 2, 2).met || within("", 3, 2).met {
+		t.Error("2 must be within 2, 3 must not")
+	}
+}
+
+func TestTheMachineIsMeasured(t *testing.T) {
+	m, err := measureMachine(t.TempDir())
+	if err != nil || m.fsync <= 0 || m.roundTrip <= 0 {
+		t.Errorf("measured %v, %v", m, err)
+	}
+}
+
+func TestUsageOfARunningAndOfAnEndedProcess(t *testing.T) {
+	if _, rss := usage(os.Getpid()); rss < 1<<20 {
+		t.Errorf("this test runs in %d bytes", rss)
+	}
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
+		t.Skip("there is no true here")
+	}
+	if cpu, rss := usage(gone.Process.Pid); cpu != 0 || rss != 0 {
+		t.Errorf("an ended process has %v and %d bytes", cpu, rss)
+	}
+}
+
+func TestFreePortsAreDistinct(t *testing.T) {
+	addrs, err := freePorts(5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, a := range addrs {
+		if seen[a] {
+			t.Errorf("%s came twice", a)
+		}
+		seen[a] = true
+	}
+}

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"hb/core/control"
+)
+
+// fullView is the time from the start of five processes until each shows five
+// members alive.
+func (b *bench) fullView(ctx context.Context) ([]row, error) {
+	const goal, rounds, size = 3 * time.Second, 3, 5
+	var took []time.Duration
+	for range rounds {
+		from := time.Now()
+		nodes, end, err := b.cluster(size)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range nodes {
+			if err = await(ctx, 5*time.Millisecond, i.name+" to see all members", func() bool { return i.sees(ctx, size) }); err != nil {
+				err = fmt.Errorf("%w\n%s", err, i.log())
+				break
+			}
+		}
+		took = append(took, time.Since(from))
+		end()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return []row{within("five nodes, start to full view (median of 3)", quantile(took, 0.5), goal)}, nil
+}
+
+// nextLeader kills the leader of three voters until another one is confirmed by
+// a quorum, then starts it again.
+func (b *bench) nextLeader(ctx context.Context) ([]row, error) {
+	const goal = 2 * time.Second
+	nodes, end, err := b.cluster(3)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	var took []time.Duration
+	for range b.kills {
+		if err := settled(ctx, nodes); err != nil {
+			return nil, err
+		}
+		old, err := leader(ctx, nodes)
+		if err != nil {
+			return nil, err
+		}
+		from := time.Now()
+		old.kill()
+		if err := succeeded(ctx, nodes, old); err != nil {
+			return nil, err
+		}
+		took = append(took, time.Since(from))
+		if err := old.start(); err != nil {
+			return nil, err
+		}
+	}
+	name := fmt.Sprintf("leader killed, next confirmed (median of %d)", len(took))
+	r := within(name, quantile(took, 0.5), goal)
+	r.measured += ", slowest " + short(quantile(took, 1))
+	return []row{r}, nil
+}
+
+// succeeded waits until a survivor knows another leader, and a quorum agrees.
+func succeeded(ctx context.Context, nodes []*instance, old *instance) error {
+	return await(ctx, 2*time.Millisecond, "a leader after "+old.name, func() bool {
+		for _, i := range nodes {
+			var l control.Leader
+			if i == old || i.ask(ctx, "GET", "/v1/leader?stale=true", nil, &l) != nil || l.Name == nil || *l.Name == old.name {
+				continue
+			}
+			if i.ask(ctx, "GET", "/v1/leader", nil, &l) == nil && l.Confirmed && *l.Name != old.name {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// submit times one task after another, each alone in the cluster, asked of the
+// leader and of another member.
+func (b *bench) submit(ctx context.Context) ([]row, error) {
+	nodes, end, err := b.cluster(3)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	if err := settled(ctx, nodes); err != nil {
+		return nil, err
+	}
+	lead, err := leader(ctx, nodes)
+	if err != nil {
+		return nil, err
+	}
+	other := nodes[0]
+	if other == lead {
+		other = nodes[1]
+	}
+	floor := b.machine.fsync + b.machine.roundTrip
+	var rows []row
+	for _, via := range []struct {
+		name string
+		node *instance
+	}{{"leader", lead}, {"another member", other}} {
+		durable, started, err := b.submitTo(ctx, via.node)
+		if err != nil {
+			return nil, fmt.Errorf("%w\n%s", err, via.node.log())
+		}
+		r := within(fmt.Sprintf("submit durable on three nodes, asked of %s, p50", via.name), quantile(durable, 0.5), 4*floor)
+		r.measured += fmt.Sprintf(" (p99 %s)", short(quantile(durable, 0.99)))
+		r.goal += fmt.Sprintf(" = 4 × (fsync + round trip %s)", short(floor))
+		rows = append(rows, r)
+		r = within(fmt.Sprintf("submit to started, idle, asked of %s, p50", via.name), quantile(started, 0.5), 10*time.Millisecond)
+		r.measured += fmt.Sprintf(" (p99 %s)", short(quantile(started, 0.99)))
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+func (b *bench) submitTo(ctx context.Context, i *instance) (durable, started []time.Duration, err error) {
+	const warm = 3
+	for n := range b.submits + warm {
+		var s control.Submitted
+		wall, from := time.Now(), time.Now()
+		if err := i.ask(ctx, "POST", "/v1/tasks", control.Spec{Argv: []string{"true"}}, &s); err != nil {
+			return nil, nil, err
+		}
+		took := time.Since(from)
+		var t control.Task
+		err := await(ctx, 5*time.Millisecond, "task "+s.Task+" to end", func() bool {
+			return i.ask(ctx, "GET", "/v1/tasks/"+s.Task, nil, &t) == nil && t.Ended != nil
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		if t.Status != "succeeded" || len(t.Attempts) == 0 || t.Attempts[0].Started == nil {
+			return nil, nil, fmt.Errorf("task %s is %s after %d attempts", s.Task, t.Status, len(t.Attempts))
+		}
+		if n >= warm {
+			durable = append(durable, took)
+			// One machine, one wall clock.
+			started = append(started, t.Attempts[0].Started.Sub(wall))
+		}
+	}
+	return durable, started, nil
+}
+
+// commands times whole processes, from fork to exit.
+func (b *bench) commands(ctx context.Context) ([]row, error) {
+	const goal, runs, warm = 15 * time.Millisecond, 30, 3
+	nodes, end, err := b.cluster(3)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	if err := settled(ctx, nodes); err != nil {
+		return nil, err
+	}
+	run := func(name string, args ...string) (time.Duration, error) {
+		var took []time.Duration
+		for n := range runs + warm {
+			cmd := exec.CommandContext(ctx, name, args...)
+			cmd.Env = append(os.Environ(), "HB_SOCKET="+nodes[0].socket())
+			from := time.Now()
+			if out, err := cmd.CombinedOutput(); err != nil {
+				return 0, fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out)
+			}
+			if n >= warm {
+				took = append(took, time.Since(from))
+			}
+		}
+		return quantile(took, 0.5), nil
+	}
+	nothing, err := run("true")
+	if err != nil {
+		return nil, err
+	}
+	var rows []row
+	for _, args := range [][]string{{"members"}, {"leader"}, {"leader", "--stale"}, {"status"}} {
+		took, err := run(b.hb, args...)
+		if err != nil {
+			return nil, err
+		}
+		r := within("hb "+strings.Join(args, " ")+", whole run, p50", took, goal)
+		r.measured += fmt.Sprintf(" (true: %s)", short(nothing))
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+// idle watches three nodes that have nothing to do.
+func (b *bench) idle(ctx context.Context) ([]row, error) {
+	const watch, goalCPU, goalMB = 10 * time.Second, 1.0, 40.0
+	nodes, end, err := b.cluster(3)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	if err := settled(ctx, nodes); err != nil {
+		return nil, err
+	}
+	before := map[*instance]time.Duration{}
+	from := time.Now()
+	for _, i := range nodes {
+		before[i], _ = usage(i.process.Process.Pid)
+	}
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(watch):
+	}
+	var mostCPU, mostMB float64
+	for _, i := range nodes {
+		cpu, rss := usage(i.process.Process.Pid)
+		mostCPU = max(mostCPU, 100*(cpu-before[i]).Seconds()/time.Since(from).Seconds())
+		mostMB = max(mostMB, float64(rss)/1e6)
+	}
+	if mostMB == 0 {
+		return nil, fmt.Errorf("cannot read /proc of the nodes")
+	}
+	return []row{
+		{"an idle node, share of a core, most of three", fmt.Sprintf("%.2f %%", mostCPU), fmt.Sprintf("%.0f %%", goalCPU), mostCPU <= goalCPU},
+		{"an idle node, resident memory, most of three", fmt.Sprintf("%.1f MB", mostMB), fmt.Sprintf("%.0f MB", goalMB), mostMB <= goalMB},
+	}, nil
+}
+
+// usage reads a process's processor time and resident bytes; zeros when it is
+// gone.
+func usage(pid int) (cpu time.Duration, rss int64) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, 0
+	}
+	// Fields count from 3 behind the name, which may hold anything but ")".
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	at := func(n int) int64 {
+		v, _ := strconv.ParseInt(fields[n-3], 10, 64)
+		return v
+	}
+	const perTick = time.Second / 100 // USER_HZ, on every Linux that Go knows
+	return time.Duration(at(14)+at(15)) * perTick, at(24) * int64(os.Getpagesize())
+}
+
+// simulator runs five whole nodes in virtual time on one core.
+func (b *bench) simulator(ctx context.Context) ([]row, error) {
+	const virtual, goal = time.Minute, 100.0
+	var rows []row
+	for _, kind := range []struct{ name, flag string }{{"without faults", "--calm"}, {"with all faults", "--calm=false"}} {
+		cmd := exec.CommandContext(ctx, b.seeds, "--seed", "1", "--nodes", "5", "--once", "--time", virtual.String(), kind.flag)
+		cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+		from := time.Now()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("%w: %s", err, out)
+		}
+		times := virtual.Seconds() / time.Since(from).Seconds()
+		rows = append(rows, row{"simulator, five nodes, one core, " + kind.name, fmt.Sprintf("%.0f × real time", times), fmt.Sprintf("%.0f ×", goal), times >= goal})
+	}
+	return rows, nil
+}
+
+// within makes the row of a duration that should not pass a goal.
+func within(name string, measured, goal time.Duration) row {
+	return row{name, short(measured), "≤ " + short(goal), measured <= goal}
+}

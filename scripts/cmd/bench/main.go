@@ -1,0 +1,133 @@
+// Command bench prints the figures that a cluster of real nodes on this machine
+// reaches, beside what was aimed at and beside what the machine itself does (its
+// fdatasync, a round trip on loopback): a figure without its machine says
+// little. It builds hb, starts real nodes in a temporary directory, asks them
+// over their sockets as any client would, and leaves nothing behind.
+//
+// A missed goal is printed, and is no failure (--strict makes it one), because
+// this is run on machines of all kinds; a figure that cannot be taken is one.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+// bench is one run.
+type bench struct {
+	dir, hb, seeds string // temporary directory; programs under it
+	kills, submits int
+	machine        machine
+}
+
+// row is one figure: what was measured, and whether that is within the goal.
+type row struct {
+	name, measured, goal string
+	met                  bool
+}
+
+// figure takes one or several rows that need the same cluster.
+type figure struct {
+	name    string
+	measure func(*bench, context.Context) ([]row, error)
+}
+
+func figures() []figure {
+	return []figure{
+		{"view", (*bench).fullView},
+		{"leader", (*bench).nextLeader},
+		{"submit", (*bench).submit},
+		{"command", (*bench).commands},
+		{"idle", (*bench).idle},
+		{"simulator", (*bench).simulator},
+	}
+}
+
+func main() {
+	b := &bench{}
+	flag.StringVar(&b.hb, "hb", "", "measure this program instead of building one")
+	flag.IntVar(&b.kills, "kills", 10, "how often to kill the leader")
+	flag.IntVar(&b.submits, "submits", 50, "how many tasks to submit")
+	only := flag.String("only", ".", "take only the figures (view, leader, submit, command, idle, simulator) that match this `REGEXP`")
+	where := flag.String("dir", "", "keep the nodes' data under `DIR`, whose disk is measured (default: the temporary directory)")
+	strict := flag.Bool("strict", false, "exit 1 when a goal is missed")
+	flag.Parse()
+	pattern, err := regexp.Compile(*only)
+	if err != nil || flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(64)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	met, err := b.run(ctx, *where, pattern)
+	stop()
+	switch {
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(70)
+	case *strict && !met:
+		os.Exit(1)
+	}
+}
+
+// run takes the figures one after another, so that none disturbs another.
+func (b *bench) run(ctx context.Context, where string, only *regexp.Regexp) (met bool, err error) {
+	if b.dir, err = os.MkdirTemp(where, "hb-bench-"); err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(b.dir)
+	if err := b.build(ctx); err != nil {
+		return false, err
+	}
+	if b.machine, err = measureMachine(b.dir); err != nil {
+		return false, err
+	}
+	fmt.Println(b.machine)
+	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	defer out.Flush()
+	fmt.Fprintln(out, "FIGURE\tMEASURED\tGOAL\tMET")
+	met = true
+	for _, f := range figures() {
+		if !only.MatchString(f.name) {
+			continue
+		}
+		limited, cancel := context.WithTimeout(ctx, 5*time.Minute)
+		rows, err := f.measure(b, limited)
+		cancel()
+		if err != nil {
+			out.Flush()
+			return false, fmt.Errorf("%s: %w", f.name, err)
+		}
+		for _, r := range rows {
+			fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", r.name, r.measured, r.goal, map[bool]string{true: "yes", false: "NO"}[r.met])
+			met = met && r.met
+		}
+	}
+	return met, nil
+}
+
+// build makes the programs that are measured.
+func (b *bench) build(ctx context.Context) error {
+	b.seeds = filepath.Join(b.dir, "seeds")
+	programs := map[string]string{b.seeds: "hb/scripts/cmd/seeds"}
+	if b.hb == "" {
+		b.hb = filepath.Join(b.dir, "hb")
+		programs[b.hb] = "hb"
+	}
+	for program, pkg := range programs {
+		build := exec.CommandContext(ctx, "go", "build", "-o", program, pkg)
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			return fmt.Errorf("go build %s: %w", pkg, err)
+		}
+	}
+	return nil
+}
