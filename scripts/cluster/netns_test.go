@@ -1,0 +1,138 @@
+package cluster
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// lan is a bridge in a namespace of its own, with one namespace a host.
+type lan struct {
+	t    *testing.T
+	name string
+}
+
+// newLAN makes count hosts on one bridge, 10.77.0.1 and on. It skips, loudly,
+// where namespaces cannot be made.
+func newLAN(t *testing.T, count int) *lan {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: network namespaces need root")
+	}
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip("SKIPPED: network namespaces need ip (Debian package iproute2)")
+	}
+	l := &lan{t: t, name: fmt.Sprintf("hbt%d-%s", os.Getpid(), t.Name()[len(t.Name())-4:])}
+	if out, err := exec.Command("ip", "netns", "add", l.name).CombinedOutput(); err != nil {
+		t.Skipf("SKIPPED: no network namespaces here: %v: %s", err, out)
+	}
+	t.Cleanup(func() { exec.Command("ip", "netns", "del", l.name).Run() })
+	l.ip("-n", l.name, "link", "add", "br0", "type", "bridge")
+	l.ip("-n", l.name, "link", "set", "br0", "up")
+	for i := range count {
+		host := l.host(i)
+		l.ip("netns", "add", host)
+		t.Cleanup(func() { exec.Command("ip", "netns", "del", host).Run() })
+		l.ip("-n", l.name, "link", "add", fmt.Sprintf("p%d", i), "type", "veth", "peer", "name", "eth0", "netns", host)
+		l.ip("-n", l.name, "link", "set", fmt.Sprintf("p%d", i), "master", "br0", "up")
+		l.ip("-n", host, "addr", "add", fmt.Sprintf("10.77.0.%d/24", i+1), "brd", "+", "dev", "eth0")
+		l.ip("-n", host, "link", "set", "lo", "up")
+		l.ip("-n", host, "link", "set", "eth0", "up")
+	}
+	return l
+}
+
+func (l *lan) host(i int) string { return fmt.Sprintf("%s-%d", l.name, i) }
+
+func (l *lan) ip(args ...string) {
+	l.t.Helper()
+	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+		l.t.Fatalf("ip %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+}
+
+// plug connects a host to the bridge, or cuts it off.
+func (l *lan) plug(i int, on bool) {
+	l.t.Helper()
+	state := map[bool]string{true: "up", false: "down"}[on]
+	l.ip("-n", l.name, "link", "set", fmt.Sprintf("p%d", i), state)
+}
+
+// lanCluster makes nodes on hosts of one bridge that know no seed.
+func lanCluster(t *testing.T, count int) (*lan, *cluster) {
+	t.Helper()
+	l := newLAN(t, count)
+	c := &cluster{t: t}
+	for i := range count {
+		args := []string{"--insecure"}
+		if i > 0 {
+			args = append(args, "--join")
+		}
+		n := c.add(fmt.Sprintf("n%d", i+1), fmt.Sprintf("10.77.0.%d:7117", i+1), args...)
+		n.netns = l.host(i)
+	}
+	return l, c
+}
+
+func TestNodesWithoutASeedFindEachOtherByBroadcast(t *testing.T) {
+	_, c := lanCluster(t, 3)
+	c.startAll()
+	for _, n := range c.nodes {
+		c.must(n, "wait", "ready", "members=3", "voters=3", "leader", "--timeout", "60s")
+	}
+}
+
+func TestAMinorityKnowsNoLeaderAndCommitsNothing(t *testing.T) {
+	l, c := lanCluster(t, 3)
+	c.startAll()
+	for _, n := range c.nodes {
+		c.must(n, "wait", "ready", "members=3", "voters=3", "leader", "--timeout", "60s")
+	}
+	alone := c.leader(c.nodes[0]) // the hardest case: the leader itself
+	at := 0
+	for i, n := range c.nodes {
+		if n == alone {
+			at = i
+		}
+	}
+	l.plug(at, false)
+	if r := c.hb(alone, "leader"); r.code != 106 || strings.TrimSpace(r.out) != "unknown" {
+		t.Errorf("hb leader in the minority: exit %d, %q, %q", r.code, r.out, r.err)
+	}
+	if r := c.hb(alone, "log", "append", "from the minority"); r.code == 0 {
+		t.Errorf("the minority committed a note: %q", r.out)
+	}
+	majority := c.other(alone)
+	c.must(majority, "wait", "leader", "quorum", "--timeout", "60s")
+	index := strings.TrimSpace(c.must(majority, "log", "append", "from the majority"))
+	l.plug(at, true)
+	for _, n := range c.nodes {
+		c.must(n, "wait", "members=3", "quorum", "applied="+index, "--timeout", "60s")
+	}
+	notes := c.notes(majority)
+	for _, n := range c.nodes {
+		if got := c.notes(n); got != notes {
+			t.Errorf("%s has notes %q, %s has %q", n.name, got, majority.name, notes)
+		}
+		if c.leader(n) != c.leader(majority) {
+			t.Errorf("%s and %s do not agree who leads", n.name, majority.name)
+		}
+	}
+	if !strings.Contains(notes, "from the majority") {
+		t.Errorf("the majority's note is gone: %q", notes)
+	}
+}
+
+// notes are the users' notes in a node's log.
+func (c *cluster) notes(n *node) string {
+	c.t.Helper()
+	var notes []string
+	for line := range strings.SplitSeq(c.must(n, "log", "-o", "plain"), "\n") {
+		if strings.Contains(line, "note") {
+			notes = append(notes, line)
+		}
+	}
+	return strings.Join(notes, "\n")
+}
