@@ -19,6 +19,7 @@ const maxDatagram = 1 << 16
 type UDP struct {
 	conn *net.UDPConn
 	raw  syscall.RawConn
+	v4   bool
 	buf  [maxDatagram]byte
 	oob  [512]byte
 }
@@ -51,7 +52,12 @@ func ListenUDP(at netip.AddrPort) (*UDP, error) {
 		conn.Close()
 		return nil, err
 	}
-	return &UDP{conn: conn, raw: raw}, nil
+	return &UDP{conn: conn, raw: raw, v4: at.Addr().Is4()}, nil
+}
+
+// ListenTCP accepts streams at an address and port (0: any free one).
+func ListenTCP(at netip.AddrPort) (net.Listener, error) {
+	return net.Listen(network("tcp", at.Addr()), at.String())
 }
 
 // network keeps an IPv4 address an IPv4 socket: Go would else open one that
@@ -88,16 +94,34 @@ func (u *UDP) Addr() netip.AddrPort {
 // Close ends the socket, and a Read that waits.
 func (u *UDP) Close() error { return u.conn.Close() }
 
-// Write sends one datagram and does not wait. An error is about this datagram
-// and this machine, never about the peer: that comes by Read.
+// Write sends one datagram and never waits. An error is about this datagram and
+// this machine (no route, no room), never about the peer: that comes by Read.
 func (u *UDP) Write(b []byte, to netip.AddrPort) error {
-	_, err := u.conn.WriteToUDPAddrPort(b, to)
+	err := u.write(b, to)
 	if errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.EHOSTUNREACH) {
 		// The socket's pending error was an earlier datagram's; it is queued
 		// for Read as well, and has now been taken off the socket.
-		_, err = u.conn.WriteToUDPAddrPort(b, to)
+		err = u.write(b, to)
 	}
 	return err
+}
+
+func (u *UDP) write(b []byte, to netip.AddrPort) error {
+	if u.v4 && !to.Addr().Unmap().Is4() {
+		return unix.EAFNOSUPPORT
+	}
+	return control(u.raw, func(fd int) error {
+		return unix.Sendto(fd, b, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, u.sockaddr(to))
+	})
+}
+
+// sockaddr is an address as the socket's own family has it.
+func (u *UDP) sockaddr(to netip.AddrPort) unix.Sockaddr {
+	if u.v4 {
+		return &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().Unmap().As4()}
+	}
+	zone, _ := strconv.Atoi(to.Addr().Zone())
+	return &unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16(), ZoneId: uint32(zone)}
 }
 
 // Read waits for a datagram or a refusal. An error is final: net.ErrClosed

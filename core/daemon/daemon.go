@@ -1,7 +1,180 @@
 package daemon
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hb/core"
+	"hb/core/control"
+	"hb/core/node"
+	"hb/netutil"
+)
+
+const (
+	// farewell is how long the last frames may take to leave.
+	farewell = 500 * time.Millisecond
+	// closing is how long clients may take to hear their last answer.
+	closing = time.Second
+)
+
+// daemon is a node with the world around it.
+type daemon struct {
+	options  Options
+	machine  machine
+	disk     disk
+	queue    *queue
+	network  *network
+	tasks    *tasks
+	socket   net.Listener
+	logger   *logger
+	writer   *diskWriter
+	requests atomic.Uint64
+	group    sync.WaitGroup
+	ctx      context.Context // ends when the loop has
+	quit     context.CancelFunc
+}
 
 // Run runs one node until ctx ends (then it shuts down in order), until it has
 // left its cluster, or until it cannot go on. It gives nil or a *core.Fault.
-func Run(ctx context.Context, o Options) error { panic("being written") }
+func Run(ctx context.Context, o Options) error {
+	d, fault := open(o)
+	if fault == nil {
+		fault = d.run(ctx)
+	}
+	if fault == nil {
+		return nil // and not a nil pointer in an error
+	}
+	return fault
+}
+
+// run serves until the machine stops, then ends everything in an order in which
+// nothing that was promised is lost.
+func (d *daemon) run(ctx context.Context) *core.Fault {
+	var logging, writing sync.WaitGroup
+	logging.Go(func() { d.logger.run(d.options.Log) })
+	writing.Go(d.writer.run)
+	d.network.serve(d.ctx, d.group.Go)
+	server := d.serveClients()
+	d.queue.tell(node.Clock{Offset: wallOffset()})
+	d.group.Go(d.measure)
+	d.group.Go(func() { d.announce(ctx) })
+
+	l := &loop{machine: d.machine, now: now, queue: d.queue, clients: clients{}, carry: d.carry, seen: d.tasks.seen}
+	fault := l.run(ctx)
+
+	for id := range l.clients {
+		l.clients.drop(id)
+	}
+	d.quit()
+	d.writer.box.close()
+	writing.Wait()
+	closeServer(server)
+	d.tasks.killAll()
+	d.network.pool.Close(farewell)
+	d.network.close()
+	d.group.Wait()
+	d.logger.box.close()
+	logging.Wait()
+	return fault
+}
+
+// carry carries out one effect, without waiting for it.
+func (d *daemon) carry(f node.Effect) {
+	switch f := f.(type) {
+	case node.SendDatagram:
+		d.network.send(f.To, f.Data)
+	case node.SendBeacon:
+		d.network.sendBeacon(f.Data)
+	case node.SendFrame:
+		d.network.pool.Send(f.To, f.Data)
+	case node.SaveIdentity:
+		d.tasks.id = core.NodeID(f.Identity.GetNode())
+		d.writer.box.put(f)
+	case node.Append, node.Journal, node.SaveSnapshot, node.SetAside:
+		d.writer.box.put(f)
+	case node.Exec:
+		d.tasks.exec(f)
+	case node.Signal:
+		d.tasks.signal(f)
+	case node.Reap:
+		d.tasks.reap(f)
+	case node.ReadSpool:
+		d.tasks.read(f)
+	case node.DropSpool:
+		d.tasks.drop(f.Fence)
+	case node.ResolveSeeds:
+		d.group.Go(d.resolve)
+	case node.LogLine:
+		d.logger.line(f.Warn, f.Text)
+	default:
+		panic(fmt.Sprintf("an effect that nobody carries out: %T %+v", f, f))
+	}
+}
+
+// resolve answers ResolveSeeds.
+func (d *daemon) resolve() {
+	addrs, failed := resolve(d.ctx, d.options.Seeds)
+	if len(failed) > 0 && d.ctx.Err() == nil {
+		d.logger.line(true, fmt.Sprintf("no address is known for the seeds %v", failed))
+	}
+	d.queue.tell(node.Seeds{Addrs: addrs})
+}
+
+// measure brings the machine's load and clock.
+func (d *daemon) measure() {
+	s := &sampler{own: &d.tasks.own}
+	s.run(d.ctx.Done(), d.queue.tell, wallOffset)
+}
+
+// announce calls Ready once the node answers.
+func (d *daemon) announce(ctx context.Context) {
+	if d.options.Ready == nil {
+		return
+	}
+	reply, ok := <-d.Ask(ctx, node.GetStatus{})
+	status, is := reply.Body.(node.StatusView)
+	if !ok || !is {
+		return // it stops already
+	}
+	d.options.Ready(Info{
+		Socket: d.options.Socket, Addr: d.options.Advertise, DataDir: d.options.DataDir,
+		Node: status.ID, Name: status.Name, Cluster: status.Cluster.ID,
+	})
+}
+
+// serveClients serves the local API.
+func (d *daemon) serveClients() *http.Server {
+	server := &http.Server{
+		Handler:           control.NewServer(d),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+	}
+	d.group.Go(func() {
+		err := server.Serve(d.socket)
+		if !errors.Is(err, http.ErrServerClosed) && d.ctx.Err() == nil {
+			d.logger.line(true, fmt.Sprintf("the local socket is not served any more: %v", err))
+		}
+	})
+	return server
+}
+
+// closeServer lets clients hear their last answer, within reason.
+func closeServer(server *http.Server) {
+	late, cancel := context.WithTimeout(context.Background(), closing)
+	defer cancel()
+	if server.Shutdown(late) != nil {
+		server.Close()
+	}
+}
+
+// now reads the machine's clock, the only one the node goes by.
+func now() core.Instant { return core.Instant(netutil.BootClock()) }
+
+// wallOffset is the wall clock minus the machine's.
+func wallOffset() time.Duration { return time.Duration(time.Now().UnixNano()) - netutil.BootClock() }

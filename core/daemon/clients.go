@@ -1,0 +1,104 @@
+package daemon
+
+import (
+	"context"
+	"sync/atomic"
+
+	"hb/core/node"
+)
+
+const (
+	// What may wait for one client before it counts as too slow and is
+	// dropped. The whole spool of one attempt fits, because the node gives it
+	// out as fast as it reads it.
+	maxReplies    = 1 << 16
+	maxReplyBytes = 72 << 20
+	// replyAhead is how far a client's channel runs ahead of its reader, so
+	// that replies which came together can leave together.
+	replyAhead = 64
+)
+
+// client is one request on its way through the node.
+type client struct {
+	box     *mailbox[node.Reply]
+	waiting atomic.Int64 // bytes in the box
+}
+
+// Ask hands a request to the node; see control.Backend, which this is.
+func (d *daemon) Ask(ctx context.Context, r node.Request) <-chan node.Reply {
+	out := make(chan node.Reply, replyAhead)
+	c := &client{box: newMailbox[node.Reply]()}
+	id := d.requests.Add(1)
+	select {
+	case d.queue.in <- input{ev: node.Asked{ID: id, Body: r}, client: c}:
+		d.group.Go(func() { d.answer(ctx, id, c, out) })
+	case <-d.queue.done:
+		close(out)
+	case <-ctx.Done():
+		close(out)
+	}
+	return out
+}
+
+// answer moves replies to the client at the client's own pace.
+func (d *daemon) answer(ctx context.Context, id uint64, c *client, out chan<- node.Reply) {
+	defer close(out)
+	for {
+		replies, ok := c.box.take(ctx.Done())
+		if !ok {
+			break
+		}
+		for _, r := range replies {
+			select {
+			case out <- r:
+				c.waiting.Add(-size(r))
+			case <-ctx.Done():
+				d.queue.tell(node.Gone{ID: id})
+				return
+			}
+			if r.Last {
+				return
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		d.queue.tell(node.Gone{ID: id})
+	}
+}
+
+func size(r node.Reply) int64 {
+	const aboutAnyOther = 256
+	if o, is := r.Body.(node.Output); is {
+		return int64(len(o.Data)) + aboutAnyOther
+	}
+	return aboutAnyOther
+}
+
+// clients are the requests under way, by ID. Only the loop uses them.
+type clients map[uint64]*client
+
+// reply queues a reply; false when that client is too slow and was dropped.
+func (cs clients) reply(r node.Reply) bool {
+	c := cs[r.ID]
+	if c == nil {
+		return true // it went away meanwhile
+	}
+	bytes := c.waiting.Add(size(r))
+	n := c.box.put(r)
+	slow := n > maxReplies || bytes > maxReplyBytes
+	if r.Last || slow {
+		cs.drop(r.ID)
+	}
+	return !slow
+}
+
+// drop forgets a request; false when it was forgotten already.
+func (cs clients) drop(id uint64) bool {
+	c := cs[id]
+	if c == nil {
+		return false
+	}
+	c.box.close()
+	delete(cs, id)
+	return true
+}

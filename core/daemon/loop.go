@@ -1,0 +1,130 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"hb/core"
+	"hb/core/node"
+)
+
+// machine is the node as the loop sees it; *node.Node is one.
+type machine interface {
+	// Step takes an event at a time and gives what is to be done, in order.
+	// The slice is valid until the next Step.
+	Step(now core.Instant, ev node.Event) []node.Effect
+	// Next is when a Tick is due.
+	Next() core.Instant
+}
+
+// shutdownLimit is how long an orderly stop may take. The node gives itself
+// less; this is for one that does not come to an end.
+const shutdownLimit = 15 * time.Second
+
+// loop owns the machine and the table of clients.
+type loop struct {
+	machine machine
+	now     func() core.Instant
+	queue   *queue
+	clients clients
+	// carry carries out every effect but Reply and Stop, and never waits.
+	carry func(node.Effect)
+	// seen is told of each event before the machine is.
+	seen func(node.Event)
+
+	later   []node.Event // of the loop's own, for after this step
+	stopped bool
+	fault   *core.Fault
+}
+
+// run gives the machine its events until it stops. When ctx ends it is asked to
+// stop; nil means that it stopped in order.
+func (l *loop) run(ctx context.Context) *core.Fault {
+	defer close(l.queue.done)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var armed core.Instant // what the timer was set to
+	asked, late := ctx.Done(), make(<-chan time.Time)
+	for !l.stopped {
+		if next := l.machine.Next(); next != armed {
+			armed = next
+			timer.Reset(l.until(next))
+		}
+		select {
+		case i := <-l.queue.in:
+			l.take(i)
+		case <-timer.C:
+			armed = 0
+			l.tick()
+		case <-asked:
+			asked, late = nil, time.After(shutdownLimit)
+			l.step(node.Shutdown{})
+		case <-late:
+			return core.Faultf(core.CodeTimeout, "the node did not stop in order within %v", shutdownLimit)
+		}
+	}
+	return l.fault
+}
+
+// until is the time to sleep. Go's timers stand still while the machine is
+// suspended, the machine's clock does not: a short sleep bounds what that
+// costs.
+func (l *loop) until(next core.Instant) time.Duration {
+	const longest = 5 * time.Second
+	if next == core.Never {
+		return longest
+	}
+	return min(max(next.Sub(l.now()), 0), longest)
+}
+
+// tick lets time pass, but first hands over what had come before it did: a
+// process that was paused must read its mail before it judges others.
+func (l *loop) tick() {
+	for range len(l.queue.in) {
+		if l.stopped {
+			return
+		}
+		l.take(<-l.queue.in)
+	}
+	if !l.stopped && l.machine.Next() <= l.now() {
+		l.step(node.Tick{})
+	}
+}
+
+// take gives the machine what came from outside.
+func (l *loop) take(i input) {
+	switch ev := i.ev.(type) {
+	case node.Asked:
+		l.clients[ev.ID] = i.client
+	case node.Gone:
+		if !l.clients.drop(ev.ID) {
+			return // it had its last answer
+		}
+	}
+	l.step(i.ev)
+}
+
+// step runs the machine and carries out what it wants, then what came of that.
+func (l *loop) step(ev node.Event) {
+	l.seen(ev)
+	for _, f := range l.machine.Step(l.now(), ev) {
+		switch f := f.(type) {
+		case node.Reply:
+			if !l.clients.reply(f) {
+				l.later = append(l.later, node.Gone{ID: f.ID})
+			}
+		case node.Stop:
+			l.stopped, l.fault = true, f.Fault
+		default:
+			l.carry(f)
+		}
+	}
+	if failed, is := ev.(node.DiskFailed); is && !l.stopped {
+		l.stopped, l.fault = true, diskFault(failed.Err)
+	}
+	for len(l.later) > 0 && !l.stopped {
+		next := l.later[0]
+		l.later = l.later[1:]
+		l.step(next)
+	}
+}

@@ -1,0 +1,188 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"hb/core"
+	"hb/core/node"
+	"hb/netutil"
+)
+
+// freePortTries is how often another free port is looked for when one that TCP
+// had free is taken on UDP.
+const freePortTries = 32
+
+// network is every socket but the local one.
+type network struct {
+	udp    []*netutil.UDP
+	tcp    []net.Listener
+	beacon *netutil.Beacon // nil: neither sends nor hears beacons
+	pool   *netutil.Pool
+	queue  *queue
+	log    func(warn bool, text string)
+}
+
+// listen opens UDP and TCP at each address. A port 0 is chosen with the first
+// and kept for the others.
+func (n *network) listen(bind []netip.AddrPort) *core.Fault {
+	port := uint16(0)
+	for _, at := range bind {
+		if at.Port() == 0 {
+			at = netip.AddrPortFrom(at.Addr(), port)
+		}
+		got, fault := n.listenOne(at)
+		if fault != nil {
+			return fault
+		}
+		port = got
+	}
+	return nil
+}
+
+func (n *network) listenOne(at netip.AddrPort) (port uint16, fault *core.Fault) {
+	for try := 1; ; try++ {
+		tcp, err := netutil.ListenTCP(at)
+		if err != nil {
+			return 0, bindFault("TCP", at, err)
+		}
+		real := netip.AddrPortFrom(at.Addr(), tcp.Addr().(*net.TCPAddr).AddrPort().Port())
+		udp, err := netutil.ListenUDP(real)
+		if err == nil {
+			n.tcp, n.udp = append(n.tcp, tcp), append(n.udp, udp)
+			return real.Port(), nil
+		}
+		tcp.Close()
+		if at.Port() != 0 || !errors.Is(err, syscall.EADDRINUSE) || try == freePortTries {
+			return 0, bindFault("UDP", real, err)
+		}
+	}
+}
+
+// bindFault says in one line why an address cannot be heard at.
+func bindFault(protocol string, at netip.AddrPort, err error) *core.Fault {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return core.Faultf(core.CodeIO, "cannot listen on %s port %v: it is in use", protocol, at).
+			WithHint("another node may run here; give another port with --bind, or find who has it: ss -lntup 'sport = %d'", at.Port())
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return core.Faultf(core.CodeConfig, "cannot listen on %v: this machine has no such address", at).
+			WithHint("ip addr lists those it has")
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		return core.Faultf(core.CodeDenied, "cannot listen on %s port %v: %v", protocol, at, reason(err)).
+			WithHint("ports below 1024 need root; choose a higher one with --bind")
+	}
+	return core.Faultf(core.CodeIO, "cannot listen on %s port %v: %v", protocol, at, reason(err))
+}
+
+// serve brings everything that arrives to the queue until the sockets close.
+func (n *network) serve(ctx context.Context, spawn func(func())) {
+	for _, udp := range n.udp {
+		spawn(func() { n.read(udp.Read, false) })
+	}
+	if n.beacon != nil {
+		spawn(func() { n.read(n.beacon.Read, true) })
+	}
+	for _, tcp := range n.tcp {
+		told := strangers{}
+		rejected := make(chan refusedStream, 16)
+		spawn(func() {
+			for r := range rejected {
+				if told.first(r.from.Addr().String()) {
+					n.log(true, fmt.Sprintf("ended a stream from %v: %v", r.from, r.why))
+				}
+			}
+		})
+		spawn(func() {
+			defer close(rejected)
+			err := netutil.Serve(ctx, tcp, netutil.Incoming{
+				Deliver: func(from netip.AddrPort, frame []byte) bool {
+					return n.queue.tell(node.Frame{From: from, Data: frame})
+				},
+				Reject: func(from netip.AddrPort, why error) {
+					select {
+					case rejected <- refusedStream{from, why}:
+					default:
+					}
+				},
+			})
+			if err != nil && ctx.Err() == nil {
+				n.log(true, fmt.Sprintf("streams are not accepted any more: %v", err))
+			}
+		})
+	}
+}
+
+// refusedStream is an incoming stream that was ended, and why.
+type refusedStream struct {
+	from netip.AddrPort
+	why  error
+}
+
+// read moves datagrams to the queue; with no room there they are lost, as they
+// would be in the kernel.
+func (n *network) read(next func() (netutil.Received, error), beacon bool) {
+	for {
+		got, err := next()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			n.log(true, fmt.Sprintf("datagrams are not heard any more: %v", err))
+			return
+		case got.Refused:
+			n.queue.offer(node.Unreachable{To: got.From})
+		default:
+			n.queue.offer(node.Datagram{From: got.From, Data: got.Data, Beacon: beacon})
+		}
+	}
+}
+
+// send sends a datagram. What this machine cannot send is lost like what the
+// network loses: the protocols live with that.
+func (n *network) send(to netip.AddrPort, data []byte) {
+	if from := n.source(to.Addr()); from != nil {
+		_ = from.Write(data, to)
+	}
+}
+
+// source chooses the socket to send from: one that can reach the address's
+// kind, if there is a choice.
+func (n *network) source(to netip.Addr) *netutil.UDP {
+	var best *netutil.UDP
+	for _, udp := range n.udp {
+		at := udp.Addr().Addr()
+		switch {
+		case at.Is4() != to.Is4() && !at.IsUnspecified():
+		case at.IsLoopback() == to.IsLoopback():
+			return udp
+		case best == nil || at.IsUnspecified():
+			best = udp
+		}
+	}
+	return best
+}
+
+// sendBeacon calls on every chosen interface.
+func (n *network) sendBeacon(data []byte) {
+	if n.beacon != nil {
+		_ = n.beacon.Send(data) // an interface may be down for a while
+	}
+}
+
+// close ends the sockets; the pool is closed before.
+func (n *network) close() {
+	for _, tcp := range n.tcp {
+		tcp.Close()
+	}
+	for _, udp := range n.udp {
+		udp.Close()
+	}
+	if n.beacon != nil {
+		n.beacon.Close()
+	}
+}

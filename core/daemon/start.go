@@ -1,0 +1,286 @@
+package daemon
+
+import (
+	"context"
+	crand "crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"hb/core"
+	"hb/core/node"
+	"hb/core/store"
+	"hb/netutil"
+)
+
+// open takes everything a node needs of its machine, or says in one line what
+// is missing and gives back what it took.
+func open(o Options) (d *daemon, fault *core.Fault) {
+	if fault := o.complete(); fault != nil {
+		return nil, fault
+	}
+	d = &daemon{options: o, queue: newQueue(), logger: newLogger()}
+	d.ctx, d.quit = context.WithCancel(context.Background())
+	defer func() {
+		if fault != nil {
+			d.abandon()
+		}
+	}()
+	// The data directory first: its lock keeps a second node with the same
+	// configuration away from everything else.
+	st, restored, fault := openStore(&o, d.logger.line)
+	if fault != nil {
+		return d, fault
+	}
+	d.disk = st
+	d.writer = &diskWriter{disk: st, box: newMailbox[node.Effect](), tell: d.queue.tell, log: d.logger.line, quit: d.ctx.Done()}
+	if fault := d.openNetwork(); fault != nil {
+		return d, fault
+	}
+	if fault := d.openSocket(); fault != nil {
+		return d, fault
+	}
+	if fault := d.openTasks(core.NodeID(restored.Identity.GetNode())); fault != nil {
+		return d, fault
+	}
+	d.machine = node.New(node.Options{
+		Name: d.options.Name, Version: o.Version, Addr: d.options.Advertise, Tags: o.Tags,
+		Detector: o.Detector, Slots: d.options.Slots,
+		Seeds: len(o.Seeds) > 0, Beacons: d.network.beacon != nil, Rand: newRand(),
+	}, restored)
+	return d, nil
+}
+
+// abandon gives back what a failed start had taken.
+func (d *daemon) abandon() {
+	d.quit()
+	if d.socket != nil {
+		d.socket.Close()
+	}
+	if d.network != nil {
+		d.network.pool.Close(0)
+		d.network.close()
+	}
+	if d.disk != nil {
+		d.disk.Close()
+	}
+}
+
+// complete checks the options and fills in what was left out.
+func (o *Options) complete() *core.Fault {
+	if o.Log == nil {
+		o.Log = io.Discard
+	}
+	if o.Slots <= 0 {
+		o.Slots = runtime.NumCPU()
+	}
+	if o.BeaconPort == 0 {
+		o.BeaconPort = netutil.BeaconPort
+	}
+	if o.Name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return core.Faultf(core.CodeConfig, "this machine has no name: %v", err).WithHint("give the node one with --name")
+		}
+		o.Name, _, _ = strings.Cut(host, ".")
+	}
+	if len(o.Bind) == 0 {
+		o.Bind = []netip.AddrPort{netip.AddrPortFrom(netip.IPv4Unspecified(), defaultPort)}
+		if o.Dev && !o.Insecure {
+			o.Bind = []netip.AddrPort{netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)}
+		}
+	}
+	if o.DataDir == "" || o.Socket == "" {
+		return core.Faultf(core.CodeConfig, "a node needs a data directory and a socket")
+	}
+	return o.guarded()
+}
+
+// guarded keeps a node without credentials off the network, unless told
+// otherwise.
+func (o *Options) guarded() *core.Fault {
+	if o.Insecure {
+		return nil
+	}
+	if !o.Dev {
+		return core.Faultf(core.CodeConfig, "a node without credentials runs only with --dev").
+			WithHint("hb node --dev, on loopback; --insecure lifts that")
+	}
+	for _, at := range o.Bind {
+		if !at.Addr().IsLoopback() {
+			return core.Faultf(core.CodeConfig, "without credentials a node may listen on loopback only, not on %v", at).
+				WithHint("--insecure lifts that, for networks where everybody may run commands on this machine")
+		}
+	}
+	return nil
+}
+
+// openStore opens the data directory, and founds a cluster in it if that is
+// wanted and it belongs to none.
+func openStore(o *Options, log func(bool, string)) (*store.Store, node.Restored, *core.Fault) {
+	none := node.Restored{}
+	files, err := store.OS(o.DataDir)
+	if err != nil {
+		return nil, none, faultOf(err)
+	}
+	st, found, err := store.Open(files)
+	if err != nil {
+		return nil, none, faultOf(err)
+	}
+	for _, remark := range found.Remarks {
+		log(false, remark)
+	}
+	if found.JournalDamaged != nil {
+		log(true, fmt.Sprintf("the journal of tasks was damaged; attempts may be forgotten: %v", found.JournalDamaged))
+	}
+	restored := node.Restored{
+		Identity: found.Identity, Instance: found.Instance, Hard: found.Hard, Snapshot: found.Snapshot,
+		Entries: found.Entries, Journal: found.Journal, Damaged: found.Damaged,
+	}
+	if found.Doubt != nil {
+		restored.DoubtTerm, restored.DoubtIndex = found.Doubt.Term, found.Doubt.Index
+	}
+	if fault := foundCluster(st, &restored, o); fault != nil {
+		st.Close()
+		return nil, none, fault
+	}
+	return st, restored, nil
+}
+
+func foundCluster(st *store.Store, r *node.Restored, o *Options) *core.Fault {
+	if !o.Found {
+		return nil
+	}
+	if id := r.Identity; id != nil {
+		if o.ClusterName != "" && id.ClusterName != o.ClusterName {
+			return core.Faultf(core.CodeBadInput, "%s belongs to the cluster %q, not to %q", o.DataDir, id.ClusterName, o.ClusterName).
+				WithHint("give another directory with --data, or leave that cluster first: hb leave")
+		}
+		return nil
+	}
+	r.Identity, r.Snapshot = node.Found(o.ClusterName, newRand())
+	// The identity is last: it makes the directory a member's.
+	if err := st.SaveSnapshot(r.Snapshot, r.Snapshot.GetMetadata().GetIndex(), true); err != nil {
+		return diskFault(err)
+	}
+	if err := st.SaveIdentity(r.Identity); err != nil {
+		return diskFault(err)
+	}
+	return nil
+}
+
+// openNetwork opens every socket but the local one, and settles the address
+// that others shall use.
+func (d *daemon) openNetwork() *core.Fault {
+	o := &d.options
+	d.network = &network{queue: d.queue, log: d.logger.line}
+	d.network.pool = netutil.NewPool(func(to netip.AddrPort, refused bool) {
+		d.queue.tell(node.StreamLost{To: to, Refused: refused})
+	})
+	if fault := d.network.listen(o.Bind); fault != nil {
+		return fault
+	}
+	bound := d.network.udp[0].Addr()
+	if fault := o.settleAddress(bound); fault != nil {
+		return fault
+	}
+	if o.Insecure {
+		d.logger.line(true, "--insecure: whoever reaches this machine's network may run commands on it")
+	}
+	if !o.Beacons || !o.Insecure || bound.Addr().IsLoopback() {
+		return nil
+	}
+	on, err := netutil.Interfaces(o.Interfaces)
+	if err != nil {
+		return core.Faultf(core.CodeConfig, "%v", err)
+	}
+	at := netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(o.BeaconPort))
+	if d.network.beacon, err = netutil.ListenBeacon(o.BeaconPort, on); err != nil {
+		return bindFault("UDP", at, err).WithHint("beacons can be turned off; then name other nodes with --seed")
+	}
+	return nil
+}
+
+// settleAddress fills in the advertised address from the bound one.
+func (o *Options) settleAddress(bound netip.AddrPort) *core.Fault {
+	a := o.Advertise.Addr()
+	switch {
+	case a.IsValid() && !a.IsUnspecified():
+	case !bound.Addr().IsUnspecified():
+		a = bound.Addr()
+	default:
+		chosen, err := netutil.Advertise(o.Interfaces)
+		if err != nil {
+			return core.Faultf(core.CodeConfig, "%v", err).WithHint("say where others reach this node with --advertise")
+		}
+		a = chosen
+	}
+	port := o.Advertise.Port()
+	if port == 0 {
+		port = bound.Port()
+	}
+	o.Advertise = netip.AddrPortFrom(a, port)
+	return nil
+}
+
+func (d *daemon) openSocket() *core.Fault {
+	l, err := netutil.ListenUnix(d.options.Socket, netutil.Unix{Socket: 0o600, Dir: 0o700, Group: -1})
+	switch {
+	case err == nil:
+		d.socket = l
+		return nil
+	case errors.Is(err, netutil.ErrSocketHeld):
+		return core.Faultf(core.CodeBusy, "the socket %s is held by a running node", d.options.Socket).
+			WithHint("hb status --socket %s tells which; give this node another with --socket", d.options.Socket)
+	case errors.Is(err, fs.ErrPermission):
+		return core.Faultf(core.CodeDenied, "cannot make the socket %s: %v", d.options.Socket, reason(err)).
+			WithHint("give another with --socket")
+	}
+	return core.Faultf(core.CodeIO, "cannot make the socket %s: %v", d.options.Socket, err)
+}
+
+func (d *daemon) openTasks(id core.NodeID) *core.Fault {
+	boot, err := netutil.BootID()
+	if err != nil {
+		return core.Faultf(core.CodeIO, "%v", err)
+	}
+	dir, err := openSpools(d.options.DataDir, time.Now())
+	if err != nil {
+		return diskFault(err)
+	}
+	d.tasks = &tasks{
+		dir: dir, name: d.options.Name, id: id, boot: boot, live: map[core.Fence]*attempt{},
+		spawn: d.group.Go, tell: d.queue.tell, log: d.logger.line, quit: d.ctx.Done(),
+	}
+	return nil
+}
+
+// newRand is a generator that nobody else has the seed of.
+func newRand() *rand.Rand {
+	var seed [16]byte
+	crand.Read(seed[:])
+	return rand.New(rand.NewPCG(binary.LittleEndian.Uint64(seed[:8]), binary.LittleEndian.Uint64(seed[8:])))
+}
+
+// faultOf finds the fault in an error; any other is the disk's.
+func faultOf(err error) *core.Fault {
+	var f *core.Fault
+	if errors.As(err, &f) {
+		return f
+	}
+	return diskFault(err)
+}
+
+// diskFault is the one line with which a node ends whose disk fails.
+func diskFault(err error) *core.Fault {
+	return core.Faultf(core.CodeIO, "the disk of the data directory failed: %v", err).
+		WithHint("the node stops, since it cannot keep what it promises; dmesg may tell more")
+}
