@@ -1,0 +1,121 @@
+package commands
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"github.com/urfave/cli/v2"
+)
+
+// App lists the commands, in the order of the help.
+func App(version string) *cli.App {
+	app := &cli.App{
+		Name:    "hb",
+		Usage:   "turn a handful of machines into one cluster",
+		Version: version,
+		Flags:   globalFlags(),
+		Commands: []*cli.Command{
+			demoCommand(),
+			nodeCommand(),
+			membersCommand(),
+			leaderCommand(),
+			probeCommand(),
+			runCommand(),
+			submitCommand(),
+			tasksCommand(),
+			logsCommand(),
+			waitCommand(),
+			eventsCommand(),
+			statusCommand(),
+			leaveCommand(),
+			configCommand(),
+			logCommand(),
+			helpCommand(),
+			versionCommand(),
+		},
+		HideHelp:                  true,
+		HideVersion:               true,
+		DisableSliceFlagSeparator: true,
+		ExitErrHandler:            func(*cli.Context, error) {},
+		Reader:                    os.Stdin,
+		Writer:                    os.Stdout,
+		ErrWriter:                 os.Stderr,
+	}
+	app.OnUsageError = asUsage
+	for _, c := range app.Commands {
+		prepare(c)
+	}
+	return app
+}
+
+func globalFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "config", Usage: "read `FILE` instead of the default hb.toml (HB_CONFIG)"},
+		&cli.StringFlag{Name: "socket", Usage: "ask the node behind the socket at `PATH` (HB_SOCKET)"},
+		&cli.DurationFlag{Name: "timeout", Usage: "wait `DURATION` for the node: 10s by default, without limit for what waits (HB_TIMEOUT, not for what waits)"},
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "print as `FORM`: table, plain (tab-separated), json or jsonl (a record a line)"},
+		&cli.BoolFlag{Name: "json", Usage: "the same as -o json"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing, the exit code tells"},
+		&cli.BoolFlag{Name: "no-color", Usage: "no colours (NO_COLOR)"},
+	}
+}
+
+// prepare sets on a command and those below it what the library would get
+// wrong.
+func prepare(c *cli.Command) {
+	c.HideHelp = true
+	c.OnUsageError = asUsage
+	for _, sub := range c.Subcommands {
+		prepare(sub)
+	}
+}
+
+// asUsage makes the library's complaint about a value one of ours.
+func asUsage(_ *cli.Context, err error, _ bool) error { return usage("%v", err) }
+
+// Main runs a command line and gives its exit code.
+func Main(version string, args []string) int {
+	return run(App(version), args)
+}
+
+func run(app *cli.App, args []string) int {
+	line, err := arrange(app, args)
+	if err != nil {
+		return report(app.ErrWriter, err, false)
+	}
+	quiet := false
+	switch {
+	case line.version:
+		err = printVersion(app.Writer, app.Version)
+	case line.help:
+		err = printHelp(checked{app.Writer}, app, line.path)
+	case len(line.path) == 0:
+		printHelp(app.ErrWriter, app, nil)
+		return int(exitUsage)
+	default:
+		quiet = isQuiet(line.args)
+		err = app.RunContext(context.Background(), line.args)
+	}
+	return report(app.ErrWriter, err, quiet)
+}
+
+// exitUsage is the code of a call without a command.
+const exitUsage exit = 64
+
+func isQuiet(args []string) bool {
+	for _, a := range args {
+		switch a {
+		case "--quiet":
+			return true
+		case "--":
+			return false
+		}
+	}
+	return false
+}
+
+func printVersion(w io.Writer, version string) error {
+	_, err := io.WriteString(checked{w}, "hb "+version+"\n")
+	return err
+}

@@ -1,0 +1,162 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"hb/commands/render"
+	"hb/core"
+	"hb/core/control"
+)
+
+// cancelTime is how long the wish to cancel may take to be heard.
+const cancelTime = 10 * time.Second
+
+// detached ends a wait because of a signal; the task goes on.
+type detached struct{ sig os.Signal }
+
+// Error says so.
+func (d detached) Error() string { return "detached by " + d.sig.String() }
+
+// runAndWait submits a task and lives as long as it does. The first ^C cancels
+// the task; the next, and any other signal, leaves it alone.
+func runAndWait(c *call, client *control.Client, spec control.Spec) error {
+	limited, cancel := c.waitContext()
+	defer cancel()
+	ctx, detach := context.WithCancelCause(limited)
+	defer detach(nil)
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	wish := make(chan struct{})
+	go func() {
+		for first := true; ; first = false {
+			select {
+			case sig := <-signals:
+				if sig != syscall.SIGINT || !first {
+					detach(detached{sig})
+					return
+				}
+				close(wish)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	id := *spec.Task
+	got, err := client.Submit(ctx, spec)
+	if err != nil {
+		return waitFault(ctx, id, err)
+	}
+	id = got.Task
+	go func() {
+		select {
+		case <-wish:
+			cancelFor(c, client, id)
+		case <-ctx.Done():
+		}
+	}()
+	return awaitTask(ctx, c, client, id)
+}
+
+// cancelFor carries the user's ^C to the cluster.
+func cancelFor(c *call, client *control.Client, id string) {
+	if !c.quiet {
+		fmt.Fprintf(c.stderr, "hb: cancelling task %s; ^C again leaves it alone\n", id)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), cancelTime)
+	defer cancel()
+	if _, err := client.Cancel(ctx, id); err != nil {
+		report(c.stderr, err, c.quiet)
+	}
+}
+
+// awaitTask prints what a task prints and gives its exit code as an error.
+func awaitTask(ctx context.Context, c *call, client *control.Client, id string) error {
+	var task *control.Task
+	var err error
+	if c.quiet || c.isJSON() {
+		task, err = client.WaitTask(ctx, id)
+	} else {
+		task, err = client.Output(ctx, id, true, c.copyOutput)
+	}
+	if err != nil {
+		return waitFault(ctx, id, err)
+	}
+	if c.isJSON() {
+		if err := render.JSON(c.stdout, task); err != nil {
+			return err
+		}
+	}
+	return verdict(task)
+}
+
+// copyOutput writes a piece of a task's output to the stream it came from.
+func (c *call) copyOutput(piece *control.Output) error {
+	if c.isJSON() {
+		return render.JSON(c.stdout, piece)
+	}
+	into := c.stdout
+	if piece.Stream == "stderr" {
+		if into = io.Writer(checked{c.stderr}); c.quiet {
+			into = io.Discard
+		}
+	}
+	_, err := into.Write(piece.Data)
+	return err
+}
+
+// waitFault is the end of a wait that is not the task's: 125, whatever it was,
+// so that it cannot be taken for the task's own.
+func waitFault(ctx context.Context, id string, err error) error {
+	var f *core.Fault
+	var d detached
+	switch {
+	case errors.As(context.Cause(ctx), &d):
+		code := core.CodeTaskLost
+		if d.sig == syscall.SIGINT {
+			code = 130
+		}
+		return core.Faultf(code, "detached from task %s, which goes on", id).WithHint("hb task wait %s", id)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return core.Faultf(core.CodeTaskLost, "gave up waiting for task %s, which goes on", id).WithHint("hb task wait %s", id)
+	case !errors.As(err, &f):
+		return err
+	case f.Code == core.CodeUsage:
+		return f
+	}
+	out := core.Faultf(core.CodeTaskLost, "%s", f.Message)
+	out.Hint = f.Hint
+	if f.Code == core.CodeTimeout || f.Code == core.CodeInternal {
+		out.Hint = "hb task wait " + id
+	}
+	return out
+}
+
+// verdict gives a task's exit code, with words only where the task itself
+// cannot have said why.
+func verdict(t *control.Task) error {
+	switch {
+	case t.Exit == nil:
+		why := "nobody knows how it ended"
+		if t.Reason != nil {
+			why = *t.Reason
+		}
+		return core.Faultf(core.CodeTaskLost, "task %s is %s: %s", t.ID, t.Status, why).WithHint("hb task show %s", t.ID)
+	case t.Status == "timed-out":
+		return core.Faultf(core.Code(*t.Exit), "task %s ran into its time limit", t.ID)
+	case t.Status == "cancelled":
+		return core.Faultf(core.Code(*t.Exit), "task %s was cancelled", t.ID)
+	case t.Result != nil && t.Result.Error != nil:
+		return core.Faultf(core.Code(*t.Exit), "task %s cannot run: %s", t.ID, *t.Result.Error)
+	case *t.Exit == 0:
+		return nil
+	}
+	return exit(*t.Exit)
+}

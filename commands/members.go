@@ -1,0 +1,173 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"hb/commands/render"
+	"hb/core/control"
+)
+
+func membersCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "members",
+		Usage:     "list the members of the cluster",
+		ArgsUsage: "[NAME...]",
+		Description: `Lists the members as this node sees them, or only those named (by name or ID).
+STATUS is this node's own belief: alive, suspect (did not answer, may still
+refute it), dead, left (went in order) or unreachable. STRESS goes from 0 (idle)
+to 1000 (saturated); TASKS are running and slots; APPLIED is how far the member
+has followed the agreed log.
+
+--agreed shows what the majority has agreed on instead: up, down or left.
+
+The exit code is 1 when nobody matches.`,
+		Flags: append([]cli.Flag{
+			&cli.StringSliceFlag{Name: "status", Usage: "only members of this `STATUS`; may be repeated"},
+			&cli.StringSliceFlag{Name: "tag", Usage: "only members with this tag `K=V`; may be repeated"},
+			&cli.BoolFlag{Name: "agreed", Usage: "show what the majority agreed on instead of this node's own belief"},
+			&cli.BoolFlag{Name: "watch", Usage: "print the list again whenever it changes"},
+		}, streamFlags()...),
+		Action: plainWords(-1, runMembers),
+	}
+}
+
+func runMembers(c *call) error {
+	if c.Bool("watch") {
+		return c.watch(func(ctx context.Context, client *control.Client) (string, func() error, error) {
+			list, err := client.Members(ctx)
+			if err != nil {
+				return "", nil, err
+			}
+			pickMembers(c, list)
+			return membersState(list), func() error { return printMembers(c, list) }, nil
+		})
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel, err := c.answerContext()
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	list, err := client.Members(ctx)
+	if err != nil {
+		return err
+	}
+	pickMembers(c, list)
+	if err := printMembers(c, list); err != nil {
+		return err
+	}
+	if len(list.Members) == 0 {
+		return exit(1)
+	}
+	return nil
+}
+
+// pickMembers leaves in the list who is asked for.
+func pickMembers(c *call, list *control.Members) {
+	agreed := c.Bool("agreed")
+	list.Members = slices.DeleteFunc(list.Members, func(m control.Member) bool {
+		status := m.Status
+		if agreed {
+			status = orEmpty(m.Agreed)
+		}
+		return agreed && m.Agreed == nil ||
+			len(c.words) > 0 && !slices.Contains(c.words, m.Name) && !slices.Contains(c.words, m.ID) ||
+			c.IsSet("status") && !slices.Contains(c.StringSlice("status"), status) ||
+			!hasTags(m.Tags, c.StringSlice("tag"))
+	})
+}
+
+func hasTags(tags map[string]string, wanted []string) bool {
+	for _, w := range wanted {
+		if !slices.ContainsFunc(keys(tags), func(k string) bool { return k+"="+tags[k] == w }) {
+			return false
+		}
+	}
+	return true
+}
+
+func keys(m map[string]string) []string {
+	var out []string
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// membersState is what --watch looks for changes in: not the figures that move
+// all the time.
+func membersState(list *control.Members) string {
+	still := slices.Clone(list.Members)
+	for i := range still {
+		still[i].RTT, still[i].Stress, still[i].Applied = nil, nil, nil
+	}
+	b, err := json.Marshal(still)
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	return string(b)
+}
+
+func printMembers(c *call, list *control.Members) error {
+	t := &render.Table{
+		Header: []string{"NAME", "ID", "ADDRESS", "STATUS", "ROLE", "STRESS", "RTT", "TASKS", "APPLIED", "VERSION", "TAGS"},
+		Shrink: []int{0, 9, 10},
+		Paint:  4,
+	}
+	var records []any
+	for _, m := range list.Members {
+		status := m.Status
+		if c.Bool("agreed") {
+			status = orEmpty(m.Agreed)
+		}
+		t.Rows = append(t.Rows, []string{
+			m.Name, m.ID, orEmpty(m.Address), status, m.Role, number(m.Stress), rtt(m.RTT),
+			slots(m.Tasks), orEmpty(m.Applied), orEmpty(m.Version), joined(m.Tags),
+		})
+		records = append(records, struct {
+			Schema string `json:"schema"`
+			control.Member
+		}{"hb.member/1", m})
+	}
+	return c.print(list, records, t)
+}
+
+func number(n *int) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.Itoa(*n)
+}
+
+func slots(s control.Slots) string {
+	if s.Slots == nil || s.Running == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d/%d", *s.Running, *s.Slots)
+}
+
+// rtt shows a round trip as ping does.
+func rtt(seconds *float64) string {
+	if seconds == nil {
+		return ""
+	}
+	ms := *seconds * 1000
+	switch {
+	case ms < 10:
+		return fmt.Sprintf("%.2fms", ms)
+	case ms < 1000:
+		return fmt.Sprintf("%.0fms", ms)
+	}
+	return (time.Duration(ms) * time.Millisecond).String()
+}

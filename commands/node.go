@@ -1,0 +1,209 @@
+package commands
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"hb/core"
+	"hb/core/config"
+	"hb/core/daemon"
+	"hb/netutil"
+)
+
+func nodeCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "node",
+		Usage: "run a node: the daemon",
+		Description: `Runs a node in the foreground until SIGTERM or SIGINT, which end it in order: it
+hands leadership over, flushes its disk, and stays a member.
+
+In this version every cluster is a --dev one: there are no credentials, so
+whoever reaches a node may run commands on it. A --dev node therefore listens on
+loopback only, neither sends nor hears beacons, and ignores the default hb.toml
+and the default paths: without --data it takes a temporary directory, without
+--bind a free port. It founds a cluster of its own, unless --seed or --join says
+that there is one already or its data directory belongs to one. When it is
+usable it prints the line that lets a shell ask it:
+
+    eval "$(hb node --dev &)"   # or copy: export HB_SOCKET=...
+
+--insecure lets it bind other addresses, and use beacons, in a network where
+everybody may run anything.`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "dev", Usage: "without credentials, on loopback only"},
+			&cli.BoolFlag{Name: "insecure", Usage: "with --dev: other addresses than loopback, and beacons"},
+			&cli.StringFlag{Name: "name", Usage: "the node's `NAME` among people (default: the host's)"},
+			&cli.StringFlag{Name: "data", Usage: "keep identity, log and output in `DIR`"},
+			&cli.StringSliceFlag{Name: "bind", Usage: "listen on `IP:PORT`, UDP and TCP; port 0 is a free one; may be repeated"},
+			&cli.StringSliceFlag{Name: "advertise", Usage: "tell others to reach this node at `ADDRESS`, or at what a go-sockaddr template gives"},
+			&cli.StringSliceFlag{Name: "interface", Usage: "use only the network interface `IF`; may be repeated"},
+			&cli.StringSliceFlag{Name: "seed", Usage: "join the cluster of the node at `HOST:PORT`; may be repeated"},
+			&cli.BoolFlag{Name: "join", Usage: "join what discovery finds, instead of founding a cluster"},
+			&cli.StringSliceFlag{Name: "tag", Usage: "label this node `K=V` for placement; may be repeated"},
+			&cli.IntFlag{Name: "slots", Usage: "run up to `N` tasks at once (default: one a processor)"},
+		},
+		Action: plainWords(0, runNode),
+	}
+}
+
+func runNode(c *call) error {
+	if !c.Bool("dev") {
+		return core.Faultf(core.CodeConfig, "this version has no credentials yet, so that every node must be a --dev one").
+			WithHint("hb node --dev runs one on loopback, without credentials")
+	}
+	conf, err := nodeConfig(c)
+	if err != nil {
+		return err
+	}
+	o, err := nodeOptions(c, conf)
+	if err != nil {
+		return err
+	}
+	clean, err := devPaths(o)
+	if err != nil {
+		return err
+	}
+	defer clean()
+	ctx, stop := signal.NotifyContext(c.Context.Context, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	return daemon.Run(ctx, *o)
+}
+
+// nodeConfig is the file, if one is named, under the flags.
+func nodeConfig(c *call) (*config.Config, error) {
+	conf := config.New()
+	if path, explicit := c.configPath(); explicit {
+		loaded, findings := config.Load(path)
+		if len(findings) > 0 {
+			for _, f := range findings[:len(findings)-1] {
+				fmt.Fprintf(c.stderr, "hb: %v\n", f)
+			}
+			return nil, core.Faultf(core.CodeConfig, "%v", findings[len(findings)-1])
+		}
+		conf = loaded
+	}
+	if !c.Bool("insecure") && slices.Equal(conf.Node.Bind, config.New().Node.Bind) {
+		conf.Node.Bind = nil // on loopback it is a free port
+	}
+	for _, f := range [][2]string{
+		{"name", "node.name"}, {"data", "node.data"}, {"slots", "node.slots"},
+		{"bind", "node.bind"}, {"advertise", "node.advertise"}, {"interface", "node.interface"},
+		{"seed", "cluster.seeds"}, {"tag", "node.tags"},
+	} {
+		flag, key := f[0], f[1]
+		if !c.IsSet(flag) {
+			continue
+		}
+		values := c.StringSlice(flag)
+		if values == nil {
+			values = []string{fmt.Sprint(c.Value(flag))}
+		}
+		if flag == "data" {
+			if abs, err := filepath.Abs(values[0]); err == nil {
+				values[0] = abs
+			}
+		}
+		if err := conf.Set(key, values...); err != nil {
+			return nil, err
+		}
+	}
+	return conf, nil
+}
+
+// nodeOptions tells the daemon what the configuration says.
+func nodeOptions(c *call, conf *config.Config) (*daemon.Options, error) {
+	o := &daemon.Options{
+		Version:     c.App.Version,
+		Name:        conf.Node.Name,
+		DataDir:     conf.Node.Data,
+		Socket:      conf.Node.Socket,
+		Interfaces:  conf.Node.Interface,
+		Seeds:       conf.Cluster.Seeds,
+		Tags:        conf.Node.Tags,
+		Dev:         true,
+		Insecure:    c.Bool("insecure"),
+		Found:       len(conf.Cluster.Seeds) == 0 && !c.Bool("join"),
+		ClusterName: conf.Cluster.Name,
+		Beacons:     conf.Discover.Beacons && c.Bool("insecure"),
+		BeaconPort:  conf.Discover.Port,
+		Detector:    conf.Detector.Kind,
+		Slots:       conf.Node.Slots,
+		Log:         c.stderr,
+	}
+	if c.quiet {
+		o.Log = nil
+	}
+	for _, named := range []string{os.Getenv("HB_SOCKET"), c.String("socket")} {
+		if named != "" {
+			o.Socket = named
+		}
+	}
+	for _, b := range conf.Node.Bind {
+		addr, err := netip.ParseAddrPort(b)
+		if err != nil {
+			return nil, usage("--bind %s: IP:PORT is meant", b)
+		}
+		if !addr.Addr().IsLoopback() && !o.Insecure {
+			return nil, core.Faultf(core.CodeConfig, "a node without credentials listens on loopback only, not on %s", addr).
+				WithHint("--insecure allows it, in a network where everybody may run anything")
+		}
+		o.Bind = append(o.Bind, addr)
+	}
+	var err error
+	if o.Advertise, err = advertised(conf.Node.Advertise); err != nil {
+		return nil, err
+	}
+	o.Ready = func(info daemon.Info) {
+		fmt.Fprintf(c.stdout, "export HB_SOCKET=%s\n", shellWord(info.Socket))
+	}
+	return o, nil
+}
+
+// advertised works out where others are to reach the node: an IP, IP:PORT, or a
+// template that gives one; none is the zero value.
+func advertised(texts []string) (netip.AddrPort, error) {
+	if len(texts) == 0 {
+		return netip.AddrPort{}, nil
+	}
+	text, err := netutil.Expand(texts[0])
+	if err != nil {
+		return netip.AddrPort{}, usage("--advertise %s: %v", texts[0], err)
+	}
+	text = strings.TrimSpace(text)
+	if ip, err := netip.ParseAddr(text); err == nil {
+		return netip.AddrPortFrom(ip, 0), nil
+	}
+	addr, err := netip.ParseAddrPort(text)
+	if err != nil {
+		return addr, usage("--advertise %s gives %q: an IP or IP:PORT is meant", texts[0], text)
+	}
+	return addr, nil
+}
+
+// devPaths makes a temporary directory of what was not named; clean takes it
+// away again.
+func devPaths(o *daemon.Options) (clean func(), err error) {
+	clean = func() {}
+	if o.DataDir == "" {
+		dir, err := os.MkdirTemp("", "hb-dev-")
+		if err != nil {
+			return clean, core.Faultf(core.CodeIO, "cannot make a temporary directory: %v", err)
+		}
+		o.DataDir, clean = dir, func() { os.RemoveAll(dir) }
+	}
+	if o.Socket == "" {
+		o.Socket = filepath.Join(o.DataDir, "hb.sock")
+	}
+	return clean, nil
+}
+
+// shellWord quotes a word for a shell, where it needs it.
+func shellWord(s string) string { return commandLine([]string{s}) }

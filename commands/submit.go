@@ -1,0 +1,173 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/urfave/cli/v2"
+
+	"hb/commands/render"
+	"hb/core"
+	"hb/core/control"
+)
+
+// maxScript bounds a script: it travels in the task, and a task is 16 KiB.
+const maxScript = 15 << 10
+
+func submitCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "submit",
+		Usage:     "give the cluster a task, and print its ID",
+		UsageText: "hb submit [FLAGS] -- CMD...\nhb submit [FLAGS] --script FILE [-- ARG...]\nhb submit [FLAGS] NAME [-- ARG...]",
+		ArgsUsage: "NAME",
+		Description: `Puts a task into the agreed log and prints its ID once it is on the disks of a
+majority. From then on it will be run, on the member that is expected to finish
+it first, and run again if that member is lost (unless --once).
+
+The command is run as it stands, without a shell, with a clean environment:
+PATH, HOME, USER, LANG, what --env adds, and HB_TASK_ID, HB_ATTEMPT, HB_FENCE,
+HB_NODE and HB_NODE_ID. A task by NAME must be defined on a member; none can be
+in this version, so a bare NAME exits 66.
+
+` + waitingWords,
+		Flags: append(taskFlags(),
+			&cli.BoolFlag{Name: "wait", Usage: "wait for the end, print what the task prints, and exit as it does"}),
+		Action: action(1, func(c *call) error { return runSubmit(c, c.Bool("wait")) }),
+	}
+}
+
+// waitingWords is the part of the manual that submit and run share.
+const waitingWords = `With --wait (as hb run does) the task's streams appear as they come, and the exit
+code is the task's: 128 and the signal when one ended it, 124 when its time
+limit did, 143 when it was cancelled, 126 or 127 when it cannot be executed or
+is not found, and 125 when hb itself failed or does not know the result. The
+first ^C cancels the task and waits for its end, the second detaches (130);
+SIGTERM and SIGHUP detach, and the task goes on.`
+
+func taskFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "on", Usage: "run on `NODE` (a name, an ID, or @leader); implies --once"},
+		&cli.StringSliceFlag{Name: "where", Usage: "run only where `TAG=VALUE` (or TAG!=VALUE) holds; may be repeated"},
+		&cli.BoolFlag{Name: "once", Usage: "never run it a second time: if its member is lost, its fate is unknown"},
+		&cli.UintFlag{Name: "retries", Usage: "run it up to `N` more times when it fails"},
+		&cli.DurationFlag{Name: "time-limit", Usage: "end an attempt after `DURATION`"},
+		&cli.StringFlag{Name: "key", Usage: "the same `KEY` and payload again is the same task"},
+		&cli.StringSliceFlag{Name: "env", Usage: "set `K=V` in its environment; may be repeated"},
+		&cli.StringFlag{Name: "cwd", Usage: "run it in `DIR` instead of /"},
+		&cli.StringFlag{Name: "script", Usage: "send the script `FILE` along and run it, with the words behind -- as its arguments"},
+	}
+}
+
+func runSubmit(c *call, wait bool) error {
+	spec, err := taskSpec(c)
+	if err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	id := control.MintTask().String()
+	spec.Task = &id
+	if wait {
+		return runAndWait(c, client, *spec)
+	}
+	ctx, cancel, err := c.answerContext()
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	got, err := client.Submit(ctx, *spec)
+	if err != nil {
+		return err
+	}
+	if c.isJSON() {
+		return render.JSON(c.stdout, got)
+	}
+	_, err = fmt.Fprintln(c.stdout, got.Task)
+	return err
+}
+
+// taskSpec reads the flags and words of submit and run.
+func taskSpec(c *call) (*control.Spec, error) {
+	spec := &control.Spec{
+		On: c.String("on"), Where: c.StringSlice("where"), Once: c.Bool("once"),
+		Retries: uint32(min(c.Uint("retries"), 1<<20)), TimeLimit: c.Duration("time-limit").Seconds(),
+		Key: c.String("key"), Env: c.StringSlice("env"), Cwd: c.String("cwd"),
+	}
+	script := c.String("script")
+	switch {
+	case spec.TimeLimit < 0:
+		return nil, usage("--time-limit %v: a time from now is meant", c.Duration("time-limit"))
+	case spec.Cwd != "" && !filepath.IsAbs(spec.Cwd):
+		return nil, usage("--cwd %s: an absolute path is meant, on the member that runs the task", spec.Cwd)
+	case spec.Once && spec.Retries > 0:
+		return nil, usage("--once and --retries contradict each other")
+	case script != "" && len(c.words) > 0:
+		return nil, usage("--script and a NAME exclude each other: %q", c.words[0])
+	case script != "":
+		if err := readScript(spec, script, c.behind); err != nil {
+			return nil, err
+		}
+	case len(c.words) == 1:
+		spec.Name = c.words[0]
+	case len(c.behind) == 0:
+		return nil, usage("nothing to run").WithHint("the command stands behind --: %s -- CMD...", c.name())
+	default:
+		spec.Argv = c.behind
+	}
+	for _, word := range append(append([]string{spec.Cwd}, spec.Argv...), spec.Env...) {
+		if !utf8.ValidString(word) {
+			return nil, core.Faultf(core.CodeBadInput, "%q is not UTF-8, and cannot travel", word)
+		}
+	}
+	return spec, nil
+}
+
+// unpack writes a script where its interpreter can read it, and leaves no file
+// behind: the name goes before the script begins.
+const unpack = `f=$(mktemp) && printf '%s' "$0" >"$f" && exec 3<"$f" && rm -f "$f" || exit 125; exec "$@"`
+
+// readScript makes a task of a file's contents: its interpreter is that of its
+// first line, or sh.
+func readScript(spec *control.Spec, file string, args []string) error {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		var path *os.PathError
+		if errors.As(err, &path) {
+			err = path.Err
+		}
+		return core.Faultf(core.CodeIO, "cannot read the script %s: %v", file, err)
+	}
+	switch {
+	case len(b) > maxScript:
+		return core.Faultf(core.CodeBadInput, "the script %s is too big: %d bytes, at most %d fit", file, len(b), maxScript).
+			WithHint("put it where the member can read it, and run it by its path")
+	case !utf8.Valid(b) || strings.IndexByte(string(b), 0) >= 0:
+		return core.Faultf(core.CodeBadInput, "%s is not a text", file)
+	}
+	spec.Name = filepath.Base(file)
+	spec.Argv = append([]string{"/bin/sh", "-c", unpack, string(b)}, interpreter(string(b))...)
+	spec.Argv = append(append(spec.Argv, "/dev/fd/3"), args...)
+	return nil
+}
+
+// interpreter reads a #! line as the kernel does: a path and at most one
+// argument.
+func interpreter(script string) []string {
+	line, _, _ := strings.Cut(script, "\n")
+	line, is := strings.CutPrefix(line, "#!")
+	line = strings.TrimSpace(line)
+	if !is || line == "" {
+		return []string{"/bin/sh"}
+	}
+	path, arg, has := strings.Cut(line, " ")
+	if !has {
+		return []string{path}
+	}
+	return []string{path, strings.TrimSpace(arg)}
+}

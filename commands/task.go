@@ -1,0 +1,154 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"hb/commands/render"
+	"hb/core/control"
+)
+
+// taskWord is the ID that most subcommands of task need.
+func taskWord(c *call) (string, error) {
+	if len(c.words) == 0 {
+		return "", usage("%s needs the ID of a task", c.name()).WithHint("hb tasks lists them")
+	}
+	return c.words[0], nil
+}
+
+func runTaskWait(c *call) error {
+	id, err := taskWord(c)
+	if err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.waitContext()
+	defer cancel()
+	task, err := client.WaitTask(ctx, id)
+	if err != nil {
+		return waitFault(ctx, id, err)
+	}
+	if c.isJSON() {
+		if err := render.JSON(c.stdout, task); err != nil {
+			return err
+		}
+	}
+	return verdict(task)
+}
+
+func runTaskShow(c *call) error {
+	return aboutTask(c, func(ctx context.Context, client *control.Client, id string) (*control.Task, error) {
+		return client.Task(ctx, id)
+	})
+}
+
+func runTaskCancel(c *call) error {
+	return aboutTask(c, func(ctx context.Context, client *control.Client, id string) (*control.Task, error) {
+		return client.Cancel(ctx, id)
+	})
+}
+
+// aboutTask asks for a task and shows it.
+func aboutTask(c *call, ask func(context.Context, *control.Client, string) (*control.Task, error)) error {
+	id, err := taskWord(c)
+	if err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel, err := c.answerContext()
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	task, err := ask(ctx, client, id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.isJSON():
+		return render.JSON(c.stdout, task)
+	case c.form == "plain":
+		return (&render.Table{Rows: [][]string{{task.ID, task.Name, task.Status, orEmpty(task.Reason),
+			strconv.Itoa(len(task.Attempts)), number(task.Exit), commandLine(task.Argv)}}}).Plain(c.stdout)
+	}
+	return printTask(c, task)
+}
+
+// printTask shows a task on a page: facts, attempts, the ends of its output.
+func printTask(c *call, t *control.Task) error {
+	facts := [][2]string{{"task", t.ID}, {"name", t.Name}, {"command", commandLine(t.Argv)}, {"status", t.Status}}
+	add := func(name, value string) {
+		if value != "" {
+			facts = append(facts, [2]string{name, value})
+		}
+	}
+	add("reason", orEmpty(t.Reason))
+	add("exit", number(t.Exit))
+	add("key", orEmpty(t.Key))
+	add("on", orEmpty(t.On))
+	add("where", strings.Join(t.Where, " "))
+	if t.Once {
+		add("once", "yes")
+	}
+	if t.Retries > 0 {
+		add("retries", strconv.Itoa(int(t.Retries)))
+	}
+	if t.TimeLimit != nil {
+		add("time limit", fmt.Sprintf("%gs", *t.TimeLimit))
+	}
+	add("environment", strings.Join(t.Env, " "))
+	add("directory", orEmpty(t.Cwd))
+	add("index", t.Index)
+	add("submitted", c.when(t.Submitted))
+	add("ended", c.when(t.Ended))
+	if t.Result != nil {
+		add("error", orEmpty(t.Result.Error))
+		add("cpu", fmt.Sprintf("%.3fs", t.Result.CPU))
+		add("memory", fmt.Sprintf("%.1f MiB", float64(t.Result.MaxRSS)/(1<<20)))
+	}
+	errs := []error{render.Pairs(c.stdout, facts, c.color()), printAttempts(c, t)}
+	if t.Result != nil {
+		errs = append(errs, printTail(c, "stdout", t.Result.StdoutTail), printTail(c, "stderr", t.Result.StderrTail))
+	}
+	return errors.Join(errs...)
+}
+
+func printAttempts(c *call, t *control.Task) error {
+	if len(t.Attempts) == 0 {
+		return nil
+	}
+	table := &render.Table{Header: []string{"TRY", "NODE", "STARTED", "ENDED", "EXIT", "SIGNAL", "OUTCOME", "FENCE"}, Shrink: []int{1}}
+	for _, a := range t.Attempts {
+		table.Rows = append(table.Rows, []string{
+			strconv.Itoa(int(a.N)), a.Node, c.when(a.Started), c.when(a.Ended),
+			number(a.Exit), number(a.Signal), orEmpty(a.Outcome), a.Fence,
+		})
+	}
+	if _, err := fmt.Fprintln(c.stdout); err != nil {
+		return err
+	}
+	return table.Write(c.stdout, c.width(), c.color())
+}
+
+// printTail shows the end of a stream, line by line, each made safe.
+func printTail(c *call, name, tail string) error {
+	if tail == "" {
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%s:\n", name)
+	for line := range strings.Lines(tail) {
+		b.WriteString("  " + render.Safe(strings.TrimSuffix(line, "\n")) + "\n")
+	}
+	_, err := fmt.Fprint(c.stdout, b.String())
+	return err
+}

@@ -1,0 +1,47 @@
+package commands
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"hb/core/control"
+)
+
+func waitCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "wait",
+		Usage:     "wait until something is true of the cluster",
+		ArgsUsage: "CONDITION...",
+		Description: `Waits until all conditions hold at once:
+
+    ready           this node is a member, and has applied the log as far as
+                    it was committed when asked
+    leader          somebody leads, confirmed by a quorum
+    quorum          a majority of the voters answers
+    members=N       at least N members are alive
+    voters=N        the cluster has N voters or more
+    applied=INDEX   this node has applied the log up to INDEX
+    gone=NODE       NODE (name or ID) is agreed down, or left
+
+It also waits for the node itself. With --timeout it ends with 69 if no node has
+answered until then, and with 124 if one has.`,
+		Action: plainWords(-1, runWait),
+	}
+}
+
+func runWait(c *call) error {
+	if len(c.words) == 0 {
+		return usage("nothing to wait for").WithHint("hb help wait lists the conditions")
+	}
+	for _, word := range c.words {
+		if _, err := control.ParseCondition(word); err != nil {
+			return err
+		}
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.waitContext()
+	defer cancel()
+	return client.Wait(ctx, c.words)
+}
