@@ -1,0 +1,158 @@
+package replog
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"hb/core"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// doubt is about a log whose last frame was torn. Most often that frame was
+// never finished, so nothing in it was promised. But a finished frame that was
+// damaged later looks the same, and preallocated segments make every torn frame
+// complete in length. So a voter in doubt acts as if it still held the frame:
+//
+//   - it votes for nobody whose log ends before the frame's end,
+//   - it does not campaign until a leader has brought its log that far,
+//   - it votes for nobody in the frame's term: it may have done so already.
+//
+// If the power failed everywhere at once, all voters may be in doubt, and none
+// would campaign. So a voter in doubt without a leader asks all voters for the
+// end of their whole logs. When every one has answered, none of them leading or
+// led, whatever anybody still holds is not longer than the best of these ends:
+// the doubt is lowered to that. A committed entry that any voter still holds
+// whole lies on the best log (leader completeness), so nothing is given up that
+// was not already gone from every disk.
+type doubt struct {
+	held    position // zero: no doubt
+	silent  int      // ticks since a leader was heard
+	round   uint64
+	answers map[core.RaftID]position
+}
+
+// census marks the questions and answers about the ends of logs. They travel as
+// pre-votes, which change nothing at their receiver.
+const census = "hb-census"
+
+func (l *Log) startDoubt(held position) {
+	if held.index == 0 || !l.tail.lastPosition().less(held) || !runsEngine(l.state.conf, l.opt.Self) {
+		return
+	}
+	h := l.state.hard
+	if h.GetTerm() < held.term {
+		l.state.hard = hardState(held.term, uint64(l.opt.Self), h.GetCommit())
+	} else if h.GetTerm() == held.term && h.GetVote() == 0 {
+		l.state.hard = hardState(held.term, uint64(l.opt.Self), h.GetCommit())
+	}
+	l.doubt.held = held
+}
+
+// doubts says whether this voter may have promised more than its log holds.
+func (l *Log) doubts() bool {
+	d := &l.doubt
+	if d.held == (position{}) {
+		return false
+	}
+	if !l.tail.lastPosition().less(d.held) {
+		l.notef("the log has been brought to where its torn end had been: no doubt any more")
+		*d = doubt{}
+		return false
+	}
+	if onlyVoter(l.state.conf, l.opt.Self) {
+		l.warnf("the log's last frame, up to entry %d, was torn by the crash; this only voter goes on from entry %d",
+			d.held.index, l.tail.last())
+		*d = doubt{}
+		return false
+	}
+	return true
+}
+
+// doubtTakes keeps from the engine what a voter in doubt must not answer, and
+// carries the census.
+func (l *Log) doubtTakes(m *raftpb.Message) bool {
+	if strings.HasPrefix(string(m.GetContext()), census) {
+		l.censusCame(m)
+		return true
+	}
+	if !l.doubts() {
+		return false
+	}
+	switch m.GetType() {
+	case raftpb.MsgVote, raftpb.MsgPreVote:
+		return position{m.GetLogTerm(), m.GetIndex()}.less(l.doubt.held)
+	case raftpb.MsgTimeoutNow:
+		return true
+	case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap:
+		l.doubt.silent = 0
+	}
+	return false
+}
+
+// tickDoubt stands in for the engine's tick, which would campaign.
+func (l *Log) tickDoubt() {
+	d := &l.doubt
+	d.silent++
+	if d.silent < electionTicks {
+		return
+	}
+	_ = l.engine.ForgetLeader()
+	if d.silent%electionTicks == 0 {
+		l.askCensus()
+	}
+}
+
+func (l *Log) askCensus() {
+	d := &l.doubt
+	d.round++
+	d.answers = map[core.RaftID]position{l.opt.Self: l.tail.lastPosition()}
+	for _, id := range votersOf(l.state.conf) {
+		if id != l.opt.Self {
+			l.emit(Send{To: id, Msg: l.censusMessage(raftpb.MsgPreVote, id, d.round)})
+		}
+	}
+}
+
+func (l *Log) censusMessage(t raftpb.MessageType, to core.RaftID, round uint64) *raftpb.Message {
+	last := l.tail.lastPosition()
+	target, self, term := uint64(to), uint64(l.opt.Self), max(l.Term(), 1)
+	return &raftpb.Message{
+		Type: t.Enum(), To: &target, From: &self, Term: &term, LogTerm: &last.term, Index: &last.index,
+		Context: binary.BigEndian.AppendUint64([]byte(census), round),
+	}
+}
+
+func (l *Log) censusCame(m *raftpb.Message) {
+	d := &l.doubt
+	from, context := core.RaftID(m.GetFrom()), m.GetContext()[len(census):]
+	if len(context) != 8 {
+		return
+	}
+	round := binary.BigEndian.Uint64(context)
+	if m.GetType() == raftpb.MsgPreVote {
+		if l.lead.soft.Lead == 0 {
+			l.emit(Send{To: from, Msg: l.censusMessage(raftpb.MsgPreVoteResp, from, round)})
+		}
+		return
+	}
+	if round != d.round || d.answers == nil || l.lead.soft.Lead != 0 || !l.doubts() {
+		return
+	}
+	d.answers[from] = position{m.GetLogTerm(), m.GetIndex()}
+	best := l.tail.lastPosition()
+	for _, id := range votersOf(l.state.conf) {
+		p, answered := d.answers[id]
+		if !answered {
+			return
+		}
+		if best.less(p) {
+			best = p
+		}
+	}
+	if best.less(d.held) {
+		l.warnf("all voters have answered, and none holds what the log's torn end, up to entry %d, may have been; going on from the best log, which ends at %d",
+			d.held.index, best.index)
+		d.held = best
+	}
+}

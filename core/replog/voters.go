@@ -1,0 +1,257 @@
+package replog
+
+import (
+	"cmp"
+	"slices"
+
+	"hb/core"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
+)
+
+const (
+	// A learner that far behind the leader's last entry will be level within
+	// one message; it may vote.
+	closeEnough = 64
+	// A learner that has not caught up for so many times ReplaceAfter gives way
+	// to another candidate, and is left alone for as long.
+	patience = 2
+)
+
+// voters is the controller of the voters. Only a leader that has applied its
+// own first entry acts, on one change at a time.
+type voters struct {
+	due     bool                         // something has changed since the last look
+	barrier uint64                       // no change before this index is applied
+	joint   int                          // looks taken while a joint change was under way
+	learns  map[core.RaftID]core.Instant // when a learner was first seen
+	slow    map[core.RaftID]core.Instant // until when a candidate is passed over
+}
+
+func (v *voters) begin(last uint64) { *v = voters{due: true, barrier: last} }
+
+// manageVoters proposes the next change, if one is called for. It says whether
+// the engine has something to do.
+func (l *Log) manageVoters() bool {
+	v := &l.voters
+	if !v.due || l.lead.ready == 0 || l.state.applied < v.barrier {
+		return false
+	}
+	v.due = false
+	if joint(l.state.conf) {
+		// The engine leaves by itself, but drops that if it happens during a
+		// transfer, and would then wait for the next entry.
+		if v.joint++; v.joint > electionTicks {
+			v.joint = 0
+			return l.change(nil)
+		}
+		return false
+	}
+	v.joint = 0
+	if l.peers.left(l.opt.Self) {
+		if heir := l.heir(); heir != 0 {
+			l.transfer(heir)
+			return l.engine.HasReady()
+		}
+	}
+	if changes := l.plan(); len(changes) > 0 {
+		return l.change(changes)
+	}
+	return false
+}
+
+// change proposes a configuration change; an empty one leaves a joint state.
+func (l *Log) change(changes []*raftpb.ConfChangeSingle) bool {
+	if l.engine.ProposeConfChange(&raftpb.ConfChangeV2{Changes: changes}) != nil {
+		return false
+	}
+	l.voters.barrier = l.tail.last() + 1
+	return true
+}
+
+// plan works out the next change towards the voters there should be.
+//
+// The number is the largest odd one that is not above the target and for which
+// there are members: two voters lose their quorum when either is lost, so two
+// members have one voter, and from three voters of which one has left without a
+// successor the way leads back to one. That is safe, because the joint step
+// needs the majority of both sides, so the remaining voter holds everything.
+// Dead voters count as members: without a successor they stay, because removing
+// them would lower what a majority means while they may only be cut off.
+func (l *Log) plan() []*raftpb.ConfChangeSingle {
+	var stay, leaving []core.RaftID
+	for _, id := range votersOf(l.state.conf) {
+		if id != l.opt.Self && l.peers.left(id) {
+			leaving = append(leaving, id)
+		} else {
+			stay = append(stay, id)
+		}
+	}
+	need, recruits := l.recruits(stay)
+	drop := leaving
+	switch {
+	case need == 0:
+		recruits, drop = l.successors(stay, recruits, drop)
+	case need < 0:
+		recruits, drop = nil, append(drop, l.surplus(stay, -need)...)
+	}
+	if changes := l.learn(recruits); len(changes) > 0 {
+		return changes
+	}
+	if !l.caughtUp(recruits) {
+		return nil
+	}
+	var changes []*raftpb.ConfChangeSingle
+	for _, id := range recruits {
+		changes = append(changes, single(raftpb.ConfChangeAddNode, id))
+	}
+	for _, id := range drop {
+		changes = append(changes, single(raftpb.ConfChangeRemoveNode, id))
+	}
+	return changes
+}
+
+// recruits gives by how much the number of voters is off, and the best
+// candidates for the places that are free (all of them when none is).
+func (l *Log) recruits(stay []core.RaftID) (int, []core.RaftID) {
+	candidates := l.candidates(stay)
+	n := min(l.opt.Voters, len(stay)+len(candidates))
+	n -= (n + 1) % 2
+	need := max(n, 1) - len(stay)
+	if need == 0 && len(stay) == 1 && l.peers.left(stay[0]) && len(candidates) > 0 {
+		need = 1 // the only voter leaves: its successor must vote before it goes
+	}
+	if need > 0 {
+		candidates = candidates[:need]
+	}
+	return need, candidates
+}
+
+// successors picks replacements for voters that have been down long enough.
+func (l *Log) successors(stay, candidates, drop []core.RaftID) (recruits, dropped []core.RaftID) {
+	var stable []core.RaftID
+	for _, id := range candidates {
+		if l.peers.lasted(id, true, l.now) >= l.opt.ReplaceAfter {
+			stable = append(stable, id)
+		}
+	}
+	for _, id := range stay {
+		if len(stable) == 0 {
+			break
+		}
+		if id != l.opt.Self && l.peers.lasted(id, false, l.now) >= l.opt.ReplaceAfter {
+			drop = append(drop, id)
+			recruits, stable = append(recruits, stable[0]), stable[1:]
+		}
+	}
+	return recruits, drop
+}
+
+// surplus picks voters to give up: those that are down, then those behind; this
+// leader never.
+func (l *Log) surplus(stay []core.RaftID, n int) []core.RaftID {
+	progress := l.progress()
+	rest := slices.DeleteFunc(slices.Clone(stay), func(id core.RaftID) bool { return id == l.opt.Self })
+	slices.SortFunc(rest, func(a, b core.RaftID) int {
+		return cmp.Or(
+			cmp.Compare(btoi(l.peers.up(a)), btoi(l.peers.up(b))),
+			cmp.Compare(progress[a].Match, progress[b].Match),
+			-cmp.Compare(a, b))
+	})
+	return rest[:min(n, len(rest))]
+}
+
+// candidates lists the members that could vote, best first: zones with fewer
+// voters, then those who learn already, then by ID.
+func (l *Log) candidates(stay []core.RaftID) []core.RaftID {
+	crowd := map[string]int{}
+	for _, id := range stay {
+		if p, ok := l.peers.find(id); ok && p.Zone != "" {
+			crowd[p.Zone]++
+		}
+	}
+	var pool []Peer
+	for _, p := range l.peers.list {
+		if p.Raft != 0 && p.Up && !p.Left && !isVoter(l.state.conf, p.Raft) && l.now >= l.voters.slow[p.Raft] {
+			pool = append(pool, p)
+		}
+	}
+	var best []core.RaftID
+	for len(pool) > 0 {
+		i := 0
+		for j := range pool {
+			if l.rank(pool[j], crowd) < l.rank(pool[i], crowd) {
+				i = j
+			}
+		}
+		best = append(best, pool[i].Raft)
+		if pool[i].Zone != "" {
+			crowd[pool[i].Zone]++
+		}
+		pool = slices.Delete(pool, i, i+1)
+		if len(best) > 2*l.opt.Voters {
+			break // enough to choose from, in a cluster of thousands too
+		}
+	}
+	return best
+}
+
+func (l *Log) rank(p Peer, crowd map[string]int) int {
+	return 2*crowd[p.Zone] + btoi(!runsEngine(l.state.conf, p.Raft))
+}
+
+// learn makes the recruits learners, and nobody else.
+func (l *Log) learn(recruits []core.RaftID) []*raftpb.ConfChangeSingle {
+	var changes []*raftpb.ConfChangeSingle
+	learners := learnersOf(l.state.conf)
+	for _, id := range recruits {
+		if !slices.Contains(learners, id) {
+			changes = append(changes, single(raftpb.ConfChangeAddLearnerNode, id))
+		}
+	}
+	for _, id := range learners {
+		if !slices.Contains(recruits, id) {
+			changes = append(changes, single(raftpb.ConfChangeRemoveNode, id))
+		}
+	}
+	return changes
+}
+
+// caughtUp says whether all recruits could vote right away, and gives up on
+// those that do not get there.
+func (l *Log) caughtUp(recruits []core.RaftID) bool {
+	v := &l.voters
+	if v.learns == nil {
+		v.learns, v.slow = map[core.RaftID]core.Instant{}, map[core.RaftID]core.Instant{}
+	}
+	progress, all := l.progress(), true
+	for _, id := range recruits {
+		p := progress[id]
+		if p.RecentActive && p.State == tracker.StateReplicate && p.Match+closeEnough >= l.tail.last() {
+			delete(v.learns, id)
+			continue
+		}
+		all = false
+		if began, ok := v.learns[id]; !ok {
+			v.learns[id] = l.now
+		} else if l.now.Sub(began) > patience*l.opt.ReplaceAfter {
+			delete(v.learns, id)
+			v.slow[id] = l.now.Add(patience * l.opt.ReplaceAfter)
+			l.warnf("member %v does not catch up with the log: another may become a voter instead", l.peers.node(id))
+		}
+	}
+	return all
+}
+
+func single(t raftpb.ConfChangeType, id core.RaftID) *raftpb.ConfChangeSingle {
+	n := uint64(id)
+	return &raftpb.ConfChangeSingle{Type: t.Enum(), NodeId: &n}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
