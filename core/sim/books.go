@@ -125,36 +125,49 @@ func orEmpty(r *wire.Result) *wire.Result {
 	return r
 }
 
-// attempts checks the grants of a task against what they were.
+// attempts checks the grants of a task against what they were. The ledger may
+// drop the oldest; those that are left keep their numbers.
 func (b *taskBook) attempts(id core.TaskID, before, t *wire.Task) error {
-	old := before.GetAttempts()
-	if len(t.Attempts) < len(old) {
-		return fmt.Errorf("task %s had %d attempts and has %d", id, len(old), len(t.Attempts))
+	was := map[uint32]*wire.Attempt{}
+	for _, a := range before.GetAttempts() {
+		was[a.N] = a
+	}
+	if n := lastAttempt(before).GetN(); n > lastAttempt(t).GetN() {
+		return fmt.Errorf("task %s had %d attempts and has %d", id, n, lastAttempt(t).GetN())
 	}
 	open, last := 0, uint64(0)
 	for i, a := range t.Attempts {
-		if a.Fence <= last {
-			return fmt.Errorf("task %s: fence %d follows fence %d", id, a.Fence, last)
+		if a.Fence <= last || i > 0 && a.N != t.Attempts[i-1].N+1 {
+			return fmt.Errorf("task %s: attempt %d with fence %d follows fence %d", id, a.N, a.Fence, last)
 		}
 		last = a.Fence
 		if a.Outcome == "" {
 			open++
 		}
-		if i < len(old) && (old[i].Fence != a.Fence || old[i].Node != a.Node || old[i].Outcome != "" && a.Outcome == "") {
+		old := was[a.N]
+		if old != nil && (old.Fence != a.Fence || old.Node != a.Node || old.Outcome != "" && a.Outcome == "") {
 			return fmt.Errorf("task %s: attempt %d was (fence %d, %q) and is (fence %d, %q)",
-				id, i+1, old[i].Fence, old[i].Outcome, a.Fence, a.Outcome)
+				id, a.N, old.Fence, old.Outcome, a.Fence, a.Outcome)
 		}
-		if i >= len(old) {
+		if old == nil {
 			b.grants[core.Fence(a.Fence)] = grant{task: id, attempt: a.N, node: core.NodeID(a.Node)}
 		}
 	}
 	switch {
 	case open > 1:
 		return fmt.Errorf("task %s has %d open grants", id, open)
-	case open == 1 && t.Attempts[len(t.Attempts)-1].Outcome != "":
+	case open == 1 && lastAttempt(t).Outcome != "":
 		return fmt.Errorf("task %s: an older grant is open and the newest is not", id)
 	case open == 1 && ledger.IsFinal(t.Status):
 		return fmt.Errorf("task %s is %s and has an open grant", id, t.Status)
+	}
+	return nil
+}
+
+// lastAttempt is the newest grant of a task, nil if it has none.
+func lastAttempt(t *wire.Task) *wire.Attempt {
+	if n := len(t.GetAttempts()); n > 0 {
+		return t.Attempts[n-1]
 	}
 	return nil
 }
@@ -164,12 +177,27 @@ type runBook struct {
 	runs map[core.Fence]*child
 	// unproven are those whose grant nobody has told yet, in order.
 	unproven []*child
+	// disowned are the grants of which their member said that it had not
+	// started them and never would.
+	disowned map[core.Fence]bool
+	// once are the executions of tasks that may run only once.
+	once map[core.TaskID]*child
 }
 
 // execute is a process that began.
 func (b *runBook) execute(k *child) error {
 	if b.runs == nil {
-		b.runs = map[core.Fence]*child{}
+		b.runs, b.once = map[core.Fence]*child{}, map[core.TaskID]*child{}
+	}
+	if b.disowned[k.Fence] {
+		return fmt.Errorf("fence %d of task %s was said never to start and is executed on n%d", k.Fence, k.Task, k.host+1)
+	}
+	if other, ok := b.once[k.Task]; ok {
+		return fmt.Errorf("task %s is to run once, ran on n%d with fence %d and runs on n%d with fence %d",
+			k.Task, other.host+1, other.Fence, k.host+1, k.Fence)
+	}
+	if k.Spec.GetOnce() {
+		b.once[k.Task] = k
 	}
 	if other, ok := b.runs[k.Fence]; ok {
 		return fmt.Errorf("fence %d of task %s is executed on n%d at %s and on n%d at %s",
@@ -177,6 +205,19 @@ func (b *runBook) execute(k *child) error {
 	}
 	b.runs[k.Fence] = k
 	b.unproven = append(b.unproven, k)
+	return nil
+}
+
+// disown is a member's word that it has not started a grant and never will.
+func (b *runBook) disown(fence core.Fence) error {
+	if b.disowned == nil {
+		b.disowned = map[core.Fence]bool{}
+	}
+	b.disowned[fence] = true
+	if k, ok := b.runs[fence]; ok {
+		return fmt.Errorf("fence %d of task %s is said never to have started and was executed on n%d at %s",
+			fence, k.Task, k.host+1, k.begin)
+	}
 	return nil
 }
 
@@ -197,6 +238,29 @@ func (b *runBook) prove(end uint64, grants map[core.Fence]grant, whoAt func(host
 		}
 	}
 	b.unproven = rest
+	return nil
+}
+
+// confirm checks that what the log records of a task's attempts is what their
+// processes did: none counts while it runs, and none as what another did.
+func (b *runBook) confirm(t *wire.Task) error {
+	for _, a := range t.Attempts {
+		r := a.Result
+		if r == nil {
+			continue
+		}
+		k := b.runs[core.Fence(a.Fence)]
+		switch {
+		case k != nil && k.alive:
+			return fmt.Errorf("task %s: attempt %d is recorded as ended (%v) and runs", core.TaskID(t.Id), a.N, r)
+		case r.Lost || r.Cancelled || r.TimedOut:
+		case k == nil:
+			return fmt.Errorf("task %s: attempt %d is recorded as ended (%v) and never ran", core.TaskID(t.Id), a.N, r)
+		case k.code != r.Exit || k.signal != r.Signal:
+			return fmt.Errorf("task %s: attempt %d is recorded as (exit %d, signal %d) and ended as (%d, %d)",
+				core.TaskID(t.Id), a.N, r.Exit, r.Signal, k.code, k.signal)
+		}
+	}
 	return nil
 }
 

@@ -93,9 +93,11 @@ func TestWrongHistoriesOfATaskAreSeen(t *testing.T) {
 		"an older grant that stays open": {
 			[]*wire.Task{aTask(ledger.Assigned, first, attempt(2, 20, ledger.Ended))}, "an older grant is open"},
 		"a fence that goes back": {
-			[]*wire.Task{aTask(ledger.Assigned, attempt(1, 20, ledger.Requeued), attempt(2, 10, ""))}, "fence 10 follows fence 20"},
+			[]*wire.Task{aTask(ledger.Assigned, attempt(1, 20, ledger.Requeued), attempt(2, 10, ""))}, "with fence 10 follows fence 20"},
+		"a number that is left out": {
+			[]*wire.Task{aTask(ledger.Assigned, over, attempt(3, 20, ""))}, "attempt 3 with fence 20 follows fence 10"},
 		"a fence twice": {
-			[]*wire.Task{aTask(ledger.Assigned, over, attempt(2, 10, ""))}, "fence 10 follows fence 10"},
+			[]*wire.Task{aTask(ledger.Assigned, over, attempt(2, 10, ""))}, "with fence 10 follows fence 10"},
 		"a grant that disappears": {
 			[]*wire.Task{aTask(ledger.Assigned, first), aTask(ledger.Queued)}, "had 1 attempts and has 0"},
 		"a grant that changes its fence": {
@@ -125,6 +127,7 @@ func TestTheRightHistoryOfATaskIsAccepted(t *testing.T) {
 		aTask(ledger.Assigned, attempt(1, 10, ledger.Requeued), attempt(2, 20, "")),
 		aTask(ledger.Succeeded, attempt(1, 10, ledger.Requeued), attempt(2, 20, ledger.Ended)),
 		aTask(ledger.Succeeded, attempt(1, 10, ledger.Superseded), attempt(2, 20, ledger.Ended)),
+		aTask(ledger.Succeeded, attempt(2, 20, ledger.Ended)), // the oldest are dropped
 	} {
 		accepts(t, b.see(task))
 	}
@@ -144,6 +147,22 @@ func TestASecondExecutionOfAGrantIsSeen(t *testing.T) {
 	accepts(t, b.execute(execution(10<<20, 0)))
 	accepts(t, b.execute(execution(11<<20, 1)))
 	objects(t, b.execute(execution(10<<20, 1)), "is executed on n1")
+}
+
+func TestAnExecutionOfWhatWasDisownedIsSeen(t *testing.T) {
+	var before, after runBook
+	accepts(t, before.execute(execution(10, 0)))
+	objects(t, before.disown(10), "is said never to have started and was executed on n1")
+	accepts(t, after.disown(10))
+	objects(t, after.execute(execution(10, 0)), "was said never to start")
+}
+
+func TestASecondRunOfATaskThatRunsOnceIsSeen(t *testing.T) {
+	var b runBook
+	first, second := execution(10, 0), execution(11, 1)
+	first.Spec, second.Spec = &wire.Spec{Once: true}, &wire.Spec{Once: true}
+	accepts(t, b.execute(first))
+	objects(t, b.execute(second), "is to run once, ran on n1 with fence 10")
 }
 
 func TestAnExecutionWithoutAGrantIsSeen(t *testing.T) {
@@ -167,6 +186,38 @@ func TestAnExecutionWithoutAGrantIsSeen(t *testing.T) {
 			accepts(t, b.prove(9, c.grants, who)) // the log is not known that far
 			if err := b.prove(10, c.grants, who); (err != nil) != c.fails {
 				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func TestARecordThatIsNotWhatHappenedIsSeen(t *testing.T) {
+	recorded := func(r *wire.Result) *wire.Task {
+		return aTask(ledger.Failed, &wire.Attempt{N: 1, Fence: 10, Node: 1, Outcome: ledger.Ended, Result: r})
+	}
+	for name, c := range map[string]struct {
+		process *child
+		result  *wire.Result
+		want    string
+	}{
+		"as it was":                {&child{code: 3}, &wire.Result{Exit: 3}, ""},
+		"lost, and it had started": {&child{signal: 9}, &wire.Result{Lost: true}, ""},
+		"lost before it started":   {nil, &wire.Result{Lost: true}, ""},
+		"another exit code":        {&child{code: 3}, &wire.Result{}, "as (exit 0, signal 0) and ended as (3, 0)"},
+		"another signal":           {&child{signal: 9}, &wire.Result{Signal: 15}, "ended as (0, 9)"},
+		"it runs":                  {&child{alive: true}, &wire.Result{}, "and runs"},
+		"lost, and it runs":        {&child{alive: true}, &wire.Result{Lost: true}, "and runs"},
+		"it never ran":             {nil, &wire.Result{}, "never ran"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := runBook{runs: map[core.Fence]*child{}}
+			if c.process != nil {
+				b.runs[10] = c.process
+			}
+			if err := b.confirm(recorded(c.result)); c.want == "" {
+				accepts(t, err)
+			} else {
+				objects(t, err, c.want)
 			}
 		})
 	}

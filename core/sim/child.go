@@ -24,9 +24,11 @@ type child struct {
 	ticks      uint64
 	alive      bool
 	begin, end moment
-	started    int64 // wall clock
-	spool      []byte
-	waiting    []node.ReadSpool
+	// code and signal are how it ended.
+	code, signal int32
+	started      int64 // wall clock
+	spool        []byte
+	waiting      []node.ReadSpool
 }
 
 // children are the processes of one host. They outlive the node's process, not
@@ -53,7 +55,7 @@ func (c *children) exec(e node.Exec) {
 	if !ok {
 		at := h.unix()
 		h.ifRunning(delay, func() {
-			h.w.referee.executed(&child{Exec: e, host: h.i, begin: h.w.now, end: h.w.now})
+			h.w.referee.executed(&child{Exec: e, host: h.i, begin: h.w.now, end: h.w.now, code: 127})
 			h.deliver(h.life, node.ExecEnded{Fence: e.Fence, Result: &wire.Result{
 				Exit: 127, Error: "no such program", StartedNanos: at, EndedNanos: at}})
 		})
@@ -85,7 +87,7 @@ func (c *children) finish(k *child, exit, signal int32) {
 	}
 	h := c.h
 	k.write(2, k.program.err)
-	k.alive, k.end = false, h.w.now
+	k.alive, k.end, k.code, k.signal = false, h.w.now, exit, signal
 	h.w.trace.note(h, "process %d ends, exit %d signal %d", k.pid, exit, signal)
 	c.feed(k)
 	if h.life != k.life {

@@ -107,7 +107,7 @@ func (c *crowd) spec() *wire.Spec {
 		s.TimeLimitNanos = int64(200 * time.Millisecond)
 	}
 	if percent(10) {
-		s.Once = true
+		s.Once, s.Retries = true, 0
 	}
 	if percent(3) {
 		s.Argv[0] = "missing"

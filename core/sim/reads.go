@@ -32,9 +32,9 @@ func (b *readBook) task(seen glance, id core.TaskID, t *wire.Task, unheard bool)
 		return nil
 	case unheard:
 		return fmt.Errorf("task %s was in the log at %d and is said never to have been heard of", id, was.Index)
-	case len(t.Attempts) < len(was.Attempts):
+	case lastAttempt(t).GetN() < lastAttempt(was).GetN():
 		return fmt.Errorf("task %s had %d attempts when the question was asked, the answer tells of %d",
-			id, len(was.Attempts), len(t.Attempts))
+			id, lastAttempt(was).GetN(), lastAttempt(t).GetN())
 	case ledger.IsFinal(was.Status) && t.Status != was.Status:
 		return fmt.Errorf("task %s had ended as %s when the question was asked, the answer says %s", id, was.Status, t.Status)
 	}

@@ -101,6 +101,10 @@ func (r *referee) apply(rec node.LogRecord, entry *wire.Entry) {
 	for _, o := range r.ledger.Apply(rec.Index, entry) {
 		if o.Task != nil {
 			r.check("a task has one final record, and its grants only advance", r.tasks.see(o.Task))
+			r.check("what is recorded is what happened", r.runs.confirm(o.Task))
+		}
+		if back := o.Command.GetRequeue(); back.GetUnstarted() && o.Verdict == nil {
+			r.check("what never started never runs", r.runs.disown(core.Fence(back.Fence)))
 		}
 		if note := o.Command.GetNote(); note != nil && o.Verdict == nil {
 			r.promises.told(rec.Index, note.Text)
