@@ -47,7 +47,7 @@ var globalsRule = rule{
 		"var m = make(map[int]int)", "var p = new(int)", "var p = &struct{ n int }{}", "var s []int", "import \"sync\"\n\nvar m sync.Mutex",
 		"var s = struct{ n int }{}\n\nfunc f() { s.n = 1 }", "var a, b = 1, g()", "func g() int { return 1 }\n\nvar n = g()",
 	),
-	good: fixture{"a/a.go": "package a\n\nimport (\n\"errors\"\n\"io\"\n)\n\nvar errA = errors.New(\"a\")\n\nvar names = [...]string{1: \"a\"}\n\n" +
+	good: fixture{"a/a.go": "package a\n\nimport (\n\"errors\"\n\"io\"\n)\n\nvar errA = errors.New(\"a\")\n\nvar errB = core.Faultf(1, \"b\").WithHint(\"c\")\n\nvar names = [...]string{1: \"a\"}\n\n" +
 		"var m = map[string]int{\"a\": 1}\n\nvar version = \"dev\"\n\nvar _ io.Reader = nil\n\nfunc f() { m := 1; m++; var n int; n = m; _ = n }\n",
 		"a/a_test.go": "package a\n\nvar n int\n"},
 }
@@ -114,6 +114,9 @@ func isConstant(e ast.Expr) bool {
 			return true
 		}
 		fun := e.Fun
+		if method, ok := fun.(*ast.SelectorExpr); ok && method.Sel.Name == "WithHint" {
+			return isConstant(method.X)
+		}
 		if generic, ok := fun.(*ast.IndexExpr); ok {
 			fun = generic.X
 		}
