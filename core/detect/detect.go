@@ -35,6 +35,9 @@ type Detector interface {
 	Next() core.Instant
 	// RTT is the smoothed round trip to a member, if it has been measured.
 	RTT(core.NodeID) (time.Duration, bool)
+	// Heard is when a member was last heard, if it ever was: a packet of its
+	// own, or an ack that another forwarded.
+	Heard(core.NodeID) (core.Instant, bool)
 	// Isolated says that the detector has heard nobody for so long that it
 	// doubts itself, and judges nobody.
 	Isolated() bool

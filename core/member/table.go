@@ -99,7 +99,7 @@ func (t *Table) Merge(now core.Instant, e Evidence) (Change, bool) {
 		after.labelsOf(before)
 	}
 	after.since(now)
-	if before.Status == after.Status {
+	if before.Status == after.Status && before.Instance == after.Instance {
 		after.Since = before.Since
 	}
 	t.put(after)

@@ -1,12 +1,14 @@
 package membership
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 
 	"hb/core"
 	"hb/core/detect"
 	"hb/core/member"
+	"hb/core/spread"
 	"hb/core/wire"
 )
 
@@ -26,40 +28,174 @@ type Options struct {
 }
 
 // Machine is a node's weak view of its cluster.
-type Machine struct{}
+type Machine struct {
+	self        core.NodeID
+	newDetector detect.Factory
+	period      time.Duration
+	rand        *rand.Rand
 
-// New makes the machine.
-func New(o Options) *Machine { panic("later") }
+	cluster wire.Tag
+	table   *member.Table
+	// detector is nil while the node is in no cluster: it then probes nobody
+	// and answers nobody.
+	detector  detect.Detector
+	claims    []detect.Effect // of the detector, not yet carried out
+	queue     *spread.Queue
+	haste     *spread.Haste
+	hints     hints
+	reconcile reconcile
+	heal      heal
+	leave     *leave // under way
+	reaches   []reach
+	notes     notes
+	out       []Effect
+}
+
+// hints is what rides on packets for others to know.
+type hints struct {
+	log     wire.LogHint
+	load    core.Load
+	applied uint64
+}
+
+// New makes the machine. It panics on labels that cannot travel.
+func New(o Options) *Machine {
+	if err := wire.CheckLabels(o.Self.Name, o.Self.Version, o.Self.Tags); err != nil || !o.Self.Addr.IsValid() {
+		panic("membership: this node cannot tell others of itself at " + o.Self.Addr.String() + ": " + errText(err))
+	}
+	if o.Period == 0 {
+		o.Period = time.Second
+	}
+	return &Machine{
+		self: o.Self.ID, newDetector: o.NewDetector, period: o.Period, rand: o.Rand,
+		cluster: o.Cluster, table: member.New(o.Self),
+		queue: spread.NewQueue(o.Self.ID), haste: spread.NewHaste(o.Rand),
+		notes:     notes{said: map[string]bool{}},
+		reconcile: reconcile{fresh: true, last: o.Cluster}, heal: heal{told: map[core.NodeID]core.Instant{}},
+	}
+}
+
+func errText(err error) string {
+	if err == nil {
+		return "no address"
+	}
+	return err.Error()
+}
 
 // Step tells the machine of an event. The effects are valid until the next
 // Step.
-func (m *Machine) Step(now core.Instant, ev Event) []Effect { panic("later") }
+func (m *Machine) Step(now core.Instant, ev Event) []Effect {
+	m.out = m.out[:0]
+	m.wake(now)
+	switch e := ev.(type) {
+	case Tick:
+		m.tick(now)
+	case Packet:
+		m.packet(now, e.From, e.P)
+	case Rows:
+		m.rows(now, e)
+	case Refused:
+		m.refused(now, e.Addr)
+	case Report:
+		m.report(e.To)
+	case Reach:
+		m.reach(now, e)
+	case Leave:
+		m.beginLeave(now)
+	}
+	m.bulletins(now)
+	m.watchIsolation()
+	return m.out
+}
+
+// wake makes the detector when there is a cluster to watch, and tells the
+// cluster that this node is there.
+func (m *Machine) wake(now core.Instant) {
+	if m.detector != nil || m.cluster.IsZero() {
+		return
+	}
+	m.detector = m.newDetector(detect.Options{Table: m.table, Period: m.period, Rand: m.rand, Now: now})
+	m.heal.next = m.healTime(now)
+	if own := m.table.Self(); own.Status == core.Left && own.Incarnation < math.MaxUint32 {
+		own.Status = core.Alive
+		own.Incarnation++
+		m.learned(now, member.Evidence{Row: own})
+	}
+	m.queue.Push(m.table.Self())
+}
+
+// tick runs out clocks.
+func (m *Machine) tick(now core.Instant) {
+	m.endReaches(now, func(r reach) bool { return now >= r.end })
+	if m.detector == nil {
+		return
+	}
+	if now >= m.detector.Next() {
+		m.detect(now, detect.Tick{})
+	}
+	m.tryHealing(now)
+	m.goOnLeaving(now)
+}
 
 // Next is when the machine wants a Tick at the latest.
-func (m *Machine) Next() core.Instant { panic("later") }
+func (m *Machine) Next() core.Instant {
+	next := core.Never
+	for _, r := range m.reaches {
+		next = core.Earlier(next, r.end)
+	}
+	if m.cluster.IsZero() {
+		return next
+	}
+	if m.detector == nil {
+		return 0 // to wake
+	}
+	next = core.Earlier(next, m.detector.Next())
+	next = core.Earlier(next, m.heal.next)
+	if m.leave != nil {
+		next = core.Earlier(next, m.leave.next)
+	}
+	return core.Earlier(next, m.haste.Next(m.queue, m.table))
+}
 
 // SetCluster says which cluster the node belongs to, from the next Step on. A
-// tag other than before empties the table of everybody else. A node that left
-// becomes alive again.
-func (m *Machine) SetCluster(tag wire.Tag) { panic("later") }
+// cluster other than before empties the table of everybody else. A node that
+// left becomes alive again.
+func (m *Machine) SetCluster(tag wire.Tag) {
+	if tag == m.cluster && !tag.IsZero() {
+		return
+	}
+	last := m.reconcile.last
+	if !tag.IsZero() && !last.IsZero() && tag != last {
+		m.table.Clear()
+		m.queue = spread.NewQueue(m.self)
+	}
+	if !tag.IsZero() {
+		last = tag
+	}
+	m.detector, m.leave, m.cluster = nil, nil, tag
+	m.reconcile = reconcile{fresh: true, last: last}
+}
 
 // SetLog sets what heartbeats say about the log.
-func (m *Machine) SetLog(hint wire.LogHint) { panic("later") }
+func (m *Machine) SetLog(hint wire.LogHint) { m.hints.log = hint }
 
 // SetLoad sets the load that acks and reports carry, and how far this node has
 // applied the log.
-func (m *Machine) SetLoad(load core.Load, applied uint64) { panic("later") }
+func (m *Machine) SetLoad(load core.Load, applied uint64) {
+	m.hints.load, m.hints.applied = load, applied
+}
 
 // Table is the membership table; read only.
-func (m *Machine) Table() *member.Table { panic("later") }
+func (m *Machine) Table() *member.Table { return m.table }
 
 // RTT is the smoothed round trip to a member, if it has been measured.
-func (m *Machine) RTT(id core.NodeID) (time.Duration, bool) { panic("later") }
+func (m *Machine) RTT(id core.NodeID) (time.Duration, bool) {
+	if m.detector == nil {
+		return 0, false
+	}
+	return m.detector.RTT(id)
+}
 
 // Isolated says that this node hears nobody although others should be there,
 // and so judges nobody.
-func (m *Machine) Isolated() bool { panic("later") }
-
-// Blame says who suspects or declared dead a member, and why; empty when
-// nobody does.
-func (m *Machine) Blame(id core.NodeID) string { panic("later") }
+func (m *Machine) Isolated() bool { return m.detector != nil && m.detector.Isolated() }

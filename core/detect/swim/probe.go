@@ -1,0 +1,155 @@
+package swim
+
+import (
+	"slices"
+
+	"hb/core"
+	"hb/core/member"
+	"hb/core/wire"
+)
+
+// helpers is K, the number of members asked to ping a target that did not
+// answer directly.
+const helpers = 3
+
+// probe is one question to one member, from the ping to the verdict.
+//
+// If the ack is lost: at ask the helpers are asked; each that reaches the
+// target forwards its ack, each that does not sends a nack. At end, without
+// any ack, the probe has failed.
+type probe struct {
+	target member.Row // as it was when the probe began
+	nonce  uint64     // in the ping, the ping-reqs and every answer
+	sent   core.Instant
+	ask    core.Instant // when helpers are asked; Never once they were
+	end    core.Instant
+	// owing are the helpers that have answered nothing yet.
+	owing []core.NodeID
+	// tainted says that the time to the ack is no round trip: it was asked
+	// twice, or this process stood still meanwhile.
+	tainted bool
+	// refusals counts how often the target's host refused.
+	refusals int
+}
+
+// probe begins to probe a member.
+func (s *swim) probe(now core.Instant, row member.Row) *probe {
+	length := s.health.scale(s.period)
+	direct := s.health.scale(s.peer(row.ID).rtt.timeout(s.period / 3))
+	p := &probe{
+		target: row, nonce: s.nonce(), sent: now,
+		ask: now.Add(direct), end: now.Add(length),
+	}
+	s.probes = append(s.probes, p)
+	s.ping(p)
+	return p
+}
+
+func (s *swim) ping(p *probe) {
+	s.send(p.target.ID, p.target.Addr, wire.Packet{Kind: wire.KindPing, Nonce: p.nonce, Target: p.target.ID})
+}
+
+// acked ends the probe that an ack answers, be it the target's own or one that
+// a helper forwards.
+func (s *swim) acked(now core.Instant, ack *wire.Packet) {
+	for i, p := range s.probes {
+		direct := ack.From == p.target.ID && ack.Target == 0
+		forwarded := ack.Target == p.target.ID
+		if ack.Nonce != p.nonce || !direct && !forwarded {
+			continue
+		}
+		if direct && !p.tainted {
+			s.peer(ack.From).rtt.sample(now.Sub(p.sent))
+		}
+		if forwarded {
+			s.hear(now, ack.Target)
+		}
+		s.health.better()
+		s.probes = slices.Delete(s.probes, i, i+1)
+		return
+	}
+}
+
+// nacked notes that a helper is well although the target did not answer it.
+func (s *swim) nacked(nack *wire.Packet) {
+	for _, p := range s.probes {
+		if p.nonce == nack.Nonce {
+			p.owing = slices.DeleteFunc(p.owing, func(id core.NodeID) bool { return id == nack.From })
+		}
+	}
+}
+
+// endProbes asks helpers for the probes that got no direct ack in time, and
+// fails those that got none at all.
+func (s *swim) endProbes(now core.Instant) {
+	var failed []*probe
+	s.probes = slices.DeleteFunc(s.probes, func(p *probe) bool {
+		if now >= p.end {
+			failed = append(failed, p)
+			return true
+		}
+		if now >= p.ask {
+			s.askHelpers(now, p)
+		}
+		return false
+	})
+	for _, p := range failed {
+		s.failed(p)
+	}
+}
+
+// askHelpers sends ping-reqs to K random members. Where there are fewer, the
+// target is pinged a second time instead, since the packet may just be lost.
+func (s *swim) askHelpers(now core.Instant, p *probe) {
+	p.ask = core.Never
+	budget := uint16(min(p.end.Sub(now).Milliseconds(), 1<<16-1))
+	chosen := s.table.Pick(s.rand, helpers, func(r member.Row) bool {
+		return r.ID != s.self && r.ID != p.target.ID && r.Status == core.Alive
+	})
+	for _, h := range chosen {
+		p.owing = append(p.owing, h.ID)
+		s.send(h.ID, h.Addr, wire.Packet{
+			Kind: wire.KindPingReq, Nonce: p.nonce, Target: p.target.ID, Addr: p.target.Addr, Budget: budget,
+		})
+	}
+	if len(chosen) < helpers {
+		p.tainted = true
+		s.ping(p)
+	}
+}
+
+// failed suspects a member that answered nobody, unless this node hears nobody
+// itself, or the member has shown life meanwhile by refuting something.
+func (s *swim) failed(p *probe) {
+	s.health.worse(1 + len(p.owing))
+	row, known := s.table.Get(p.target.ID)
+	if !known || !row.Living() || row.Instance != p.target.Instance || row.Incarnation != p.target.Incarnation {
+		return
+	}
+	if !s.gates.frozen() {
+		s.accuse(row, core.Suspect, wire.ReasonSilent)
+	}
+}
+
+// probeOf finds the probe of a member that is under way.
+func (s *swim) probeOf(id core.NodeID) *probe {
+	for _, p := range s.probes {
+		if p.target.ID == id {
+			return p
+		}
+	}
+	return nil
+}
+
+func (s *swim) dropProbe(id core.NodeID) {
+	s.probes = slices.DeleteFunc(s.probes, func(p *probe) bool { return p.target.ID == id })
+}
+
+// nonce draws a number that nobody who does not see the packet can guess.
+func (s *swim) nonce() uint64 {
+	for {
+		if n := s.rand.Uint64(); n != 0 {
+			return n
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package membership
+
+import (
+	"fmt"
+	"net/netip"
+
+	"hb/core"
+	"hb/core/detect"
+	"hb/core/member"
+	"hb/core/wire"
+)
+
+// packet handles a datagram: its news first, so that whoever is judged by it
+// is judged by the latest.
+func (m *Machine) packet(now core.Instant, from netip.AddrPort, p *wire.Packet) {
+	switch {
+	case p.Kind == wire.KindEcho:
+		m.emit(from, wire.Packet{Kind: wire.KindEchoReply, Nonce: p.Nonce})
+		return
+	case p.Kind == wire.KindEchoReply:
+		m.reached(now, p)
+		return
+	case m.detector == nil || p.Cluster.IsZero():
+		return
+	case p.Cluster != m.cluster:
+		m.once(fmt.Sprintf("cluster %s at %s", p.Cluster, from), true,
+			"datagrams come from %s of another cluster, %s; they are ignored", from, p.Cluster)
+		return
+	case p.From == m.self:
+		if from != m.table.Self().Addr {
+			m.double(from)
+		}
+		return
+	}
+	row, known := m.table.Get(p.From)
+	if known && p.Instance < row.Instance {
+		m.once(fmt.Sprintf("instance %d of %s", p.Instance, p.From), true,
+			"%s at %s speaks for an earlier start of %s, which is superseded; it is ignored", p.From, from, row.Name)
+		return
+	}
+	for i := range p.News {
+		if e, err := member.FromNews(&p.News[i]); err != nil {
+			m.once("news from "+from.String(), true, "%s sends unusable news: %v", from, err)
+		} else {
+			m.learn(now, e, p.From, from)
+		}
+	}
+	m.carried(p)
+	if p.Kind == wire.KindBulletin && p.Nonce != 0 {
+		m.send(p.From, from, wire.Packet{Kind: wire.KindAck, Nonce: p.Nonce})
+	}
+	if p.Kind == wire.KindAck || p.Kind == wire.KindNack {
+		m.reached(now, p)
+		m.leaveAcked(p)
+	}
+	if m.detector == nil {
+		return // that ack ended the leave
+	}
+	m.detect(now, detect.Received{From: from, Packet: p})
+	m.compare(now, from, p)
+}
+
+// carried hands on what the packet says beside news.
+func (m *Machine) carried(p *wire.Packet) {
+	if p.Log != (wire.LogHint{}) {
+		m.out = append(m.out, Heard{Node: p.From, LogHint: p.Log})
+	}
+	if p.Load != (core.Load{}) || p.Applied != 0 {
+		m.out = append(m.out, Loaded{
+			Node: p.From, Load: p.Load, Applied: p.Applied, Report: p.Kind == wire.KindLoadReport,
+		})
+	}
+}
+
+// refused finds whose address it was.
+func (m *Machine) refused(now core.Instant, addr netip.AddrPort) {
+	m.endReaches(now, func(r reach) bool { return r.via == 0 && r.addr == addr })
+	if m.detector == nil {
+		return
+	}
+	var id core.NodeID
+	m.table.Each(func(r member.Row) bool {
+		if r.Addr == addr && r.Living() && r.ID != m.self {
+			id = r.ID
+		}
+		return id == 0
+	})
+	if id != 0 {
+		m.detect(now, detect.Refused{ID: id})
+	}
+}
+
+// report sends the load to the leader.
+func (m *Machine) report(to netip.AddrPort) {
+	if m.detector == nil {
+		return
+	}
+	m.emit(to, wire.Packet{
+		Kind: wire.KindLoadReport, Log: m.hints.log, Load: m.hints.load, Applied: m.hints.applied,
+	})
+}
+
+// detect tells the detector and does what it wants, until it wants nothing
+// more. What it wants may change the table, of which it is told in turn.
+func (m *Machine) detect(now core.Instant, ev detect.Event) {
+	outermost := len(m.claims) == 0
+	m.claims = append(m.claims, m.detector.Step(now, ev)...)
+	if !outermost {
+		return
+	}
+	for i := 0; i < len(m.claims); i++ {
+		switch e := m.claims[i].(type) {
+		case detect.Send:
+			m.send(e.To, e.Addr, e.Packet)
+		case detect.Claim:
+			m.learned(now, e.Evidence)
+		case detect.Repeat:
+			m.queue.Push(e.Row)
+		case detect.Note:
+			m.note(e.Warn, "%s", e.Text)
+		}
+	}
+	m.claims = m.claims[:0]
+}
+
+// send completes a packet to a member with hints and news, and sends it.
+func (m *Machine) send(to core.NodeID, addr netip.AddrPort, p wire.Packet) {
+	if p.Kind == wire.KindPing || p.Kind == wire.KindAck {
+		p.Log, p.View = m.hints.log, m.table.Hash()
+	}
+	if p.Kind == wire.KindAck {
+		p.Load, p.Applied = m.hints.load, m.hints.applied
+	}
+	m.queue.Fill(&p, m.table, to)
+	if p.Kind == wire.KindBulletin && len(p.News) == 0 {
+		return
+	}
+	m.emit(addr, p)
+}
+
+// emit sends a packet as it is.
+func (m *Machine) emit(addr netip.AddrPort, p wire.Packet) {
+	p.Cluster, p.From, p.Instance = m.cluster, m.self, m.table.Self().Instance
+	m.out = append(m.out, Send{To: addr, Data: wire.AppendPacket(make([]byte, 0, p.Size()), &p)})
+}
+
+// bulletins sends the news that does not wait for a ping.
+func (m *Machine) bulletins(now core.Instant) {
+	if m.detector == nil {
+		return
+	}
+	for _, row := range m.haste.Due(now, m.queue, m.table) {
+		m.send(row.ID, row.Addr, wire.Packet{Kind: wire.KindBulletin})
+	}
+}

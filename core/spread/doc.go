@@ -1,0 +1,22 @@
+// Package spread decides which news rides on which packet, and how often.
+//
+// News of a member travels as SWIM's infection (Das et al. 2002, §4.1): each
+// who learns it puts it on some of the packets it sends anyway, ⌈λ·ln(N+1)⌉
+// times, λ = 3, after which everybody has it but for N^−(2λ−2) of the cases.
+// Two things are added.
+//
+// Order. A packet has room for some news only, and some matter more: first an
+// accusation against the very member the packet goes to (the buddy system of
+// Lifeguard §IV-C: nobody refutes what it has not heard), then this node's own
+// refutation, then suspicions and deaths, then life and joins, then leaves.
+// Within a class what was sent least goes first.
+//
+// Haste. By pings alone, news of 100 members takes five periods. So while there
+// is any, bulletins that carry nothing else leave too: to three random members
+// every 50 ms, until the limit. The first of them goes to the subject of an
+// accusation. At 20 members news is everywhere within a fifth of a second, and
+// a quiet cluster pays nothing.
+//
+// Accusations of different accusers against one member are different news,
+// since their number decides how soon a suspicion ends; four are kept.
+package spread

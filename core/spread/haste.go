@@ -1,0 +1,62 @@
+package spread
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"hb/core"
+	"hb/core/member"
+)
+
+// A bulletin goes to Fanout random members every Gap while there is news.
+const (
+	Fanout = 3
+	Gap    = 50 * time.Millisecond
+)
+
+// Haste says when bulletins leave, and to whom.
+type Haste struct {
+	rand *rand.Rand
+	next core.Instant
+	// first are told before random members: the accused.
+	first []core.NodeID
+}
+
+// NewHaste makes one that may send at once.
+func NewHaste(r *rand.Rand) *Haste { return &Haste{rand: r} }
+
+// First puts a member at the front of the next bulletin's receivers.
+func (h *Haste) First(id core.NodeID) {
+	if !slices.Contains(h.first, id) {
+		h.first = append(h.first, id)
+	}
+}
+
+// Next is when the next bulletin is due; Never without news or receivers.
+func (h *Haste) Next(q *Queue, t *member.Table) core.Instant {
+	if q.Empty() || t.Living() <= 1 && len(h.first) == 0 {
+		return core.Never
+	}
+	return h.next
+}
+
+// Due gives the members to send a bulletin to now: none before its time or
+// without news.
+func (h *Haste) Due(now core.Instant, q *Queue, t *member.Table) []member.Row {
+	if now < h.Next(q, t) {
+		return nil
+	}
+	h.next = now.Add(Gap)
+	var to []member.Row
+	for _, id := range h.first {
+		if row, ok := t.Get(id); ok {
+			to = append(to, row)
+		}
+	}
+	h.first = h.first[:0]
+	self := t.Self().ID
+	return append(to, t.Pick(h.rand, Fanout, func(r member.Row) bool {
+		return r.ID != self && r.Living() && !slices.ContainsFunc(to, func(f member.Row) bool { return f.ID == r.ID })
+	})...)
+}

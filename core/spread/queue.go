@@ -1,0 +1,146 @@
+package spread
+
+import (
+	"math"
+	"slices"
+
+	"hb/core"
+	"hb/core/member"
+	"hb/core/wire"
+)
+
+// Lambda is λ: news is sent ⌈λ·ln(N+1)⌉ times by each who learns it.
+const Lambda = 3
+
+// maxAccusers is how many accusers of one member travel.
+const maxAccusers = 4
+
+// class orders the news of a packet.
+type class int
+
+const (
+	refutation class = iota // of this node itself
+	accusation              // suspect, dead
+	life                    // alive, joined, refuted
+	departure               // left
+	classes
+)
+
+// item is news that is still to be sent.
+type item struct {
+	row  member.Row
+	news wire.News
+	sent int
+	gone bool // superseded or sent often enough
+}
+
+// Queue holds the news that this node still passes on.
+type Queue struct {
+	self core.NodeID
+	// levels[c][n] are the items of class c that were sent n times, oldest
+	// first; items that are gone linger until they are met.
+	levels [classes][][]*item
+	// about finds the items that are not gone.
+	about map[core.NodeID][]*item
+}
+
+// NewQueue makes the empty queue of a node.
+func NewQueue(self core.NodeID) *Queue {
+	return &Queue{self: self, about: map[core.NodeID][]*item{}}
+}
+
+// Empty says that there is nothing to pass on.
+func (q *Queue) Empty() bool { return len(q.about) == 0 }
+
+// Limit is how often news is sent among so many members.
+func Limit(members int) int {
+	return int(math.Ceil(Lambda * math.Log(float64(members)+1)))
+}
+
+// Push adds news of a row, in place of whatever it overrides.
+func (q *Queue) Push(row member.Row) {
+	for _, it := range q.about[row.ID] {
+		if it.row.Outranks(row) {
+			return
+		}
+	}
+	same := slices.DeleteFunc(q.about[row.ID], func(it *item) bool {
+		it.gone = row.Outranks(it.row) || it.row.Accuser == row.Accuser
+		return it.gone
+	})
+	if len(same) < maxAccusers {
+		it := &item{row: row, news: member.ToNews(row)}
+		same = append(same, it)
+		q.place(it)
+	}
+	q.about[row.ID] = same
+}
+
+// place files the item by class and count.
+func (q *Queue) place(it *item) {
+	c := q.class(it.row)
+	for len(q.levels[c]) <= it.sent {
+		q.levels[c] = append(q.levels[c], nil)
+	}
+	q.levels[c][it.sent] = append(q.levels[c][it.sent], it)
+}
+
+func (q *Queue) class(row member.Row) class {
+	switch {
+	case row.ID == q.self:
+		return refutation
+	case row.Status == core.Suspect || row.Status == core.Dead:
+		return accusation
+	case row.Status == core.Left:
+		return departure
+	}
+	return life
+}
+
+// Fill puts as much news on the packet as fits. If the member it goes to is
+// accused in the table, that comes first and is not counted. Other news of the
+// receiver is left out, but counted as sent: it knows itself best.
+func (q *Queue) Fill(p *wire.Packet, t *member.Table, to core.NodeID) {
+	room := wire.PlainPacket - p.Size() - 1
+	if row, ok := t.Get(to); ok && row.Status != core.Alive {
+		buddy := member.ToNews(row)
+		p.News = append(p.News, buddy)
+		room -= buddy.Size()
+	}
+	limit := Limit(t.Living())
+	for c := range q.levels {
+		var taken []*item
+		for n, level := range q.levels[c] {
+			q.levels[c][n] = slices.DeleteFunc(level, func(it *item) bool {
+				size := it.news.Size()
+				switch {
+				case it.gone:
+					return true
+				case size > room || len(p.News) == wire.MaxNews:
+					return false
+				case it.row.ID != to:
+					room -= size
+					p.News = append(p.News, it.news)
+				}
+				taken = append(taken, it)
+				return true
+			})
+		}
+		for _, it := range taken {
+			q.sentOnce(it, limit)
+		}
+	}
+}
+
+// sentOnce counts a transmission.
+func (q *Queue) sentOnce(it *item, limit int) {
+	if it.sent++; it.sent < limit {
+		q.place(it)
+		return
+	}
+	it.gone = true
+	left := slices.DeleteFunc(q.about[it.row.ID], func(o *item) bool { return o == it })
+	if q.about[it.row.ID] = left; len(left) == 0 {
+		delete(q.about, it.row.ID)
+	}
+}
