@@ -26,6 +26,7 @@ type instance struct {
 	name, dir, addr, seed string
 	hb                    string
 	process               *exec.Cmd
+	ended                 chan struct{} // closed when the process is no more
 	client                *http.Client
 }
 
@@ -102,17 +103,24 @@ func (i *instance) start() error {
 	i.process.Stdout, i.process.Stderr = log, log
 	// Should this process be killed, its nodes go with it.
 	i.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return i.process.Start()
+	if err := i.process.Start(); err != nil {
+		return err
+	}
+	i.ended = make(chan struct{})
+	go func(process *exec.Cmd, ended chan struct{}) {
+		process.Wait()
+		close(ended)
+	}(i.process, i.ended)
+	return nil
 }
 
 // kill ends the node at once (kill -9) and waits for its end.
 func (i *instance) kill() {
-	if i.process == nil || i.process.Process == nil {
+	if i.ended == nil {
 		return
 	}
 	i.process.Process.Kill()
-	i.process.Wait()
-	i.process = nil
+	<-i.ended
 	i.client.CloseIdleConnections()
 }
 
@@ -154,6 +162,28 @@ func (i *instance) ask(ctx context.Context, method, path string, body, out any) 
 	return json.Unmarshal(text, out)
 }
 
+// await asks a node again and again until something holds; when that cannot be,
+// the error tells what the node said last.
+func (i *instance) await(ctx context.Context, every time.Duration, what string, holds func() bool) error {
+	held := false
+	err := await(ctx, every, i.name+" to "+what, func() bool {
+		select {
+		case <-i.ended:
+			return true
+		default:
+			held = holds()
+			return held
+		}
+	})
+	if err == nil && !held {
+		err = fmt.Errorf("%s has ended", i.name)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, i.log())
+	}
+	return err
+}
+
 // await asks again and again until something holds.
 func await(ctx context.Context, every time.Duration, what string, holds func() bool) error {
 	deadline := time.Now().Add(patience)
@@ -188,12 +218,12 @@ func (i *instance) sees(ctx context.Context, n int) bool {
 // settled waits until every node sees all alive, with three voters.
 func settled(ctx context.Context, nodes []*instance) error {
 	for _, i := range nodes {
-		err := await(ctx, 10*time.Millisecond, i.name+" to see all members and three voters", func() bool {
+		err := i.await(ctx, 10*time.Millisecond, "see all members and three voters", func() bool {
 			var s control.Status
 			return i.sees(ctx, len(nodes)) && i.ask(ctx, "GET", "/v1/status", nil, &s) == nil && len(s.Voters) == 3 && s.Leader.Name != nil
 		})
 		if err != nil {
-			return fmt.Errorf("%w\n%s", err, i.log())
+			return err
 		}
 	}
 	return nil

@@ -24,8 +24,7 @@ func (b *bench) fullView(ctx context.Context) ([]row, error) {
 			return nil, err
 		}
 		for _, i := range nodes {
-			if err = await(ctx, 5*time.Millisecond, i.name+" to see all members", func() bool { return i.sees(ctx, size) }); err != nil {
-				err = fmt.Errorf("%w\n%s", err, i.log())
+			if err = i.await(ctx, 5*time.Millisecond, "see all members", func() bool { return i.sees(ctx, size) }); err != nil {
 				break
 			}
 		}
@@ -115,7 +114,7 @@ func (b *bench) submit(ctx context.Context) ([]row, error) {
 	}{{"leader", lead}, {"another member", other}} {
 		durable, started, err := b.submitTo(ctx, via.node)
 		if err != nil {
-			return nil, fmt.Errorf("%w\n%s", err, via.node.log())
+			return nil, err
 		}
 		r := within(fmt.Sprintf("submit durable on three nodes, asked of %s, p50", via.name), quantile(durable, 0.5), 4*floor)
 		r.measured += fmt.Sprintf(" (p99 %s)", short(quantile(durable, 0.99)))
@@ -138,7 +137,7 @@ func (b *bench) submitTo(ctx context.Context, i *instance) (durable, started []t
 		}
 		took := time.Since(from)
 		var t control.Task
-		err := await(ctx, 5*time.Millisecond, "task "+s.Task+" to end", func() bool {
+		err := i.await(ctx, 5*time.Millisecond, "end task "+s.Task, func() bool {
 			return i.ask(ctx, "GET", "/v1/tasks/"+s.Task, nil, &t) == nil && t.Ended != nil
 		})
 		if err != nil {
