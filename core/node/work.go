@@ -127,6 +127,9 @@ func (n *Node) doneCame(from core.NodeID, d *wire.Done) {
 // settled says whether the log already has the end of an attempt, or has
 // forgotten the task.
 func (n *Node) settled(task core.TaskID, fence core.Fence) bool {
+	if fence.Index() > n.ledger.Applied() {
+		return false // granted by a later leader, of whom this one has not heard
+	}
 	t, ok := n.ledger.Task(task)
 	if !ok {
 		return true
