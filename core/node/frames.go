@@ -47,7 +47,10 @@ func (n *Node) frame(ev Frame) {
 		n.echo(e, body.Echo)
 		return
 	}
-	if !n.self.joined || string(e.Cluster) != string(n.self.cluster[:]) {
+	if !n.self.joined {
+		return // early: whoever let this node in speaks to it already
+	}
+	if string(e.Cluster) != string(n.self.cluster[:]) {
 		n.complainOnce(ev.From.Addr(), errForeign)
 		return
 	}

@@ -70,7 +70,7 @@ func (n *Node) joinAsked(e *wire.Envelope, j *wire.Join) {
 	leader := n.leader()
 	n.sendFrame(to, &wire.Envelope{Body: &wire.Envelope_Welcome{Welcome: &wire.Welcome{
 		Cluster: n.self.cluster[:], ClusterName: n.self.clusterName, Rows: n.membership.Table().ToWire(n.now),
-		Leader: uint64(leader.id), Commit: n.replog.Commit(),
+		Leader: uint64(leader.id), Term: leader.term, Commit: n.replog.Commit(),
 	}}})
 }
 
@@ -136,7 +136,7 @@ func (n *Node) knownAgain(w *wire.Welcome) {
 	n.memberships.do(n.now, membership.Rows{Rows: w.Rows})
 	n.discover(discover.Joined{Cluster: wire.TagOf(n.self.cluster)})
 	if w.Leader != 0 && n.hint.id == 0 {
-		n.hint = leaderHint{id: core.NodeID(w.Leader), heard: n.now}
+		n.hint = leaderHint{id: core.NodeID(w.Leader), term: w.Term, heard: n.now}
 		n.leaderChanged()
 	}
 }

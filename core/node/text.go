@@ -105,7 +105,7 @@ func confVerb(t raftpb.ConfChangeType) string {
 	case raftpb.ConfChangeRemoveNode:
 		return "remove"
 	case raftpb.ConfChangeAddLearnerNode:
-		return "learner"
+		return "add learner"
 	}
 	return "update"
 }

@@ -546,6 +546,7 @@ type Welcome struct {
 	Rows          []*Row                 `protobuf:"bytes,3,rep,name=rows,proto3" json:"rows,omitempty"`
 	Leader        uint64                 `protobuf:"fixed64,4,opt,name=leader,proto3" json:"leader,omitempty"` // NodeID, or 0
 	Commit        uint64                 `protobuf:"varint,5,opt,name=commit,proto3" json:"commit,omitempty"`
+	Term          uint64                 `protobuf:"varint,6,opt,name=term,proto3" json:"term,omitempty"` // in which it leads
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -611,6 +612,13 @@ func (x *Welcome) GetLeader() uint64 {
 func (x *Welcome) GetCommit() uint64 {
 	if x != nil {
 		return x.Commit
+	}
+	return 0
+}
+
+func (x *Welcome) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
 	}
 	return 0
 }
@@ -3860,13 +3868,14 @@ const file_hb_proto_rawDesc = "" +
 	"\bdetector\x18\x03 \x01(\tR\bdetector\x12\x18\n" +
 	"\acluster\x18\x04 \x01(\fR\acluster\x12\x1b\n" +
 	"\x04rows\x18\x05 \x03(\v2\a.hb.RowR\x04rows\x12\x12\n" +
-	"\x04raft\x18\x06 \x01(\x06R\x04raft\"\x93\x01\n" +
+	"\x04raft\x18\x06 \x01(\x06R\x04raft\"\xa7\x01\n" +
 	"\aWelcome\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\fR\acluster\x12!\n" +
 	"\fcluster_name\x18\x02 \x01(\tR\vclusterName\x12\x1b\n" +
 	"\x04rows\x18\x03 \x03(\v2\a.hb.RowR\x04rows\x12\x16\n" +
 	"\x06leader\x18\x04 \x01(\x06R\x06leader\x12\x16\n" +
-	"\x06commit\x18\x05 \x01(\x04R\x06commit\"K\n" +
+	"\x06commit\x18\x05 \x01(\x04R\x06commit\x12\x12\n" +
+	"\x04term\x18\x06 \x01(\x04R\x04term\"K\n" +
 	"\aRefusal\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x12\n" +
 	"\x04hint\x18\x02 \x01(\tR\x04hint\x12\x14\n" +
