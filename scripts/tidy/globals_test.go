@@ -17,7 +17,8 @@ func constantCalls() []string {
 	}
 }
 
-// globalsRule: package variables are constants in all but name. A variable may
+// globalsRule: package variables are constants in all but name, and no package
+// works before it is called. A variable may
 // be an error, a regular expression and the like (constantCalls), or a table
 // written out in place that no line of its package assigns to, takes the
 // address of or deletes from; and `var _ I = T{}` is no variable at all.
@@ -32,6 +33,11 @@ var globalsRule = rule{
 				changedNames(f.ast, changed)
 			}
 			for _, f := range code {
+				for _, d := range f.ast.Decls {
+					if fn, ok := d.(*ast.FuncDecl); ok && fn.Name.Name == "init" && fn.Recv == nil {
+						found = append(found, t.at(f, fn.Pos(), "init works before anybody asks, in every command"))
+					}
+				}
 				for _, v := range globals(f.ast) {
 					if problem := mutable(v, changed); problem != "" {
 						found = append(found, t.at(f, v.name.Pos(), "%s %s", v.name.Name, problem))
@@ -42,7 +48,7 @@ var globalsRule = rule{
 		return found
 	},
 	bad: globalFixtures(
-		"var n int", "var n = 0\n\nfunc f() { n = 1 }", "var n = 0\n\nfunc f() { n++ }", "var n = 0\n\nfunc f() *int { return &n }",
+		"func init() {}", "var n int", "var n = 0\n\nfunc f() { n = 1 }", "var n = 0\n\nfunc f() { n++ }", "var n = 0\n\nfunc f() *int { return &n }",
 		"var m = map[int]int{}\n\nfunc f() { m[1] = 2 }", "var m = map[int]int{1: 1}\n\nfunc f() { delete(m, 1) }",
 		"var m = make(map[int]int)", "var p = new(int)", "var p = &struct{ n int }{}", "var s []int", "import \"sync\"\n\nvar m sync.Mutex",
 		"var s = struct{ n int }{}\n\nfunc f() { s.n = 1 }", "var a, b = 1, g()", "func g() int { return 1 }\n\nvar n = g()",

@@ -3,6 +3,7 @@ package tidy
 import (
 	"fmt"
 	"go/ast"
+	"go/token"
 	"regexp"
 	"slices"
 	"strings"
@@ -76,13 +77,40 @@ var messagesRule = rule{
 				found = append(found, finding{schemaFile, m.line, m.name + " is in no test of core/wire"})
 			}
 		}
+		for _, f := range t.code("core/wire") {
+			for _, kind := range packetKinds(f.ast) {
+				if !regexp.MustCompile(`\b` + kind.Name + `\b`).MatchString(tests.String()) {
+					found = append(found, t.at(f, kind.Pos(), "%s is in no test of core/wire", kind.Name))
+				}
+			}
+		}
 		return found
 	},
 	bad: []fixture{
 		{schemaFile: "message A {\n  B b = 1;\n}\nmessage B {}\n", "core/wire/a_test.go": "package wire\n\nvar b = &B{}\n"},
 		{schemaFile: "message A {\n}\n"},
+		{schemaFile: "", "core/wire/a.go": "package wire\n\nconst (\n\tKindA = 1\n\tKindB = 2\n)\n", "core/wire/a_test.go": "package wire\n\nvar a = KindA\n"},
 	},
-	good: fixture{schemaFile: "message A {\n  repeated B b = 1;\n}\nmessage B {}\n", "core/wire/a_test.go": "package wire\n\nvar a = &A{}\n"},
+	good: fixture{schemaFile: "message A {\n  repeated B b = 1;\n}\nmessage B {}\n", "core/wire/a_test.go": "package wire\n\nvar a = &A{KindA}\n",
+		"core/wire/a.go": "package wire\n\nconst KindA = 1\n\nvar KindOfSomething = 1\n"},
+}
+
+// packetKinds are the constants that name the kinds of datagrams.
+func packetKinds(f *ast.File) (names []*ast.Ident) {
+	for _, d := range f.Decls {
+		decl, ok := d.(*ast.GenDecl)
+		if !ok || decl.Tok != token.CONST {
+			continue
+		}
+		for _, s := range decl.Specs {
+			for _, name := range s.(*ast.ValueSpec).Names {
+				if strings.HasPrefix(name.Name, "Kind") {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	return names
 }
 
 // schemaRule: the generated code is of the schema that stands beside it, and no
