@@ -98,7 +98,13 @@ func (c *Client) Submit(ctx context.Context, s Spec) (*Submitted, error) {
 	if s.Task == nil {
 		s.Task = known(MintTask().String(), true)
 	}
-	return persist(ctx, c, func() (*Submitted, error) { return post[Submitted](ctx, c, "/v1/tasks", s) })
+	got, err := persist(ctx, c, func() (*Submitted, error) { return post[Submitted](ctx, c, "/v1/tasks", s) })
+	if isLost(err) || isCode(err, core.CodeTimeout) {
+		var f *core.Fault
+		errors.As(err, &f)
+		return nil, core.Faultf(f.Code, "%s; the task may be in the log or not", f.Message).WithHint("hb task show %s", *s.Task)
+	}
+	return got, err
 }
 
 // Append puts an entry of one's own into the log.

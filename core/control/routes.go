@@ -31,7 +31,7 @@ func (s server) leader(r *http.Request) (any, error) {
 	stale := false
 	if r.URL.RawQuery != "" {
 		var err error
-		if stale, err = flag(r, "stale"); err != nil {
+		if stale, err = yesNo(r, "stale"); err != nil {
 			return nil, err
 		}
 	}

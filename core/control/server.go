@@ -211,8 +211,8 @@ func decode(r *http.Request, into any) error {
 	return nil
 }
 
-// flag reads a yes-or-no parameter.
-func flag(r *http.Request, name string) (bool, error) {
+// yesNo reads a yes-or-no parameter.
+func yesNo(r *http.Request, name string) (bool, error) {
 	v := r.URL.Query().Get(name)
 	if v == "" {
 		return false, nil

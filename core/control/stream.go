@@ -96,7 +96,7 @@ func (s server) output(r *http.Request) (node.Request, func(any) any, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	follow, err := flag(r, "follow")
+	follow, err := yesNo(r, "follow")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -128,7 +128,7 @@ func (s server) output(r *http.Request) (node.Request, func(any) any, error) {
 }
 
 func (s server) events(r *http.Request) (node.Request, func(any) any, error) {
-	follow, err := flag(r, "follow")
+	follow, err := yesNo(r, "follow")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -146,7 +146,7 @@ func (s server) events(r *http.Request) (node.Request, func(any) any, error) {
 }
 
 func (s server) log(r *http.Request) (node.Request, func(any) any, error) {
-	follow, err := flag(r, "follow")
+	follow, err := yesNo(r, "follow")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,0 +1,167 @@
+package control
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"hb/core"
+	"hb/core/node"
+	"hb/core/wire"
+)
+
+// backend is a node that answers each request as a function says; nil means
+// that it never does, and a reply without Last that it ends there.
+type backend func(node.Request) []node.Reply
+
+func (b backend) Ask(ctx context.Context, r node.Request) <-chan node.Reply {
+	replies := b(r)
+	if replies == nil {
+		return make(chan node.Reply)
+	}
+	out := make(chan node.Reply, len(replies))
+	for _, reply := range replies {
+		out <- reply
+	}
+	close(out)
+	return out
+}
+
+// last is one whole answer.
+func last(body any) []node.Reply { return []node.Reply{{Body: body, Last: true}} }
+
+// serve puts a handler behind a new socket and gives its path.
+func serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: h, ErrorLog: nil}
+	go s.Serve(l)
+	t.Cleanup(func() { s.Close() })
+	return path
+}
+
+// raw makes a request as curl would, and gives status and body.
+func raw(t *testing.T, b backend, method, path, body string) (int, string) {
+	t.Helper()
+	c := NewClient(serve(t, NewServer(b)))
+	req, err := http.NewRequest(method, "http://hb"+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(got)
+}
+
+// soon is a context that no test should see the end of.
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+const noon = 1_700_000_000_123_456_789 // a time of day, Unix nanoseconds
+
+func exampleTask() *wire.Task {
+	id := core.MintTaskID(noon/1_000_000, [10]byte{1, 2, 3})
+	result := &wire.Result{
+		Exit: 7, StartedNanos: noon + 1e6, EndedNanos: noon + 2e9, StdoutTail: []byte("out\n"), StderrTail: []byte("bad \xff\n"),
+		Truncated: true, CpuNanos: 15e5, MaxRssBytes: 4 << 20,
+	}
+	return &wire.Task{
+		Id: id[:], Status: "failed", Index: 12, SubmittedNanos: noon, EndedNanos: noon + 2e9, Result: result,
+		Spec: &wire.Spec{Name: "sh", Argv: []string{"sh", "-c", "exit 7"}, Key: "k", Retries: 1, TimeLimitNanos: 15e8, Env: []string{"A=b"}},
+		Attempts: []*wire.Attempt{
+			{N: 1, Fence: 12 << 20, Node: 2, Outcome: "requeued"},
+			{N: 2, Fence: 15<<20 + 1, Node: 99, Outcome: "ended", Result: result},
+		},
+	}
+}
+
+// example answers every request with something that fills its shape.
+func example(r node.Request) []node.Reply {
+	leader := node.LeaderView{ID: 2, Name: "b", Addr: netip.MustParseAddrPort("127.0.0.1:7002"), Term: 4, Confirmed: true}
+	switch q := r.(type) {
+	case node.GetMembers:
+		return last(node.MembersView{
+			Cluster: node.ClusterView{ID: core.ClusterID{1, 2}, Name: "lab"},
+			Members: []node.MemberView{
+				{
+					ID: 1, Name: "a", Addr: netip.MustParseAddrPort("127.0.0.1:7001"), Status: core.Alive, Agreed: "up", Role: "voter", Self: true,
+					Load: core.Load{Stress: 10, Running: 1, Slots: 4}, Loaded: true, RTT: 1500 * time.Microsecond, Applied: 9,
+					Version: "0.1.0", Tags: map[string]string{"disk": "big"}, Instance: 3, Since: noon,
+				},
+				{ID: 2, Name: "b", Status: core.Suspect, Role: "leader", RTT: -1, Blame: "a: no ack"},
+			},
+		})
+	case node.GetLeader:
+		if q.Stale {
+			return last(node.LeaderView{})
+		}
+		return last(leader)
+	case node.TransferLeader:
+		return last(leader)
+	case node.GetStatus:
+		return last(node.StatusView{
+			ID: 1, Name: "a", Version: "0.1.0", Cluster: node.ClusterView{ID: core.ClusterID{1, 2}, Name: "lab"}, Detector: "swim", Leader: leader,
+			Term: 4, Commit: 20, Applied: 19, Voters: []core.NodeID{1, 2, 77}, Role: "voter", Health: "healthy", Stress: 12,
+			Uptime: 90 * time.Second, MembersAlive: 3, Members: 4,
+		})
+	case node.SubmitTask:
+		return last(node.Submitted{Task: q.Task, Index: 30, Node: 2, Name: "b"})
+	case node.GetTask, node.WaitTask, node.CancelTask:
+		return last(exampleTask())
+	case node.ListTasks:
+		queued := core.MintTaskID(noon/1_000_000, [10]byte{9})
+		return last(node.TasksView{Tasks: []*wire.Task{exampleTask(), {Id: queued[:], Status: "queued", Spec: &wire.Spec{Name: "true", Argv: []string{"true"}}, SubmittedNanos: noon}}})
+	case node.AppendNote:
+		return last(node.Appended{Index: 41})
+	case node.Probe:
+		return last(node.ProbeView{UDP: node.Reach{OK: true, RTT: time.Millisecond}, TCP: node.Reach{Error: "refused"}, Via: []node.Reach{{Node: "b", OK: true, RTT: time.Second}, {Node: "c"}}})
+	case node.Await, node.Leave:
+		return last(nil)
+	case node.FollowOutput:
+		return []node.Reply{
+			{Body: node.Output{Attempt: 1, Stream: 1, Data: []byte("one\n")}},
+			{Body: node.Output{Attempt: 1, Stream: 2, Data: []byte("two\n")}},
+			{Body: node.Output{Attempt: 2, Stream: 1, Data: []byte("three\n")}},
+			{Body: exampleTask(), Last: true},
+		}
+	case node.FollowEvents:
+		return []node.Reply{
+			{Body: node.Record{Cursor: 5, Wall: noon, Kind: "leader", Subject: "b", Detail: "term 4"}},
+			{Body: node.Record{Cursor: 6, Wall: noon, Kind: "member-alive", Subject: "c"}},
+			{Last: true},
+		}
+	case node.FollowLog:
+		task := exampleTask().Id
+		return []node.Reply{
+			{Body: node.LogRecord{Index: 1, Term: 1, Kind: "empty", Text: "a new term"}},
+			{Body: node.LogRecord{Index: 2, Term: 1, Wall: noon, Kind: "commands", Text: "submit, note", Commands: []*wire.Command{
+				{Proposer: 1, Body: &wire.Command_Submit{Submit: &wire.Submit{Task: task}}},
+				{Proposer: 99, Body: &wire.Command_Finish{Finish: &wire.Finish{Task: task}}},
+				{Body: &wire.Command_Note{Note: &wire.Note{Text: []byte("hello")}}},
+				{},
+			}}},
+			{Last: true},
+		}
+	}
+	return last(core.Faultf(core.CodeInternal, "no example of %T", r))
+}
