@@ -20,11 +20,12 @@ func New() *Config {
 // Default gives a commented hb.toml in which every key stands with its default
 // behind a "#", so that it parses to New.
 func Default() string {
-	return "# hb.toml, the configuration of one hb node. hb.toml(5) says more.\n" +
+	text := "# hb.toml, the configuration of one hb node. hb.toml(5) says more.\n" +
 		"# Every key stands here with its default. To change one, take the # away.\n" +
 		outline(func(k key) string {
-			return wrap("# ", k.doc+" Wanted: "+k.want+".") + "# " + k.name + " = " + k.fallback + "\n"
+			return "\n" + wrap("# ", k.doc+" Wanted: "+k.want+".") + "# " + k.name + " = " + k.fallback + "\n"
 		})
+	return strings.ReplaceAll(text, "]\n\n", "]\n")
 }
 
 // TOML gives the configuration as a file that parses to the same.
