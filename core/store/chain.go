@@ -235,5 +235,7 @@ func (c *chain) close() error {
 	if c.file == nil {
 		return nil
 	}
-	return c.file.Close()
+	err := c.file.Close()
+	c.file = nil
+	return err
 }

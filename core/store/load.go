@@ -25,8 +25,9 @@ type fate struct {
 // raw is a segment as it was read.
 type raw struct {
 	segment
-	data   []byte
-	damage string
+	data      []byte
+	damage    string
+	from, off int64 // of its last good frame
 }
 
 // load reads the chain, lets visit have its good frames, and makes it ready to
@@ -59,6 +60,9 @@ func (c *chain) load(visit visitor) (fate, error) {
 		}
 	}
 	c.top = raws[at].number
+	if err := c.secure(raws[:at+1]); err != nil {
+		return fate{}, err
+	}
 	if r.end == endTorn {
 		c.broken = true
 		return fate{torn: true, claim: r.claim, why: fmt.Sprintf("%s: %s", c.name(raws[at].number), r.why)}, nil
@@ -69,6 +73,37 @@ func (c *chain) load(visit visitor) (fate, error) {
 	}
 	c.off = r.off
 	return fate{}, nil
+}
+
+// secure makes durable what was read. An earlier process may have ended
+// between a write and its sync, or at a sync that failed: then the page cache
+// shows a frame that the disk does not have, and syncing alone would not write
+// it. There is at most one such frame, the last; so that one is written again.
+func (c *chain) secure(raws []raw) error {
+	for i := len(raws) - 1; i >= 0; i-- {
+		s := &raws[i]
+		if s.damage != "" || s.from == 0 {
+			continue
+		}
+		file, err := c.fs.Open(segmentName(c.dir, s.number))
+		if err != nil {
+			return fault(c.name(s.number), err)
+		}
+		if _, err = file.WriteAt(s.data[s.from:s.off], s.from); err == nil {
+			err = file.Sync()
+		}
+		if e := file.Close(); err == nil {
+			err = e
+		}
+		if err == nil {
+			err = c.fs.SyncDir(c.dir)
+		}
+		if err != nil {
+			return fault(c.name(s.number), err)
+		}
+		return nil
+	}
+	return nil
 }
 
 // walk reads segment after segment. A sealed one is followed by its successor;
@@ -84,7 +119,7 @@ func (c *chain) walk(raws []raw, visit visitor) (at int, r scan, damaged string)
 		if s.damage == "" {
 			r = s.read(s.data, c.seq, func(h head, p []byte) error { return visit(&s.segment, h, p) })
 		}
-		c.seq = r.good
+		c.seq, s.from, s.off = r.good, r.from, r.off
 		next := i + 1
 		missing := ""
 		if r.end == endSealed {

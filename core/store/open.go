@@ -67,8 +67,11 @@ func (s *Store) restore(r *Restored) error {
 			return fault(s.fs.Path(dir), err)
 		}
 	}
-	if err := s.fs.SyncDir(""); err != nil {
-		return fault(s.fs.Path(""), err)
+	// Names that an earlier process gave and did not live to sync.
+	for _, dir := range []string{"", walDir, snapDir, journalDir} {
+		if err := s.fs.SyncDir(dir); err != nil {
+			return fault(s.fs.Path(dir), err)
+		}
 	}
 	if s.id == nil {
 		// A founding, or a departure, that was not finished.

@@ -91,6 +91,7 @@ const (
 type scan struct {
 	end   ending
 	off   int64 // where the good frames end
+	from  int64 // where the last of them begins; 0: there is none
 	good  uint64
 	claim head   // what a torn frame says it held, if it says so
 	why   string // of endBad and endTorn
@@ -99,21 +100,23 @@ type scan struct {
 // read visits the good frames of a segment in order, the first of which must
 // be number good+1. A frame that visit refuses is a bad one.
 func (s *segment) read(data []byte, good uint64, visit func(h head, payload []byte) error) scan {
-	off := sector
+	off, from := sector, 0
 	for {
 		h, payload, known, whole := readFrame(data[off:], s.salt)
 		first := h.kind == kindBase || h.kind == kindResume
 		misplaced := h.kind != kindSeal && first != (off == sector)
 		if !known || !whole || h.seq != good+1 || misplaced {
-			return s.judge(data, off, good)
+			r := s.judge(data, off, good)
+			r.from = int64(from)
+			return r
 		}
 		if h.kind == kindSeal {
-			return scan{end: endSealed, off: int64(off), good: h.seq}
+			return scan{end: endSealed, off: int64(off + frameSize(0)), from: int64(off), good: h.seq}
 		}
 		if err := visit(h, payload); err != nil {
 			return scan{end: endBad, off: int64(off), good: good, why: fmt.Sprintf("frame at byte %d: %v", off, err)}
 		}
-		good = h.seq
+		good, from = h.seq, off
 		off += frameSize(h.length)
 	}
 }

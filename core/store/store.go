@@ -77,6 +77,7 @@ type Store struct {
 	damaged  string   // not empty until SaveIdentity gave a new raft ID
 	renewed  bool     // it gave one, but the log does not say so yet
 	failed   error
+	closed   bool
 }
 
 // SaveIdentity writes who this node is; durable when it returns. The same
@@ -192,8 +193,12 @@ func (s *Store) SaveSnapshot(snap *raftpb.Snapshot, keep uint64, replace bool) e
 
 // Prepare makes the next segment of the log ready, if it is not: the write
 // that needs it is then not held up, and does not fail on a full disk. To be
-// called when there is nothing else to do. ErrFull is no harm.
+// called when there is nothing else to do; on a closed store it does nothing.
+// ErrFull is no harm.
 func (s *Store) Prepare() error {
+	if s.closed {
+		return nil
+	}
 	if s.failed != nil {
 		return s.failed
 	}
@@ -209,15 +214,18 @@ func (s *Store) SetAside() error {
 	}
 	s.closeFiles()
 	_, err := setAside(s.fs)
-	if err == nil {
-		err = s.release()
+	if e := s.Close(); err == nil {
+		err = e
 	}
-	s.fail("", core.Faultf(core.CodeInternal, "the store is closed"))
 	return err
 }
 
-// Close gives the directory free. It syncs nothing.
+// Close gives the directory free; again, it does nothing. It syncs nothing.
 func (s *Store) Close() error {
+	if s.closed {
+		return nil
+	}
+	s.closed = true
 	err := s.closeFiles()
 	if e := s.release(); err == nil {
 		err = e
