@@ -25,7 +25,10 @@ func Default() string {
 		outline(func(k key) string {
 			return "\n" + wrap("# ", k.doc+" Wanted: "+k.want+".") + "# " + k.name + " = " + k.fallback + "\n"
 		})
-	return strings.ReplaceAll(text, "]\n\n", "]\n")
+	for _, s := range sections() {
+		text = strings.Replace(text, "["+s.name+"]\n\n", "["+s.name+"]\n", 1)
+	}
+	return text
 }
 
 // TOML gives the configuration as a file that parses to the same.
