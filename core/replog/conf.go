@@ -14,11 +14,16 @@ import (
 
 // confAfter is the configuration after an entry that changes it, worked out as
 // the engine does it, for members that run none.
-func confAfter(conf *raftpb.ConfState, e *raftpb.Entry) *raftpb.ConfState {
-	change := confChangeOf(e)
+func confAfter(conf *raftpb.ConfState, e *raftpb.Entry) (*raftpb.ConfState, error) {
+	change, err := readConfChange(e)
+	if err != nil {
+		return nil, err
+	}
 	trk := tracker.MakeProgressTracker(1, 0)
 	changer := confchange.Changer{Tracker: trk, LastIndex: e.GetIndex()}
-	cfg, progress, err := confchange.Restore(changer, conf)
+	var cfg tracker.Config
+	var progress tracker.ProgressMap
+	cfg, progress, err = confchange.Restore(changer, conf)
 	if err == nil {
 		changer.Tracker.Config, changer.Tracker.Progress = cfg, progress
 		if change.LeaveJoint() {
@@ -30,30 +35,24 @@ func confAfter(conf *raftpb.ConfState, e *raftpb.Entry) *raftpb.ConfState {
 		}
 	}
 	if err != nil {
-		panic(fmt.Sprintf("replog: entry %d changes %v by %v: %v", e.GetIndex(), conf, change, err))
+		return nil, fmt.Errorf("entry %d changes %v by %v: %w", e.GetIndex(), conf, change, err)
 	}
 	changer.Tracker.Config, changer.Tracker.Progress = cfg, progress
-	return changer.Tracker.ConfState()
+	return changer.Tracker.ConfState(), nil
 }
 
 // changesConf says whether an entry changes the configuration.
 func changesConf(e *raftpb.Entry) bool { return e.GetType() != raftpb.EntryNormal }
 
-// confChangeOf reads such an entry. It was committed, so it must be readable.
-func confChangeOf(e *raftpb.Entry) *raftpb.ConfChangeV2 {
-	var err error
+func readConfChange(e *raftpb.Entry) (*raftpb.ConfChangeV2, error) {
 	if e.GetType() == raftpb.EntryConfChange {
 		var cc raftpb.ConfChange
-		if err = proto.Unmarshal(e.GetData(), &cc); err == nil {
-			return cc.AsV2()
-		}
-	} else {
-		var cc raftpb.ConfChangeV2
-		if err = proto.Unmarshal(e.GetData(), &cc); err == nil {
-			return &cc
-		}
+		err := proto.Unmarshal(e.GetData(), &cc)
+		return cc.AsV2(), err
 	}
-	panic(fmt.Sprintf("replog: entry %d is no change of the voters: %v", e.GetIndex(), err))
+	cc := &raftpb.ConfChangeV2{}
+	err := proto.Unmarshal(e.GetData(), cc)
+	return cc, err
 }
 
 func joint(conf *raftpb.ConfState) bool { return len(conf.GetVotersOutgoing()) > 0 }

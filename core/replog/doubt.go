@@ -37,7 +37,7 @@ type doubt struct {
 const census = "hb-census"
 
 func (l *Log) startDoubt(held position) {
-	if held.index == 0 || !l.tail.lastPosition().less(held) || !runsEngine(l.state.conf, l.opt.Self) {
+	if held.index == 0 || !l.tail.lastPosition().less(held) {
 		return
 	}
 	h := l.state.hard

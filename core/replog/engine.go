@@ -26,7 +26,7 @@ type lead struct {
 	ready uint64 // the term of Led; 0: not leading, or not ready to plan
 
 	// What shows that a leader is gone, or unfit (failover.go).
-	lost       map[core.RaftID]Lost
+	lost       map[core.RaftID]*loss
 	outOfTurn  int // ticks until this voter campaigns out of turn; 0: it does not
 	retries    int // how often it still does so
 	leaderless int // ticks without a leader
@@ -144,7 +144,11 @@ func (l *Log) applyThread(m *raftpb.Message) {
 	changed := false
 	for _, e := range entries {
 		if changesConf(e) {
-			l.state.conf = l.engine.ApplyConfChange(confChangeOf(e))
+			change, err := readConfChange(e)
+			if err != nil {
+				panic(fmt.Sprintf("replog: committed entry %d: %v", e.GetIndex(), err))
+			}
+			l.state.conf = l.engine.ApplyConfChange(change)
 			changed = true
 		}
 	}
@@ -240,7 +244,12 @@ func (l *Log) received(m *raftpb.Message) {
 		return
 	}
 	from := core.RaftID(m.GetFrom())
-	delete(l.lead.lost, from)
+	if l.fromTheDead(m) {
+		return
+	}
+	if this := l.lead.lost[from]; this != nil {
+		this.heard = true
+	}
 	if l.engine == nil {
 		l.nudged(from, m)
 		return

@@ -38,6 +38,7 @@ func (l *Log) tickEngine() {
 		l.tickLeader()
 	case l.lead.soft.Lead != 0:
 		l.lead.leaderless, l.lead.outOfTurn = 0, 0
+		l.tickLoss()
 	default:
 		l.lead.leaderless++
 		l.tickOutOfTurn()
@@ -92,24 +93,57 @@ func (l *Log) streamLost(ev Lost) {
 		return
 	}
 	if l.lead.lost == nil {
-		l.lead.lost = map[core.RaftID]Lost{}
+		l.lead.lost = map[core.RaftID]*loss{}
 	}
-	if ev.Refused || !l.lead.lost[ev.Raft].Refused {
-		l.lead.lost[ev.Raft] = ev
-	}
+	l.lead.lost[ev.Raft] = &loss{refused: ev.Refused, at: l.now}
 	l.judgeLeader()
+}
+
+// loss is a broken stream to a peer.
+type loss struct {
+	at      core.Instant
+	refused bool
+	heard   bool // something has come from it since the last tick
+	ticks   int
+}
+
+// fromTheDead says whether a message was on its way when its sender's host had
+// already refused us: it would only make a dead leader the leader again. If the
+// leader lives, it says the same again within a tick.
+func (l *Log) fromTheDead(m *raftpb.Message) bool {
+	this := l.lead.lost[core.RaftID(m.GetFrom())]
+	if this == nil || !this.refused || m.GetTerm() > l.Term() || l.now.Sub(this.at) >= l.opt.Tick {
+		return false
+	}
+	t := m.GetType()
+	return t == raftpb.MsgApp || t == raftpb.MsgHeartbeat
+}
+
+// tickLoss looks again at a leader whose stream broke, should it have become
+// the leader again. One that lives says something every tick.
+func (l *Log) tickLoss() {
+	leader := core.RaftID(l.lead.soft.Lead)
+	this := l.lead.lost[leader]
+	if this == nil {
+		return
+	}
+	if this.ticks++; this.ticks > electionTicks {
+		delete(l.lead.lost, leader)
+	} else if !this.heard {
+		l.judgeLeader()
+	}
+	this.heard = false
 }
 
 func (l *Log) judgeLeader() {
 	leader := core.RaftID(l.lead.soft.Lead)
-	loss, lost := l.lead.lost[leader]
-	if l.engine == nil || leader == 0 || leader == l.opt.Self || !lost {
+	this := l.lead.lost[leader]
+	if l.engine == nil || leader == 0 || leader == l.opt.Self || this == nil {
 		return
 	}
-	if !loss.Refused && l.peers.up(leader) {
+	if !this.refused && l.peers.up(leader) {
 		return
 	}
-	delete(l.lead.lost, leader)
 	_ = l.engine.ForgetLeader()
 	if !isVoter(l.state.conf, l.opt.Self) {
 		return

@@ -2,6 +2,7 @@ package replog
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -15,8 +16,9 @@ import (
 )
 
 const (
-	pullTimeout = 2 * time.Second  // silence after which a pull goes elsewhere
-	liveWait    = 10 * time.Second // how long a pull for news stays open
+	pullTimeout = 2 * time.Second        // silence after which a pull goes elsewhere
+	liveWait    = 10 * time.Second       // how long a pull for news stays open
+	lateNews    = 500 * time.Millisecond // and how much longer once others tell the news
 	shyAtFirst  = 500 * time.Millisecond
 	shyAtMost   = 10 * time.Second
 	pieceTries  = 3 // failures after which a snapshot is begun anew elsewhere
@@ -77,6 +79,10 @@ func (f *follow) furthest() uint64 {
 func (l *Log) heard(node core.NodeID, commit uint64) {
 	if node != 0 && node != l.opt.Node {
 		l.follow.heard[node] = max(l.follow.heard[node], commit)
+	}
+	// The answer to a pull for news may have been lost with its stream.
+	if a := &l.follow.asked; commit > l.Commit() && a.deadline > a.at.Add(pullTimeout) {
+		a.deadline = min(a.deadline, l.now.Add(lateNews))
 	}
 }
 
@@ -209,6 +215,9 @@ func (l *Log) takeEntries(p *wire.Page) string {
 		before = at
 		entries = append(entries, e)
 	}
+	if !l.confsFollow(entries) {
+		return "an entry changes the voters in a way that cannot be"
+	}
 	term, vote := l.Term(), l.state.hard.GetVote()
 	if term < before.term {
 		term, vote = before.term, 0
@@ -223,6 +232,26 @@ func (l *Log) takeEntries(p *wire.Page) string {
 	}
 	l.write(entries, nil)
 	return ""
+}
+
+// confsFollow tries the changes of the voters in entries that are to follow what
+// is committed here.
+func (l *Log) confsFollow(entries []*raftpb.Entry) bool {
+	if !slices.ContainsFunc(entries, changesConf) {
+		return true
+	}
+	conf := l.state.conf
+	before, _ := l.tail.Entries(l.state.applied+1, l.Commit()+1, ^uint64(0))
+	for _, e := range append(before, entries...) {
+		if !changesConf(e) {
+			continue
+		}
+		var err error
+		if conf, err = confAfter(conf, e); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // takePiece adds a piece to the snapshot that is coming in.
@@ -317,7 +346,11 @@ func (l *Log) applyFollowed() {
 		entries, _ := l.tail.Entries(from, end+1, ^uint64(0))
 		l.handOver(entries)
 		if last := entries[len(entries)-1]; changesConf(last) {
-			l.state.conf = confAfter(l.state.conf, last)
+			conf, err := confAfter(l.state.conf, last)
+			if err != nil {
+				panic(fmt.Sprintf("replog: committed %v", err)) // takeEntries has tried it
+			}
+			l.state.conf = conf
 			l.state.barred = l.state.barred && runsEngine(l.state.conf, l.opt.Self)
 			l.noteConf()
 		}

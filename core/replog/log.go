@@ -2,6 +2,7 @@ package replog
 
 import (
 	"fmt"
+	"time"
 
 	"hb/core"
 
@@ -97,8 +98,10 @@ func (l *Log) Step(now core.Instant, ev Event) []Effect {
 // Next is when Step must be called at the latest.
 func (l *Log) Next() core.Instant { return l.next }
 
+// begin starts the clock, at a random phase: voters that tick in step would
+// often campaign in the same tick and share the votes.
 func (l *Log) begin() {
-	l.next = l.now.Add(l.opt.Tick)
+	l.next = l.now.Add(1 + time.Duration(l.opt.Rand.Int64N(int64(l.opt.Tick))))
 	l.noteConf()
 	l.settle()
 	if !runsEngine(l.state.conf, l.opt.Self) {

@@ -54,8 +54,9 @@ type Restored struct {
 	// snapshot's index + 1 if they reach beyond it; older ones serve laggards.
 	Entries []*raftpb.Entry
 	// DoubtTerm and DoubtIndex are the last (term, index) that a torn last
-	// frame of the log claims to have held; DoubtTerm is at least the term of
-	// the hard state in it. Zero: nothing was torn.
+	// frame of the log claims to have held; zero: nothing was torn. A vote that
+	// was in it is accounted for in Hard. The store says so again at the next
+	// start, until the log has got there.
 	DoubtTerm, DoubtIndex uint64
 	// Damaged says that synced records are lost. The engine then never runs
 	// under a raft ID that the log knows: the caller mints a new one before New.
