@@ -114,11 +114,12 @@ func (s *State) queueAgain(o *Outcome, e *entry, t *wire.Task, why string) {
 	s.replace(o, e, t)
 }
 
-// closeAttempt is the record with its open attempt closed.
+// closeAttempt is the record with its open attempt closed. The tails of a result
+// are kept once, in the record of the task that it ends.
 func closeAttempt(t *wire.Task, outcome string, r *wire.Result) *wire.Task {
 	n := revise(t)
 	last := len(n.Attempts) - 1
-	n.Attempts[last] = closed(n.Attempts[last], outcome, r)
+	n.Attempts[last] = closed(n.Attempts[last], outcome, cut(r, 0))
 	return n
 }
 
@@ -153,15 +154,24 @@ func Ending(r *wire.Result) string {
 
 // trim keeps what a result says within its bounds.
 func trim(r *wire.Result) *wire.Result {
-	if len(r.StdoutTail) <= KeepTail && len(r.StderrTail) <= KeepTail && len(r.Error) <= KeepTail {
+	r = cut(r, KeepTail)
+	if len(r.Error) > KeepTail { // then cut has made a copy
+		r.Error = strings.ToValidUTF8(r.Error[:KeepTail], "")
+	}
+	return r
+}
+
+// cut is the result with at most so many bytes of each tail.
+func cut(r *wire.Result, most int) *wire.Result {
+	if len(r.GetStdoutTail()) <= most && len(r.GetStderrTail()) <= most && len(r.GetError()) <= KeepTail {
 		return r
 	}
-	tail := func(b []byte) []byte { return bytes.Clone(b[max(0, len(b)-KeepTail):]) }
+	truncated := r.Truncated || most > 0 && max(len(r.StdoutTail), len(r.StderrTail)) > most
+	tail := func(b []byte) []byte { return bytes.Clone(b[max(0, len(b)-most):]) }
 	return &wire.Result{
-		Exit: r.Exit, Signal: r.Signal, TimedOut: r.TimedOut, Cancelled: r.Cancelled, Lost: r.Lost,
-		Error:        strings.ToValidUTF8(r.Error[:min(len(r.Error), KeepTail)], ""),
+		Exit: r.Exit, Signal: r.Signal, TimedOut: r.TimedOut, Cancelled: r.Cancelled, Lost: r.Lost, Error: r.Error,
 		StartedNanos: r.StartedNanos, EndedNanos: r.EndedNanos,
-		StdoutTail: tail(r.StdoutTail), StderrTail: tail(r.StderrTail), Truncated: true,
-		CpuNanos: r.CpuNanos, MaxRssBytes: r.MaxRssBytes,
+		StdoutTail: tail(r.StdoutTail), StderrTail: tail(r.StderrTail),
+		Truncated: truncated, CpuNanos: r.CpuNanos, MaxRssBytes: r.MaxRssBytes,
 	}
 }

@@ -1,0 +1,199 @@
+package ledger
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"pgregory.net/rapid"
+
+	"hb/core"
+	"hb/core/wire"
+)
+
+// TestWhateverTheLogSays draws random logs and checks what must hold of the
+// ledger after every entry: Check; a final record never changes, but for late
+// results beside it; no grant that was closed opens again; a copy that went
+// through Encode and Decode goes on to the same bytes.
+func TestWhateverTheLogSays(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := New(core.ClusterID{1}, "test")
+		s.bounds = bounds{open: 6, openBytes: 4000, records: 4, recordBytes: 4000, left: 2}
+		twin := s
+		finals := map[string]*wire.Task{}
+		grants := map[uint64]bool{} // every fence seen; true while open
+		for i := range rapid.IntRange(1, 60).Draw(rt, "entries") {
+			e := &wire.Entry{WallNanos: int64(rapid.IntRange(0, 1<<40).Draw(rt, "wall"))}
+			for range rapid.IntRange(0, 4).Draw(rt, "commands") {
+				e.Commands = append(e.Commands, drawCommand(rt, s))
+			}
+			index := s.Applied() + uint64(rapid.IntRange(1, 3).Draw(rt, "gap"))
+			if i%5 == 0 { // the twin is a member that joins by snapshot
+				twin = reload(rt, twin)
+			}
+			data := wire.EncodeEntry(e)
+			decoded, err := wire.DecodeEntry(data)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			for _, o := range s.Apply(index, e) {
+				checkOutcome(rt, s, &o)
+			}
+			twin.Apply(index, decoded)
+			if err := Check(s); err != nil {
+				rt.Fatal(err)
+			}
+			if !bytes.Equal(s.Encode(), twin.Encode()) {
+				rt.Fatalf("two members differ after\n%v", e)
+			}
+			checkFinals(rt, s, finals)
+			checkGrants(rt, s, grants)
+		}
+	})
+}
+
+func reload(rt *rapid.T, s *State) *State {
+	s2, err := Decode(s.Encode())
+	if err != nil {
+		rt.Fatal(err)
+	}
+	s2.bounds = s.bounds
+	return s2
+}
+
+func checkOutcome(rt *rapid.T, s *State, o *Outcome) {
+	if f := o.Fault(); f != nil && (f.Code == 0 || f.Message == "") {
+		rt.Fatalf("refused without code or word: %v", o)
+	}
+	if o.Verdict == nil || o.Command.GetMemberUp() != nil {
+		return
+	}
+	if len(o.Members)+len(o.Events) > 0 {
+		rt.Fatalf("refused, and yet %v", o)
+	}
+}
+
+func checkFinals(rt *rapid.T, s *State, finals map[string]*wire.Task) {
+	for id := range finals {
+		if s.lookup([]byte(id)) == nil {
+			delete(finals, id) // expired
+		}
+	}
+	for _, t := range s.Tasks() {
+		first, ended := finals[string(t.Id)]
+		switch {
+		case ended && (first.Status != t.Status || first.Final != t.Final || !proto.Equal(first.Result, t.Result)):
+			rt.Fatalf("a task ended twice: %v, then %v", first, t)
+		case !ended && IsFinal(t.Status):
+			finals[string(t.Id)] = t
+		}
+	}
+}
+
+func checkGrants(rt *rapid.T, s *State, grants map[uint64]bool) {
+	for _, t := range s.Tasks() {
+		for _, a := range t.Attempts {
+			open := a.Outcome == ""
+			if was, seen := grants[a.Fence]; seen && !was && open {
+				rt.Fatalf("grant %d opened again: %v", a.Fence, t)
+			}
+			grants[a.Fence] = open
+		}
+	}
+}
+
+// drawCommand draws a command that has a chance to fit the state.
+func drawCommand(rt *rapid.T, s *State) *wire.Command {
+	n := rapid.Byte().Draw(rt, "n") % 12
+	node := uint64(rapid.IntRange(1, 4).Draw(rt, "node"))
+	instance := uint32(rapid.IntRange(1, 3).Draw(rt, "instance"))
+	if m, ok := s.Member(core.NodeID(node)); ok && rapid.Bool().Draw(rt, "present instance") {
+		instance = m.Row.Instance
+	}
+	var fence core.Fence
+	attempt := uint32(1)
+	if t, ok := s.Task(tid(n)); ok {
+		attempt = NextAttempt(t)
+		if k := len(t.Attempts); k > 0 {
+			fence = core.Fence(t.Attempts[rapid.IntRange(max(0, k-3), k-1).Draw(rt, "which")].Fence)
+		}
+	}
+	switch rapid.IntRange(0, 11).Draw(rt, "kind") {
+	case 0, 1:
+		r := row(node, instance)
+		r.Name = fmt.Sprintf("web%d", rapid.IntRange(1, 4).Draw(rt, "name"))
+		return up(r)
+	case 2:
+		return down(rapid.SampledFrom([]string{"crash", "shutdown", "left"}).Draw(rt, "reason"), node, instance)
+	case 3, 4:
+		return submit(n, drawSpec(rt))
+	case 5, 6:
+		return assign(n, attempt, node, instance)
+	case 7:
+		return finish(n, fence, drawResult(rt))
+	case 8:
+		c := requeue(n, fence)
+		c.GetRequeue().Unstarted = rapid.Bool().Draw(rt, "unstarted")
+		return c
+	case 9:
+		return cancel(n)
+	case 10:
+		return expire(n, n+1)
+	}
+	return rapid.SampledFrom([]*wire.Command{note("x"), {}}).Draw(rt, "other")
+}
+
+func drawSpec(rt *rapid.T) *wire.Spec {
+	s := spec("job", rapid.StringN(0, 3, 300).Draw(rt, "argument"))
+	s.Key = rapid.SampledFrom([]string{"", "", "", "a"}).Draw(rt, "key")
+	if s.Once = rapid.Bool().Draw(rt, "once"); !s.Once {
+		s.Retries = uint32(rapid.IntRange(0, 2).Draw(rt, "retries"))
+	}
+	return s
+}
+
+func drawResult(rt *rapid.T) *wire.Result {
+	return rapid.SampledFrom([]*wire.Result{
+		exit(0), exit(1), {Lost: true}, {Signal: 15, Cancelled: true}, {TimedOut: true}, {Error: "no such file", Exit: 127}, nil,
+	}).Draw(rt, "result")
+}
+
+// fill sets every field of a message, to the given depth of messages.
+func fill(m protoreflect.Message, depth int) {
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		switch f := fields.Get(i); {
+		case f.Message() != nil && depth == 0:
+		case f.IsList() && f.Message() != nil:
+			fill(m.Mutable(f).List().AppendMutable().Message(), depth-1)
+		case f.IsList():
+			m.Mutable(f).List().Append(value(f))
+		case f.Message() != nil:
+			fill(m.Mutable(f).Message(), depth-1)
+		default:
+			m.Set(f, value(f))
+		}
+	}
+}
+
+func value(f protoreflect.FieldDescriptor) protoreflect.Value {
+	switch f.Kind() {
+	case protoreflect.BoolKind:
+		return protoreflect.ValueOfBool(true)
+	case protoreflect.StringKind:
+		return protoreflect.ValueOfString(string(f.Name()))
+	case protoreflect.BytesKind:
+		return protoreflect.ValueOfBytes([]byte(f.Name()))
+	case protoreflect.DoubleKind:
+		return protoreflect.ValueOfFloat64(1.5)
+	case protoreflect.Uint32Kind:
+		return protoreflect.ValueOfUint32(7)
+	case protoreflect.Int32Kind:
+		return protoreflect.ValueOfInt32(7)
+	case protoreflect.Int64Kind:
+		return protoreflect.ValueOfInt64(7)
+	}
+	return protoreflect.ValueOfUint64(7)
+}
