@@ -115,14 +115,20 @@ func (i *instance) start() error {
 }
 
 // kill ends the node at once (kill -9) and waits for its end.
-func (i *instance) kill() {
+func (i *instance) kill() error {
 	if i.ended == nil {
-		return
+		return nil
 	}
+	// That it has ended already is no fault.
 	i.process.Process.Kill()
 	<-i.ended
 	i.client.CloseIdleConnections()
+	return nil
 }
+
+// freeze stops the node's process as it stands; thaw lets it go on.
+func (i *instance) freeze() error { return i.process.Process.Signal(syscall.SIGSTOP) }
+func (i *instance) thaw() error   { return i.process.Process.Signal(syscall.SIGCONT) }
 
 // log is the end of what the node said, for errors.
 func (i *instance) log() string {

@@ -37,38 +37,55 @@ func (b *bench) fullView(ctx context.Context) ([]row, error) {
 	return []row{within("five nodes, start to full view (median of 3)", quantile(took, 0.5), goal)}, nil
 }
 
-// nextLeader kills the leader of three voters until another one is confirmed by
-// a quorum, then starts it again.
+// nextLeader takes the leader of three voters away until another one is
+// confirmed by a quorum, then gives it back. A killed process is refused by its
+// kernel at once; a frozen one is silent, like a machine that lost its power.
 func (b *bench) nextLeader(ctx context.Context) ([]row, error) {
-	const goal = 2 * time.Second
 	nodes, end, err := b.cluster(3)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	var took []time.Duration
-	for range b.kills {
-		if err := settled(ctx, nodes); err != nil {
-			return nil, err
+	var rows []row
+	for _, way := range []struct {
+		name        string
+		times       int
+		take, bring func(*instance) error
+	}{
+		{"leader killed, next confirmed", b.kills, (*instance).kill, (*instance).start},
+		{"leader frozen, next confirmed", (b.kills + 1) / 2, (*instance).freeze, (*instance).thaw},
+	} {
+		var took []time.Duration
+		for range way.times {
+			d, err := changeLeader(ctx, nodes, way.take, way.bring)
+			if err != nil {
+				return nil, err
+			}
+			took = append(took, d)
 		}
-		old, err := leader(ctx, nodes)
-		if err != nil {
-			return nil, err
-		}
-		from := time.Now()
-		old.kill()
-		if err := succeeded(ctx, nodes, old); err != nil {
-			return nil, err
-		}
-		took = append(took, time.Since(from))
-		if err := old.start(); err != nil {
-			return nil, err
-		}
+		r := within(fmt.Sprintf("%s (median of %d)", way.name, len(took)), quantile(took, 0.5), 2*time.Second)
+		r.measured += ", slowest " + short(quantile(took, 1))
+		rows = append(rows, r)
 	}
-	name := fmt.Sprintf("leader killed, next confirmed (median of %d)", len(took))
-	r := within(name, quantile(took, 0.5), goal)
-	r.measured += ", slowest " + short(quantile(took, 1))
-	return []row{r}, nil
+	return rows, nil
+}
+
+func changeLeader(ctx context.Context, nodes []*instance, take, bring func(*instance) error) (time.Duration, error) {
+	if err := settled(ctx, nodes); err != nil {
+		return 0, err
+	}
+	old, err := leader(ctx, nodes)
+	if err != nil {
+		return 0, err
+	}
+	from := time.Now()
+	if err := take(old); err != nil {
+		return 0, err
+	}
+	if err := succeeded(ctx, nodes, old); err != nil {
+		return 0, err
+	}
+	return time.Since(from), bring(old)
 }
 
 // succeeded waits until a survivor knows another leader, and a quorum agrees.

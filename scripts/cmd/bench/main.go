@@ -99,6 +99,7 @@ func (b *bench) run(ctx context.Context, where string, only *regexp.Regexp) (met
 		if !only.MatchString(f.name) {
 			continue
 		}
+		fmt.Fprintf(os.Stderr, "bench: %s …\n", f.name)
 		limited, cancel := context.WithTimeout(ctx, 5*time.Minute)
 		rows, err := f.measure(b, limited)
 		cancel()
