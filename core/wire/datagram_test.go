@@ -33,6 +33,7 @@ func samplePackets() []Packet {
 		{Kind: KindBeacon, From: 4, Addr: v4},
 		{Kind: KindBeaconAnswer, Cluster: Tag{9}, From: 5, Addr: v6, Log: LogHint{Leader: 5}},
 		{Kind: KindEcho, From: 4, Nonce: 1},
+		{Kind: KindEchoReply, From: 4, Nonce: 1},
 	}
 }
 
