@@ -25,9 +25,13 @@ func (r *ring) add(rec Record) Record {
 	return rec
 }
 
-// emit records an event and hands it to everybody who follows.
-func (n *Node) emit(kind, subject, detail string) {
-	rec := n.clients.ring.add(Record{Wall: n.wall(), Kind: kind, Subject: subject, Detail: detail})
+// emit records an event of now.
+func (n *Node) emit(kind, subject, detail string) { n.emitAt(n.wall(), kind, subject, detail) }
+
+// emitAt records an event and hands it to everybody who follows. What the log
+// says happened when its leader wrote it, also when it is read again at a start.
+func (n *Node) emitAt(wall int64, kind, subject, detail string) {
+	rec := n.clients.ring.add(Record{Wall: wall, Kind: kind, Subject: subject, Detail: detail})
 	for _, id := range n.clients.following {
 		n.reply(id, rec, false)
 	}

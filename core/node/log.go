@@ -119,20 +119,20 @@ func (n *Node) apply(entries []*raftpb.Entry) {
 			}
 		}
 		outcomes := n.ledger.Apply(raw.GetIndex(), e)
-		n.outcomes(outcomes)
+		n.outcomes(e.WallNanos, outcomes)
 		n.serveLogs(raw)
 	}
 }
 
 // outcomes tells what an applied entry came to.
-func (n *Node) outcomes(list []ledger.Outcome) {
+func (n *Node) outcomes(wall int64, list []ledger.Outcome) {
 	if len(list) == 0 {
 		return
 	}
 	for i := range list {
 		o := &list[i]
 		for _, ev := range o.Events {
-			n.emit(ev.Kind, ev.Subject, ev.Detail)
+			n.emitAt(wall, ev.Kind, ev.Subject, ev.Detail)
 		}
 		for _, m := range o.Members {
 			n.agreedChanged(m)
@@ -144,6 +144,9 @@ func (n *Node) outcomes(list []ledger.Outcome) {
 		n.applied(o)
 	}
 	n.dispatches.do(n.now, dispatch.Applied{Outcomes: list})
+	for i := range list {
+		n.tellLoads(list[i].Members)
+	}
 }
 
 // finishApplied tells the runner here that its report has arrived.
@@ -197,7 +200,8 @@ func saveSnapshot(s *raftpb.Snapshot, keep uint64, replace bool) SaveSnapshot {
 func (n *Node) led() {
 	n.leading = true
 	n.dispatches.do(n.now, dispatch.Led{})
-	n.heardLoad(n.self.id, n.load)
+	n.peers[n.self.id] = peer{load: n.load, loaded: true}
+	n.tellLoads(n.ledger.Members())
 	n.agreement.look = n.now
 	n.discover(discover.Leading{Yes: true, Members: n.aliveCount()})
 }
@@ -207,13 +211,7 @@ func (n *Node) deposed() {
 	n.leading = false
 	n.dispatches.do(n.now, dispatch.Deposed{})
 	n.discover(discover.Leading{})
-	batch := n.proposals.batch
-	n.proposals.batch, n.proposals.bytes = nil, 0
-	for _, c := range batch {
-		if c.Id != 0 {
-			n.answerProposer(c, answer{verdict: notLeading()})
-		}
-	}
+	n.returnBatch()
 	clear(n.reads.remote)
 }
 

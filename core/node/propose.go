@@ -99,7 +99,13 @@ func (n *Node) enqueue(c *wire.Command) {
 // way to the disk: then more may come and share the next one.
 func (n *Node) flush() {
 	p := &n.proposals
-	if len(p.batch) == 0 || !n.replog.Leading() || n.replog.Unsynced() && p.bytes < batchBytes {
+	switch {
+	case len(p.batch) == 0:
+		return
+	case !n.replog.Leading():
+		n.returnBatch()
+		return
+	case n.replog.Unsynced() && p.bytes < batchBytes:
 		return
 	}
 	batch := p.batch
@@ -108,6 +114,17 @@ func (n *Node) flush() {
 		k := entryLength(batch)
 		n.proposeEntry(batch[:k])
 		batch = batch[k:]
+	}
+}
+
+// returnBatch tells whoever proposed what was gathered to ask the next leader.
+func (n *Node) returnBatch() {
+	batch := n.proposals.batch
+	n.proposals.batch, n.proposals.bytes = nil, 0
+	for _, c := range batch {
+		if c.Id != 0 {
+			n.answerProposer(c, answer{verdict: notLeading()})
+		}
 	}
 }
 

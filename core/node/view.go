@@ -98,6 +98,9 @@ func (n *Node) rowChanged(f membership.Changed) {
 	if row.ID == n.self.id {
 		return
 	}
+	if f.Before.Instance != row.Instance {
+		delete(n.peers, row.ID) // what an earlier run said of itself
+	}
 	if f.Before.Status != row.Status || f.Before.Instance != row.Instance {
 		n.emit("member-"+row.Status.String(), row.Name, f.Why)
 	}

@@ -180,6 +180,17 @@ func (n *Node) heardLoad(id core.NodeID, load core.Load) {
 	n.dispatches.do(n.now, dispatch.Heard{Node: id, Load: load, Known: true})
 }
 
+// tellLoads gives the dispatcher what members said of their load before the
+// directory had them.
+func (n *Node) tellLoads(members []*wire.Agreed) {
+	for _, m := range members {
+		id := core.NodeID(m.Row.Id)
+		if p := n.peers[id]; p.loaded && m.State == ledger.Up {
+			n.dispatches.do(n.now, dispatch.Heard{Node: id, Load: p.load, Known: true})
+		}
+	}
+}
+
 // measured takes the driver's sample and completes it with the runner's part.
 func (n *Node) measured(load core.Load) {
 	n.sample = load
