@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -33,7 +34,10 @@ and the default paths: without --data it takes a temporary directory, without
 that there is one already or its data directory belongs to one. When it is
 usable it prints the line that lets a shell ask it:
 
-    eval "$(hb node --dev &)"   # or copy: export HB_SOCKET=...
+    export HB_SOCKET=/tmp/hb-dev-1234567890/hb.sock
+
+Its own socket is --socket, or HB_SOCKET if no other node answers there, or else
+one in its data directory.
 
 --insecure lets it bind other addresses, and use beacons, in a network where
 everybody may run anything.`,
@@ -141,10 +145,8 @@ func nodeOptions(c *call, conf *config.Config) (*daemon.Options, error) {
 	if c.quiet {
 		o.Log = nil
 	}
-	for _, named := range []string{os.Getenv("HB_SOCKET"), c.String("socket")} {
-		if named != "" {
-			o.Socket = named
-		}
+	if socket := nodeSocket(c); socket != "" {
+		o.Socket = socket
 	}
 	for _, b := range conf.Node.Bind {
 		addr, err := netip.ParseAddrPort(b)
@@ -165,6 +167,26 @@ func nodeOptions(c *call, conf *config.Config) (*daemon.Options, error) {
 		fmt.Fprintf(c.stdout, "export HB_SOCKET=%s\n", shellWord(info.Socket))
 	}
 	return o, nil
+}
+
+// nodeSocket is the socket that the call names for the node, if any. HB_SOCKET
+// does so too, but only where no other node answers: whoever has just exported
+// it, as the first node said, may start a second one from the same shell.
+func nodeSocket(c *call) string {
+	socket := c.String("socket")
+	if socket == "" {
+		if socket = os.Getenv("HB_SOCKET"); socket == "" {
+			return ""
+		}
+		if conn, err := net.Dial("unix", socket); err == nil {
+			conn.Close()
+			return ""
+		}
+	}
+	if abs, err := filepath.Abs(socket); err == nil {
+		return abs
+	}
+	return socket
 }
 
 // advertised works out where others are to reach the node: an IP, IP:PORT, or a
