@@ -27,7 +27,6 @@ import (
 // was not already gone from every disk.
 type doubt struct {
 	held    position // zero: no doubt
-	silent  int      // ticks since a leader was heard
 	round   uint64
 	answers map[core.RaftID]position
 }
@@ -84,22 +83,17 @@ func (l *Log) doubtTakes(m *raftpb.Message) bool {
 		return position{m.GetLogTerm(), m.GetIndex()}.less(l.doubt.held)
 	case raftpb.MsgTimeoutNow:
 		return true
-	case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap:
-		l.doubt.silent = 0
 	}
 	return false
 }
 
 // tickDoubt stands in for the engine's tick, which would campaign.
 func (l *Log) tickDoubt() {
-	d := &l.doubt
-	d.silent++
-	if d.silent < electionTicks {
-		return
-	}
-	_ = l.engine.ForgetLeader()
-	if d.silent%electionTicks == 0 {
-		l.askCensus()
+	if l.lead.silent >= electionTicks {
+		_ = l.engine.ForgetLeader()
+		if l.lead.silent%electionTicks == 0 {
+			l.askCensus()
+		}
 	}
 }
 

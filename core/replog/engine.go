@@ -26,12 +26,12 @@ type lead struct {
 	ready uint64 // the term of Led; 0: not leading, or not ready to plan
 
 	// What shows that a leader is gone, or unfit (failover.go).
-	lost       map[core.RaftID]*loss
-	outOfTurn  int // ticks until this voter campaigns out of turn; 0: it does not
-	retries    int // how often it still does so
-	leaderless int // ticks without a leader
-	stalled    bool
-	snapping   map[core.RaftID]int // ticks since a snapshot was sent to a peer
+	lost      map[core.RaftID]*loss
+	outOfTurn int // ticks until this voter campaigns out of turn; 0: it does not
+	retries   int // how often it still does so
+	silent    int // ticks since a leader said something
+	stalled   bool
+	snapping  map[core.RaftID]int // ticks since a snapshot was sent to a peer
 }
 
 // electionTimeout is the shortest time after which followers elect anew.
@@ -82,7 +82,7 @@ func (l *Log) startEngine() {
 	l.engine = engine
 	l.follow.stop()
 	l.lead.soft = raft.SoftState{}
-	l.lead.leaderless, l.lead.outOfTurn, l.lead.snapping = 0, 0, nil
+	l.lead.silent, l.lead.outOfTurn, l.lead.snapping = 0, 0, nil
 }
 
 // stopEngine forgets the engine. What it wanted to say once the disk is done is
@@ -258,8 +258,13 @@ func (l *Log) received(m *raftpb.Message) {
 		l.forgot(m)
 		return
 	}
-	if m.GetType() == raftpb.MsgAppResp {
+	switch m.GetType() {
+	case raftpb.MsgAppResp:
 		l.voters.due = true // perhaps a learner has caught up
+	case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap:
+		if m.GetTerm() >= l.Term() {
+			l.lead.silent = 0
+		}
 	}
 	if l.doubtTakes(m) {
 		return

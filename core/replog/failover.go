@@ -37,19 +37,20 @@ func (l *Log) tickEngine() {
 	case l.Leading():
 		l.tickLeader()
 	case l.lead.soft.Lead != 0:
-		l.lead.leaderless, l.lead.outOfTurn = 0, 0
+		l.lead.outOfTurn = 0
 		l.tickLoss()
 	default:
-		l.lead.leaderless++
 		l.tickOutOfTurn()
-		if l.lead.leaderless >= astrayTicks {
-			l.lookAround()
-		}
+	}
+	if l.lead.silent++; l.lead.silent >= astrayTicks && !l.Leading() {
+		// A learner's engine would believe in a silent leader for ever.
+		_ = l.engine.ForgetLeader()
+		l.lookAround()
 	}
 }
 
 func (l *Log) tickLeader() {
-	l.lead.leaderless, l.lead.outOfTurn = 0, 0
+	l.lead.silent, l.lead.outOfTurn = 0, 0
 	for _, id := range append(votersOf(l.state.conf), learnersOf(l.state.conf)...) {
 		if _, ok := l.lead.snapping[id]; !ok {
 			continue
