@@ -51,7 +51,7 @@ func (n *Node) holds(a *awaiting, c Condition) bool {
 	case "members":
 		return uint64(n.aliveCount()) >= c.N
 	case "voters":
-		return uint64(len(n.replog.Voters())) >= c.N
+		return !n.replog.Joint() && uint64(len(n.replog.Voters())) >= c.N
 	case "applied":
 		return n.ledger.Applied() >= c.N
 	case "gone":

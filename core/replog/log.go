@@ -226,6 +226,10 @@ func (l *Log) Role(id core.RaftID) string {
 // those of both sides.
 func (l *Log) Voters() []core.RaftID { return votersOf(l.state.conf) }
 
+// Joint says whether the voters are in the middle of a change, as of the applied
+// log: until it is over, a majority of the old ones is needed as well.
+func (l *Log) Joint() bool { return len(l.state.conf.GetVotersOutgoing()) > 0 }
+
 // Unsynced says that an append of ours is on its way to the disk: proposals
 // that come now are better batched until it is there.
 func (l *Log) Unsynced() bool { return len(l.disk.pending) > 0 }
