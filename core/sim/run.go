@@ -115,38 +115,69 @@ func (w *World) eachEnded() {
 	}
 }
 
+// caughtUp is how long a node may take, in quiet times, to follow the log.
+const caughtUp = 5 * time.Second
+
 // agree asks every node who leads and what it has, and compares.
 func (w *World) agree() {
-	leaders := make([]*Call, len(w.hosts))
-	lists := make([]*Call, len(w.hosts))
-	for i := range w.hosts {
-		leaders[i], lists[i] = w.Ask(i, node.GetLeader{}), w.Ask(i, node.ListTasks{})
-	}
-	done := func() bool {
-		for i := range w.hosts {
-			if !leaders[i].Done || !lists[i].Done {
-				return false
-			}
-		}
-		return true
-	}
-	if err := w.Until(done, 5*time.Second); err != nil {
-		w.fail("every node answers in quiet times", "%v", err)
+	w.followed()
+	leaders := w.askAll(node.GetLeader{})
+	lists := w.askAll(node.ListTasks{})
+	if w.broken != nil {
 		return
 	}
 	want := digestTasks(w.referee.ledger.Tasks())
-	first, _ := leaders[0].Answer().(node.LeaderView)
+	first, _ := leaders[0].(node.LeaderView)
 	for i, h := range w.hosts {
-		view, ok := leaders[i].Answer().(node.LeaderView)
+		view, ok := leaders[i].(node.LeaderView)
 		if !ok || view.ID != first.ID || view.Term != first.Term || !view.Confirmed {
-			w.fail("one leader in quiet times", "%s says %+v, %s says %+v", w.hosts[0].name, leaders[0].Answer(), h.name, leaders[i].Answer())
+			w.fail("one leader in quiet times", "%s says %+v, %s says %+v", w.hosts[0].name, leaders[0], h.name, leaders[i])
 		}
-		list, _ := lists[i].Answer().(node.TasksView)
+		list, _ := lists[i].(node.TasksView)
 		if digestTasks(list.Tasks) != want {
 			w.fail("all nodes agree in quiet times", "%s: its tasks differ from the agreed ledger's: %s",
 				h.name, firstDifference(list.Tasks, w.referee.ledger.Tasks()))
 		}
 	}
+}
+
+// askAll asks all nodes one thing and gives their answers, host by host.
+func (w *World) askAll(body node.Request) []any {
+	calls, answers := make([]*Call, len(w.hosts)), make([]any, len(w.hosts))
+	for i := range w.hosts {
+		calls[i] = w.Ask(i, body)
+	}
+	err := w.Until(func() bool {
+		for i, c := range calls {
+			if answers[i] = c.Answer(); !c.Done {
+				return false
+			}
+		}
+		return true
+	}, caughtUp)
+	if err != nil {
+		w.fail("every node answers in quiet times", "%T: %v", body, err)
+	}
+	return answers
+}
+
+// followed waits until every node has the whole log.
+func (w *World) followed() {
+	behind := ""
+	end := w.now + caughtUp
+	for w.broken == nil && w.now < end {
+		behind = ""
+		for i, answer := range w.askAll(node.GetStatus{}) {
+			if s, _ := answer.(node.StatusView); s.Applied < w.referee.log.end() {
+				behind = fmt.Sprintf("%s has applied %d of %d", w.hosts[i].name, s.Applied, w.referee.log.end())
+			}
+		}
+		if behind == "" {
+			return
+		}
+		w.For(100 * time.Millisecond)
+	}
+	w.fail("every node follows the log in quiet times", "after %s %s", caughtUp, behind)
 }
 
 func digestTasks(tasks []*wire.Task) string {
