@@ -45,7 +45,7 @@ func (c *chain) load(visit visitor) (fate, error) {
 			c.segs = append(c.segs, raws[i].segment)
 		}
 	}
-	rest := raws[at+1:]
+	rest := raws[at+1:] // nothing in them counts
 	if damaged != "" {
 		for i := range rest {
 			c.voids = append(c.voids, rest[i].segment)
@@ -53,13 +53,15 @@ func (c *chain) load(visit visitor) (fate, error) {
 		c.broken = true
 		return fate{damaged: damaged}, nil
 	}
-	// A segment that was made but never used, because the crash came first.
+	c.top = raws[at].number
 	for i := range rest {
-		if err := c.remove(rest[i].segment); err != nil {
+		if !rest[i].unused() {
+			c.voids = append(c.voids, rest[i].segment)
+			c.top = rest[i].number
+		} else if err := c.remove(rest[i].segment); err != nil {
 			return fate{}, err
 		}
 	}
-	c.top = raws[at].number
 	if err := c.secure(raws[:at+1]); err != nil {
 		return fate{}, err
 	}
@@ -135,16 +137,42 @@ func (c *chain) walk(raws []raw, visit visitor) (at int, r scan, damaged string)
 			i = j
 			continue
 		}
-		switch {
+		switch n := c.abandoned(raws[next:], &r); {
 		case missing != "":
 			damaged = missing
 		case r.end == endBad:
 			damaged = fmt.Sprintf("%s: %s", c.name(s.number), r.why)
-		case next < len(raws) && !(next == len(raws)-1 && raws[next].unused()):
-			damaged = fmt.Sprintf("%s: the log ends at byte %d, but %s goes on", c.name(s.number), r.off, c.name(raws[next].number))
+		case next+n < len(raws):
+			damaged = fmt.Sprintf("%s: the log ends at byte %d, but %s goes on", c.name(s.number), r.off, c.name(raws[next+n].number))
 		}
 		return i, r, damaged
 	}
+}
+
+// abandoned counts the segments that were begun where the log ends, by starts
+// which a crash ended before their first frame was synced. What their torn
+// frames claim is added to r.
+func (c *chain) abandoned(rest []raw, r *scan) int {
+	for i := range rest {
+		s := &rest[i]
+		if s.unused() {
+			continue
+		}
+		if s.damage != "" || s.first != c.seq+1 {
+			return i
+		}
+		begun := s.read(s.data, c.seq, func(head, []byte) error { return errRecord })
+		if begun.end != endTorn {
+			return i
+		}
+		r.end = endTorn
+		r.why = firstOf(r.why, begun.why)
+		if r.claim.last.before(begun.claim.last) {
+			r.claim.last = begun.claim.last
+		}
+		r.claim.hardTerm = max(r.claim.hardTerm, begun.claim.hardTerm)
+	}
+	return len(rest)
 }
 
 // successor says what is wrong with the segment after a sealed one; "" if it is

@@ -204,14 +204,15 @@ func (s *Store) restoreLog(r *Restored) error {
 	} else if len(bad) > 0 {
 		r.Remarks = append(r.Remarks, strings.Join(bad, "; ")+"; the log was complete without it")
 	}
-	if err := s.goOn(f, superseded); err != nil {
-		return err
-	}
 	if f.torn {
 		r.Remarks = append(r.Remarks, f.why)
-		r.Doubt = &Doubt{f.claim.last.term, f.claim.last.index}
-	} else if w.doubt != nil {
+		w.doubtful(f.claim, s.id.GetRaft())
+	}
+	if w.doubt != nil {
 		r.Doubt = &Doubt{w.doubt.term, w.doubt.index}
+	}
+	if err := s.goOn(f, superseded); err != nil {
+		return err
 	}
 	r.Snapshot = snap
 	return s.hand(r, rest)
@@ -228,11 +229,9 @@ func (s *Store) goOn(f fate, superseded bool) error {
 	switch {
 	case s.damaged != "":
 		return nil
-	case f.torn:
-		w.doubtful(f.claim, s.id.GetRaft())
 	case len(w.segs) == 0:
 		return s.whole(w.open(0, doubtSize))
-	case !superseded:
+	case !f.torn && !superseded:
 		return nil
 	}
 	if err := w.write(records); err != nil {

@@ -37,7 +37,9 @@ func (w *wal) settle(snap position) (rest []entry, superseded bool, damaged stri
 // becomes one for the node itself: whatever was promised to another candidate
 // in that term is then not promised to a second one.
 func (w *wal) doubtful(claim head, self uint64) {
-	w.doubt = &claim.last
+	if w.doubt == nil || w.doubt.before(claim.last) {
+		w.doubt = &claim.last // an older doubt may reach further
+	}
 	if claim.hardTerm < w.hard.GetTerm() || claim.hardTerm == 0 {
 		return
 	}

@@ -179,6 +179,12 @@ func (s *Store) SaveSnapshot(snap *raftpb.Snapshot, keep uint64, replace bool) e
 		}
 		keep = ^uint64(0)
 	}
+	if s.wal.blank() {
+		// No segment may go before a base has restated what it says.
+		if err := s.wal.write(nil); err != nil {
+			return err
+		}
+	}
 	if err := s.wal.sync(); err != nil {
 		return err
 	}
