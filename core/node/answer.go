@@ -163,6 +163,8 @@ func (n *Node) memberView(row member.Row) MemberView {
 	if v.Self {
 		v.Load, v.Loaded, v.Applied, v.RTT = n.load, true, n.ledger.Applied(), 0
 	}
+	// What the log has granted is exact, and the same wherever one asks.
+	v.Load.Running = uint16(len(n.ledger.OpenOn(row.ID)))
 	return v
 }
 
