@@ -20,14 +20,20 @@ const (
 
 // client is one request on its way through the node.
 type client struct {
-	box     *mailbox[node.Reply]
-	waiting atomic.Int64 // bytes in the box
+	box *mailbox[node.Reply]
+	cut chan struct{} // closed when the client is dropped for being slow
+	// What waits for it, in the box or already taken out of it.
+	replies, bytes atomic.Int64
+}
+
+func newClient() *client {
+	return &client{box: newMailbox[node.Reply](), cut: make(chan struct{})}
 }
 
 // Ask hands a request to the node; see control.Backend, which this is.
 func (d *daemon) Ask(ctx context.Context, r node.Request) <-chan node.Reply {
 	out := make(chan node.Reply, replyAhead)
-	c := &client{box: newMailbox[node.Reply]()}
+	c := newClient()
 	id := d.requests.Add(1)
 	select {
 	case d.queue.in <- input{ev: node.Asked{ID: id, Body: r}, client: c}:
@@ -51,7 +57,10 @@ func (d *daemon) answer(ctx context.Context, id uint64, c *client, out chan<- no
 		for _, r := range replies {
 			select {
 			case out <- r:
-				c.waiting.Add(-size(r))
+				c.replies.Add(-1)
+				c.bytes.Add(-size(r))
+			case <-c.cut:
+				return
 			case <-ctx.Done():
 				d.queue.tell(node.Gone{ID: id})
 				return
@@ -83,9 +92,12 @@ func (cs clients) reply(r node.Reply) bool {
 	if c == nil {
 		return true // it went away meanwhile
 	}
-	bytes := c.waiting.Add(size(r))
-	n := c.box.put(r)
-	slow := n > maxReplies || bytes > maxReplyBytes
+	slow := c.replies.Add(1) > maxReplies || c.bytes.Add(size(r)) > maxReplyBytes
+	if slow {
+		close(c.cut)
+	} else {
+		c.box.put(r)
+	}
 	if r.Last || slow {
 		cs.drop(r.ID)
 	}

@@ -42,6 +42,8 @@ type diskWriter struct {
 	tell func(node.Event) bool
 	log  func(warn bool, text string)
 	quit <-chan struct{} // ends the patience with a full disk
+	// retry is how often a full disk is tried; default fullRetry.
+	retry time.Duration
 
 	wal, journal group
 }
@@ -169,9 +171,13 @@ func (w *diskWriter) patiently(call func() error) error {
 		return err
 	}
 	w.log(true, "the disk is full: nothing is accepted until there is room")
+	pause := fullRetry
+	if w.retry > 0 {
+		pause = w.retry
+	}
 	for errors.Is(err, store.ErrFull) {
 		select {
-		case <-time.After(fullRetry):
+		case <-time.After(pause):
 			err = call()
 		case <-w.quit:
 			return err
