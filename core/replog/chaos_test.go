@@ -52,6 +52,7 @@ func (w *world) chaos(seed uint64) {
 	w.sync = time.Duration(1+w.rng.IntN(30)) * time.Millisecond
 	w.cluster3(n)
 	w.loss, w.duplicate = w.rng.Float64()*0.2, w.rng.Float64()*0.2
+	w.torn = 0.5 * float64(w.rng.IntN(2))
 	w.load(0)
 	for range 25 {
 		w.mishap()

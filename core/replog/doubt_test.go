@@ -117,6 +117,47 @@ func TestWhenAllVotersAreInDoubtTheBestLogWins(t *testing.T) {
 	}
 }
 
+func TestTheCensusGivesUpNothingThatAVoterHoldsWhole(t *testing.T) {
+	w := newWorld(t, 7)
+	w.cluster(3)
+	w.write("a", 10)
+	w.until("all level", time.Second, w.level)
+	w.run(time.Second)
+	best := w.sites[0]
+	for _, s := range w.sites {
+		w.crash(s, false)
+		s.tear(4)
+		if s == best { // it holds a-8, the others end at a-5
+			s.disk.entries = append(s.disk.entries, w.entry(s, "a-6"), w.entry(s, "a-7"), w.entry(s, "a-8"))
+		}
+	}
+	delete(w.agreed, w.acked["a-9"])
+	for _, s := range w.sites {
+		w.start(s)
+	}
+	w.until("the others know what to wait for", time.Minute, func() bool {
+		end := best.log.tail.lastPosition()
+		return w.sites[1].log.doubt.held == end && w.sites[2].log.doubt.held == end
+	})
+	w.cut = func(a, b int) bool { return a == best.n || b == best.n }
+	w.run(30 * time.Second)
+	if w.leader() != nil {
+		t.Fatalf("elected without the best log:\n%s", w.describe())
+	}
+	w.cut = nil
+	w.until("somebody leads", time.Minute, func() bool { return w.leader() != nil })
+	w.commit("after")
+	w.until("all have it", time.Minute, func() bool {
+		return !slices.ContainsFunc(w.sites, func(s *site) bool { return !slices.Contains(s.data, "a-8") || !slices.Contains(s.data, "after") })
+	})
+}
+
+// entry finds an entry by its data in what was agreed.
+func (w *world) entry(s *site, data string) *raftpb.Entry {
+	index, term := w.acked[data], s.disk.hard.GetTerm()
+	return &raftpb.Entry{Index: &index, Term: &term, Data: []byte(data)}
+}
+
 func TestAnOnlyVoterTruncatesItsTornEndAndSaysSo(t *testing.T) {
 	w := newWorld(t, 3)
 	s := w.found()

@@ -213,6 +213,48 @@ func FuzzPage(f *testing.F) {
 	})
 }
 
+func TestAVoterAstrayForgetsNothingThatItMayHavePromised(t *testing.T) {
+	term, vote, commit := uint64(2), uint64(0), uint64(5)
+	snap := Genesis(1, nil)
+	snap.Metadata.ConfState.Voters = []uint64{1, 2, 3}
+	entry := func(term, index uint64) *raftpb.Entry {
+		return &raftpb.Entry{Term: &term, Index: &index, Data: []byte("x")}
+	}
+	later := func(index, term uint64) *raftpb.SnapshotMetadata {
+		return &raftpb.SnapshotMetadata{Index: &index, Term: &term, ConfState: snap.Metadata.ConfState}
+	}
+	for name, c := range map[string]struct {
+		page *wire.Page
+		last position
+	}{
+		"entries that agree":      {&wire.Page{Commit: 7, First: 6, Entries: [][]byte{marshal(entry(2, 6)), marshal(entry(2, 7))}}, position{2, 10}},
+		"entries that differ":     {&wire.Page{Commit: 7, First: 6, Entries: [][]byte{marshal(entry(2, 6)), marshal(entry(3, 7))}}, position{3, 7}},
+		"a snapshot that agrees":  {&wire.Page{Commit: 8, SnapshotMeta: marshal(later(8, 2)), SnapshotSize: 3, SnapshotData: []byte("abc")}, position{2, 10}},
+		"a snapshot that differs": {&wire.Page{Commit: 8, SnapshotMeta: marshal(later(8, 3)), SnapshotSize: 3, SnapshotData: []byte("abc")}, position{3, 8}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var entries []*raftpb.Entry
+			for i := uint64(2); i <= 10; i++ {
+				entries = append(entries, entry(2, i))
+			}
+			l := New(Options{Self: 1, Node: 1, Rand: rand.New(rand.NewPCG(1, 1))}, Restored{
+				Snapshot: snap, Entries: entries, Hard: &raftpb.HardState{Term: &term, Vote: &vote, Commit: &commit}})
+			now := core.Instant(1)
+			l.Step(now, Tick{})
+			l.goAstray(7)
+			for _, e := range l.Step(now, Heard{Node: 2, Commit: 8}) {
+				if p, ok := e.(Pull); ok {
+					c.page.Nonce = p.Pull.GetNonce()
+				}
+			}
+			l.Step(now, PageCame{From: 2, Page: c.page})
+			if l.tail.lastPosition() != c.last {
+				t.Errorf("the log ends at %v, not at %v", l.tail.lastPosition(), c.last)
+			}
+		})
+	}
+}
+
 func TestPullsAreAnsweredWithWhatIsAppliedWithinTheLimit(t *testing.T) {
 	w := newWorld(t, 11)
 	s := w.found()

@@ -32,6 +32,7 @@ type world struct {
 	opt    Options
 
 	loss      float64
+	torn      float64 // how often a crash tears the frame that is being written
 	duplicate float64
 	delay     time.Duration // at most
 	sync      time.Duration // at most
@@ -62,7 +63,8 @@ type site struct {
 	conf  Conf
 	mine  map[string]bool // proposed here
 	disk  medium
-	busy  core.Instant // the disk works until then
+	busy  core.Instant   // the disk works until then
+	frame []*wire.Record // what it writes, nil: nothing
 	stall bool
 	stuck []func()
 	led   uint64
@@ -157,14 +159,14 @@ func (w *world) start(s *site) {
 	s.life++
 	opt := w.opt
 	opt.Self, opt.Node, opt.Rand = s.raft, s.node, rand.New(rand.NewPCG(uint64(s.n), uint64(s.life)))
-	s.data, s.at, s.busy, s.stuck, s.led = nil, 0, w.now, nil, 0
+	s.data, s.at, s.busy, s.stuck, s.led, s.frame = nil, 0, w.now, nil, 0, nil
 	d := s.disk
 	if d.snap != nil {
 		s.at, s.data = d.snap.GetMetadata().GetIndex(), unpack(d.snap.GetData())
 	}
 	s.log = New(opt, Restored{Hard: d.hard, Snapshot: d.snap, Entries: slices.Clone(d.entries),
 		DoubtTerm: d.doubt.term, DoubtIndex: d.doubt.index, Damaged: d.damaged})
-	s.disk.doubt, s.disk.damaged = position{}, false
+	s.disk.damaged = false
 	s.seen = true
 	w.step(s, Tick{})
 	w.tellPeers(0)
@@ -174,6 +176,9 @@ func (w *world) start(s *site) {
 // crash ends a site at once; its peers believe it a little later.
 func (w *world) crash(s *site, refused bool) {
 	s.life++
+	if len(s.frame) > 0 && w.rng.Float64() < w.torn {
+		s.disk.tear(s.frame)
+	}
 	s.log = nil
 	for _, o := range w.sites {
 		if refused && o.log != nil && !w.isCut(s.n, o.n) {
@@ -250,7 +255,11 @@ func (w *world) carryOut(s *site, e Effect) {
 	}
 	switch e := e.(type) {
 	case Append:
+		if s.frame == nil {
+			s.frame = e.Records
+		}
 		w.onDisk(s, func() {
+			s.frame = nil
 			for _, r := range e.Records {
 				s.disk.write(w.t, r)
 			}
@@ -402,6 +411,25 @@ func (w *world) unstall(s *site) {
 	}
 }
 
+// tear leaves the claim of a frame that was being written: the position of the
+// last entry in it, and a vote that it may have held (core/store does so).
+func (m *medium) tear(frame []*wire.Record) {
+	for _, r := range frame {
+		switch b := r.GetBody().(type) {
+		case *wire.Record_Entry:
+			e := &raftpb.Entry{}
+			if proto.Unmarshal(b.Entry, e) == nil {
+				m.doubt = positionOf(e)
+			}
+		case *wire.Record_HardState:
+			h := &raftpb.HardState{}
+			if proto.Unmarshal(b.HardState, h) == nil && promises(h, m.hard) && h.GetVote() != 0 {
+				m.hard = hardState(h.GetTerm(), ^uint64(0)>>1, m.hard.GetCommit()) // a vote for nobody there is
+			}
+		}
+	}
+}
+
 func (m *medium) write(t *testing.T, r *wire.Record) {
 	switch b := r.GetBody().(type) {
 	case *wire.Record_HardState:
@@ -425,6 +453,9 @@ func (m *medium) write(t *testing.T, r *wire.Record) {
 			t.Fatalf("entry %d is written behind %d", e.GetIndex(), last)
 		}
 		m.entries = append(slices.Clip(m.entries), e)
+		if !positionOf(e).less(m.doubt) {
+			m.doubt = position{}
+		}
 	}
 }
 
