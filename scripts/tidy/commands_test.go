@@ -19,9 +19,6 @@ var commandsRule = rule{
 		for _, f := range t.code("commands") {
 			base := strings.TrimSuffix(path.Base(f.path), ".go")
 			page, hasPage := t.texts["man/hb-"+base+".1"]
-			if base == "help" {
-				page, hasPage = t.texts["man/hb.1"]
-			}
 			for _, c := range commandsIn(f.ast) {
 				switch {
 				case c.name == base && !hasPage:
