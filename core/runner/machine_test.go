@@ -1,0 +1,370 @@
+package runner
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"hb/core"
+	"hb/core/wire"
+)
+
+func TestNothingStartsBeforeItsIntentIsOnDisk(t *testing.T) {
+	b := newBench(t, 1)
+	b.grant(1)
+	b.want("journal intent 1;")
+	b.after(time.Minute)
+	b.want("")
+	b.sync()
+	b.want("exec 1;")
+	e := b.seen[0].(Exec)
+	if e.Task != tid(1) || e.Attempt != 1 || e.Spec.Argv[1] != "--secret" {
+		t.Fatalf("it starts %v", e)
+	}
+	if spec := b.disk[0].GetIntent().Grant.Spec; spec.Name != "job" || len(spec.Argv) != 0 {
+		t.Fatalf("the journal keeps %v", spec)
+	}
+}
+
+func TestTheProcessIsNoted(t *testing.T) {
+	b := newBench(t, 1)
+	b.running(1)
+	if s := b.disk[1].GetStarted(); s.Fence != 1 || s.Pid != 101 || s.StartTicks != 7 || s.Boot != "boot" {
+		t.Fatalf("the journal says %v", s)
+	}
+}
+
+func TestAnEndIsReportedWhenItIsOnDisk(t *testing.T) {
+	b := newBench(t, 1)
+	b.running(1)
+	b.do(Ended{1, &wire.Result{Exit: 7, StdoutTail: []byte("hi")}})
+	b.want("journal ended 1;")
+	if !b.Holds(1) || b.Running() != 0 {
+		t.Fatalf("holds %t, running %d", b.Holds(1), b.Running())
+	}
+	b.sync()
+	b.want("report 1 exit 7;")
+	if r := b.disk[2].GetEnded().Result; string(r.StdoutTail) != "hi" {
+		t.Fatalf("the journal says %v", r)
+	}
+	if b.Holds(1) {
+		t.Fatal("an ended attempt is held")
+	}
+}
+
+func TestAReportIsRepeatedUntilItIsAcknowledged(t *testing.T) {
+	b := newBench(t, 1)
+	b.reported(1, &wire.Result{})
+	for _, wait := range []time.Duration{500, 1000, 2000, 4000, 5000, 5000} {
+		b.after(wait*time.Millisecond - 1)
+		b.want("")
+		b.after(1)
+		b.want("report 1 exit 0;")
+	}
+	b.do(Acked{1})
+	b.want("journal forgotten 1;")
+	b.after(time.Minute)
+	b.want("")
+}
+
+func TestANewLeaderHearsEverythingAtOnce(t *testing.T) {
+	b := newBench(t, 3)
+	b.reported(1, &wire.Result{})
+	b.running(2)
+	b.after(3 * time.Second)
+	b.do(NewLeader{})
+	b.want("report 1 exit 0;")
+	if got := b.held(); got != "[2]" {
+		t.Fatalf("it says that it holds %s", got)
+	}
+	b.after(reportFirst)
+	b.want("report 1 exit 0;")
+}
+
+func TestTheSameGrantAgainChangesNothing(t *testing.T) {
+	b := newBench(t, 1)
+	for range 2 {
+		b.grant(1)
+	}
+	b.want("")
+	b.sync()
+	b.want("exec 1;")
+	b.grant(1)
+	b.want("")
+	b.do(Started{Fence: 1, Pid: 5})
+	b.grant(1)
+	b.want("")
+	b.do(Ended{1, &wire.Result{}})
+	b.grant(1)
+	b.want("")
+	b.sync()
+	b.grant(1)
+	b.want("report 1 exit 0;")
+	b.do(Acked{1})
+	b.grant(1)
+	b.want("refuse 1;")
+	b.after(time.Minute)
+	b.want("")
+}
+
+func TestGrantsAboveTheSlotsWaitInOrder(t *testing.T) {
+	b := newBench(t, 2)
+	for _, n := range []int{3, 1, 4, 2} {
+		b.grant(n)
+	}
+	b.sync()
+	b.want("exec 1;exec 3;") // both were there when a slot was free
+	if fmt.Sprint(b.Fences()) != "[1 2 3 4]" || b.Running() != 2 || b.LastGrant() != 4 {
+		t.Fatalf("it holds %v, runs %d, last granted %v", b.Fences(), b.Running(), b.LastGrant())
+	}
+	b.do(Ended{1, &wire.Result{}})
+	b.want("journal ended 1 intent 2;")
+	b.sync()
+	b.want("report 1 exit 0;exec 2;")
+}
+
+func TestAGrantThatMakesNoSenseIsDropped(t *testing.T) {
+	b := newBench(t, 1)
+	id := tid(1)
+	for _, g := range []*wire.Grant{
+		nil, {}, {Task: id[:5], Attempt: 1, Fence: 1, Spec: &wire.Spec{}}, {Task: id[:], Attempt: 1, Spec: &wire.Spec{}},
+		{Task: id[:], Fence: 1, Spec: &wire.Spec{}}, {Task: id[:], Attempt: 1, Fence: 1},
+	} {
+		b.do(Granted{g})
+		b.want("")
+		if n, ok := b.seen[0].(Note); !ok || !n.Warn {
+			t.Fatalf("of %v it says %v", g, b.seen)
+		}
+	}
+	b.do(Killed{nil})
+	b.do(kill(1, 0))
+	b.want("")
+	if len(b.Fences()) != 0 {
+		t.Fatalf("it holds %v", b.Fences())
+	}
+}
+
+func TestNewsOfUnknownAttemptsIsIgnored(t *testing.T) {
+	b := newBench(t, 1)
+	for _, ev := range []Event{Started{Fence: 9}, Ended{Fence: 9}, Reaped{9}, Acked{9}, Journaled{9}} {
+		b.do(ev)
+		b.want("")
+	}
+}
+
+func TestATaskThatCannotStartEnds(t *testing.T) {
+	b := newBench(t, 1)
+	b.grant(1)
+	b.sync()
+	b.do(Ended{1, &wire.Result{Exit: 127, Error: "job: not found"}})
+	b.sync()
+	b.want("report 1 exit 127;")
+}
+
+func TestTheTimeLimit(t *testing.T) {
+	b := newBench(t, 1)
+	g := grant(1, 1, 1)
+	g.Spec.TimeLimitNanos = int64(10 * time.Second)
+	b.do(Granted{g})
+	b.sync()
+	b.do(Started{Fence: 1, Pid: 5})
+	b.after(10*time.Second - 1)
+	b.want("")
+	b.after(1)
+	b.want("signal 1 TERM;")
+	for range 2 {
+		b.after(KillAfter - 1)
+		b.want("")
+		b.after(1)
+		b.want("signal 1 KILL;")
+	}
+	b.do(kill(1, 1)) // too late to be the cause
+	b.want("")
+	b.do(Ended{1, &wire.Result{Signal: 9}})
+	b.sync()
+	b.want("report 1 timed out;")
+}
+
+func TestAKillEndsTheGroup(t *testing.T) {
+	b := newBench(t, 1)
+	b.running(1)
+	b.do(kill(1, 1))
+	b.want("signal 1 TERM;")
+	b.do(kill(1, 1))
+	b.want("")
+	b.after(KillAfter)
+	b.want("signal 1 KILL;")
+	result := &wire.Result{Signal: 9}
+	b.do(Ended{1, result})
+	b.sync()
+	b.want("report 1 cancelled;")
+	if result.Cancelled {
+		t.Fatal("the driver's own result was changed")
+	}
+	b.do(kill(1, 1))
+	b.want("report 1 cancelled;")
+}
+
+func TestAKillByTheTokenAloneEndsTheGroupToo(t *testing.T) {
+	b := newBench(t, 1)
+	b.running(1)
+	b.do(Killed{&wire.Kill{Fence: 1, Reason: "superseded"}})
+	b.want("signal 1 TERM;")
+	b.do(Killed{&wire.Kill{Fence: 2, Reason: "superseded"}})
+	b.want("") // who does not know the task needs no answer
+}
+
+func TestAKillBeforeTheStart(t *testing.T) {
+	b := newBench(t, 1)
+	b.grant(1)
+	b.do(kill(1, 1))
+	b.sync()
+	b.want("journal ended 1;")
+	b.sync()
+	b.want("report 1 cancelled;")
+
+	b.grant(2)
+	b.sync()
+	b.want("exec 2;")
+	b.do(kill(2, 2))
+	b.want("")
+	b.do(Started{Fence: 2, Pid: 5})
+	b.want("signal 2 TERM;journal started 2;")
+
+	b.grant(3) // waits for the slot
+	b.do(kill(3, 3))
+	b.want("refuse 3;")
+	b.do(Ended{2, &wire.Result{Signal: 15}})
+	b.sync()
+	b.grant(3)
+	b.want("refuse 3;")
+}
+
+func TestAKillOfWhatNeverCameIsAPromise(t *testing.T) {
+	b := newBench(t, 1)
+	for range 2 {
+		b.do(kill(1, 1))
+		b.want("refuse 1;")
+	}
+	b.grant(1)
+	b.want("refuse 1;")
+	if len(b.Fences()) != 0 {
+		t.Fatalf("it holds %v", b.Fences())
+	}
+}
+
+func TestANewerAttemptEndsTheOlder(t *testing.T) {
+	b := newBench(t, 2)
+	b.running(1)
+	b.do(Granted{grant(1, 2, 5)})
+	b.want("signal 1 TERM;")
+	b.do(Granted{grant(1, 1, 1)})
+	b.want("")
+	b.do(Ended{1, &wire.Result{Signal: 15}})
+	b.want("journal ended 1;")
+	b.sync()
+	b.want("report 1 cancelled;journal intent 5;")
+	b.sync()
+	b.want("exec 5;")
+}
+
+func TestAnOlderAttemptIsStale(t *testing.T) {
+	b := newBench(t, 2)
+	b.do(Granted{grant(1, 2, 5)})
+	b.do(Granted{grant(1, 1, 3)})
+	b.want("")
+	b.sync()
+	b.do(Ended{5, &wire.Result{}})
+	b.sync()
+	b.do(Acked{5})
+	b.do(Granted{grant(1, 1, 3)})
+	b.want("")
+	if len(b.Fences()) != 0 {
+		t.Fatalf("it holds %v", b.Fences())
+	}
+}
+
+func TestHeldIsSaidOnChangesAndNowAndThen(t *testing.T) {
+	b := newBench(t, 2)
+	if got := b.held(); got != "[]" {
+		t.Fatalf("at first it says %s", got)
+	}
+	b.after(time.Hour)
+	b.grant(1)
+	if got := b.held(); got != "[1]" {
+		t.Fatalf("with a grant it says %s", got)
+	}
+	b.grant(2)
+	if got := b.held(); got != "nothing" {
+		t.Fatalf("right after it says %s", got)
+	}
+	b.after(heldGap)
+	if got := b.held(); got != "[1 2]" {
+		t.Fatalf("a little later it says %s", got)
+	}
+	b.after(heldEvery - 1)
+	if got := b.held(); got != "nothing" {
+		t.Fatalf("without a change it says %s", got)
+	}
+	b.after(1)
+	if got := b.held(); got != "[1 2]" {
+		t.Fatalf("after a second it says %s", got)
+	}
+	b.grant(1)
+	b.after(heldGap)
+	if got := b.held(); got != "[1 2]" {
+		t.Fatalf("a leader that grants again is told %s", got)
+	}
+}
+
+func TestOutputIsFoundAndDroppedInTime(t *testing.T) {
+	b := newBench(t, 1)
+	b.running(1)
+	if f, ended, ok := b.Output(tid(1)); f != 1 || ended || !ok {
+		t.Fatalf("while it runs: %v %t %t", f, ended, ok)
+	}
+	b.do(Ended{1, &wire.Result{}})
+	b.sync()
+	b.do(Acked{1})
+	if f, ended, ok := b.Output(tid(1)); f != 1 || !ended || !ok {
+		t.Fatalf("after its end: %v %t %t", f, ended, ok)
+	}
+	if _, _, ok := b.Output(tid(2)); ok {
+		t.Fatal("a task that never was here has output")
+	}
+	b.after(SpoolFor - 1)
+	b.want("")
+	b.after(1)
+	b.want("drop 1;")
+	if _, _, ok := b.Output(tid(1)); ok {
+		t.Fatal("what was dropped is found")
+	}
+	b.grant(1)
+	b.want("refuse 1;")
+}
+
+func TestOnlySoManyFencesAreRemembered(t *testing.T) {
+	p := newPast()
+	for f := core.Fence(1); f <= Remembered+2; f++ {
+		p.add(f, tid(int(f)), 1)
+		p.keepSpool(f, core.Instant(SpoolFor))
+	}
+	if fmt.Sprint(p.dropOld(0)) != "[1 2]" || p.floor != 2 || len(p.tasks) != Remembered || len(p.spools) != Remembered {
+		t.Fatalf("floor %v, %d remembered, %d spools", p.floor, len(p.tasks), len(p.spools))
+	}
+	for f := core.Fence(1); f <= Remembered+2; f++ {
+		if !p.done(f) {
+			t.Fatalf("fence %v would run again", f)
+		}
+	}
+	if p.done(Remembered + 3) {
+		t.Fatal("a fence that never was is done with")
+	}
+	p.add(1, tid(1), 1)
+	if len(p.tasks) != Remembered {
+		t.Fatal("a fence below the floor is remembered")
+	}
+	if got := p.dropOld(core.Instant(SpoolFor)); len(got) != Remembered || got[0] != 3 || p.next() != core.Never {
+		t.Fatalf("%d spools are dropped", len(got))
+	}
+}
