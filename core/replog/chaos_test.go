@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-var chaosSeeds = flag.Int("chaos", 60, "seeds of TestNothingAcknowledgedIsLost")
+var chaosSeeds = flag.Int("chaos", 25, "seeds of TestNothingAcknowledgedIsLost")
 
 // TestNothingAcknowledgedIsLost runs members under every fault the harness has,
 // each run from a seed. The harness checks after every step that a term has one

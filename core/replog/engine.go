@@ -2,6 +2,7 @@ package replog
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"hb/core"
@@ -260,7 +261,9 @@ func (l *Log) received(m *raftpb.Message) {
 	}
 	switch m.GetType() {
 	case raftpb.MsgAppResp:
-		l.voters.due = true // perhaps a learner has caught up
+		if slices.Contains(l.state.conf.GetLearners(), m.GetFrom()) {
+			l.voters.due = true // perhaps it has caught up
+		}
 	case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap:
 		if m.GetTerm() >= l.Term() {
 			l.lead.silent = 0

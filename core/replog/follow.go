@@ -1,8 +1,8 @@
 package replog
 
 import (
-	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -30,6 +30,7 @@ const (
 type follow struct {
 	live  bool // somebody here waits for news
 	heard map[core.NodeID]uint64
+	most  uint64      // of heard, or more: spares looking through it
 	nudge core.NodeID // a leader has just tried to talk to us
 	shy   map[core.NodeID]shy
 	asked asked
@@ -79,6 +80,7 @@ func (f *follow) furthest() uint64 {
 func (l *Log) heard(node core.NodeID, commit uint64) {
 	if node != 0 && node != l.opt.Node {
 		l.follow.heard[node] = max(l.follow.heard[node], commit)
+		l.follow.most = max(l.follow.most, commit)
 	}
 	// The answer to a pull for news may have been lost with its stream.
 	if a := &l.follow.asked; commit > l.Commit() && a.deadline > a.at.Add(pullTimeout) {
@@ -127,9 +129,12 @@ func (l *Log) source() core.NodeID {
 	if l.follow.piece != nil {
 		return l.unlessShy(l.follow.pieceFrom)
 	}
+	if l.follow.most <= l.Commit() {
+		return 0
+	}
 	var ahead []core.NodeID
-	for node, commit := range l.follow.heard {
-		if commit > l.Commit() && l.unlessShy(node) != 0 {
+	for _, node := range slices.Sorted(maps.Keys(l.follow.heard)) {
+		if l.follow.heard[node] > l.Commit() && l.unlessShy(node) != 0 {
 			ahead = append(ahead, node)
 		}
 	}
@@ -151,7 +156,6 @@ func (l *Log) anyOf(nodes []core.NodeID) core.NodeID {
 	if len(nodes) == 0 {
 		return 0
 	}
-	slices.SortFunc(nodes, cmp.Compare)
 	return nodes[l.opt.Rand.IntN(len(nodes))]
 }
 
@@ -180,6 +184,7 @@ func (l *Log) pageCame(ev PageCame) {
 	default:
 		// Nothing yet. Whoever says so at once is not asked again at once.
 		f.heard[ev.From] = p.GetCommit()
+		f.most = f.furthest()
 		if l.now.Sub(at) < l.opt.Tick {
 			f.shy[ev.From] = shy{until: l.now.Add(l.opt.Tick)}
 		}
