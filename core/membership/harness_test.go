@@ -48,6 +48,7 @@ type station struct {
 	pending []membership.Event // arrived while paused
 	tick    core.Instant       // the tick that is scheduled
 	sent    int
+	last    core.Instant // when anybody last got a packet of it
 	notes   []string
 	changes []change
 	left    bool
@@ -258,6 +259,7 @@ func (l *lab) transmit(from *station, e membership.Send) {
 			}
 			return
 		}
+		from.last = l.now
 		var p wire.Packet
 		if wire.DecodePacket(&p, data) == nil {
 			l.step(to, membership.Packet{From: from.addr, P: &p})
@@ -277,11 +279,11 @@ func (l *lab) pause(s *station, d time.Duration) {
 		s.paused = false
 		pending := s.pending
 		s.pending = nil
+		s.tick = core.Never
+		l.step(s, membership.Tick{}) // before what has queued up: the worst case
 		for _, ev := range pending {
 			l.step(s, ev)
 		}
-		s.tick = core.Never
-		l.step(s, membership.Tick{})
 	})
 }
 
