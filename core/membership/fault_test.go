@@ -83,6 +83,21 @@ func TestAClusterStoppedAsAWholeGoesOnAsIfNothingWas(t *testing.T) {
 	}
 }
 
+func TestWhoeverWasStoppedItselfReadsItsMailBeforeItJudges(t *testing.T) {
+	for seed := range uint64(5) {
+		l := cluster(t, seed, 5)
+		since := l.now
+		judge, suspect := l.nodes[0], l.nodes[1]
+		l.pause(suspect, 3*time.Second)
+		l.until(3*time.Second, "suspected", func() bool { return judge.status(suspect) == core.Suspect })
+		l.pause(judge, 20*time.Second)
+		l.run(40 * time.Second)
+		if by := l.everCalled(core.Dead, suspect, since); len(by) > 0 {
+			t.Errorf("seed %d: called dead by %v, though it refuted", seed, by)
+		}
+	}
+}
+
 func TestACutBetweenTwoMembersAccusesNobody(t *testing.T) {
 	for seed := range uint64(5) {
 		l := cluster(t, seed, 5)
