@@ -182,7 +182,9 @@ func (n *Node) makeParts(from Restored) {
 		DoubtTerm: from.DoubtTerm, DoubtIndex: from.DoubtIndex, Damaged: from.Damaged != nil,
 	})
 	n.dispatcher = dispatch.New(dispatch.Options{Self: n.self.id, Ledger: func() *ledger.State { return n.ledger }, Rand: n.fork()})
-	n.runner = runner.New(runner.Options{Node: n.self.id, Slots: n.opts.Slots}, from.Journal)
+	n.runner = runner.New(runner.Options{
+		Node: n.self.id, Instance: n.self.instance, Slots: n.opts.Slots, Doubtful: from.JournalDamaged != nil,
+	}, from.Journal)
 	n.memberships = stepper[membership.Event, membership.Effect]{step: n.membership.Step, carry: n.carryView}
 	n.discovers = stepper[discover.Event, discover.Effect]{step: n.discovery.Step, carry: n.carryDiscover}
 	n.replogs = stepper[replog.Event, replog.Effect]{step: n.replog.Step, carry: n.carryLog}

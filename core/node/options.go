@@ -53,6 +53,9 @@ type Restored struct {
 	// Damaged says why the log must not vote under its old identity; nil when
 	// it is whole.
 	Damaged error
+	// JournalDamaged says why Journal may have forgotten attempts; nil when it
+	// is whole.
+	JournalDamaged error
 }
 
 // Found makes a new cluster of this one node: the identity and the snapshot

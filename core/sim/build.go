@@ -16,7 +16,7 @@ func buildNode(h *host) (machine, error) {
 	luck := h.w.chance(fmt.Sprintf("node %d, life %d", h.i, h.life))
 	restored := node.Restored{
 		Identity: r.Identity, Instance: r.Instance, Hard: r.Hard, Snapshot: r.Snapshot,
-		Entries: r.Entries, Journal: r.Journal, Damaged: r.Damaged,
+		Entries: r.Entries, Journal: r.Journal, Damaged: r.Damaged, JournalDamaged: r.JournalDamaged,
 	}
 	if r.Doubt != nil {
 		restored.DoubtTerm, restored.DoubtIndex = r.Doubt.Term, r.Doubt.Index
