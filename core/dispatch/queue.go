@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -132,8 +133,8 @@ func (m *Machine) fill(now core.Instant) {
 		return
 	}
 	open := heaped[*lane]{less: func(a, b *lane) bool { return older(a.tasks.first(), b.tasks.first()) }}
-	for _, l := range m.queue.lanes {
-		if m.live(l) {
+	for _, key := range slices.Sorted(maps.Keys(m.queue.lanes)) {
+		if l := m.queue.lanes[key]; m.live(l) {
 			open.push(l)
 		}
 	}
