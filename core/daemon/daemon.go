@@ -61,11 +61,11 @@ func (d *daemon) run(ctx context.Context) *core.Fault {
 	writing.Go(d.writer.run)
 	d.network.serve(d.ctx, d.group.Go)
 	server := d.serveClients()
-	d.queue.tell(node.Clock{Offset: wallOffset()})
 	d.group.Go(d.measure)
 	d.group.Go(func() { d.announce(ctx) })
 
 	l := &loop{machine: d.machine, now: now, queue: d.queue, clients: clients{}, carry: d.carry, seen: d.tasks.seen}
+	l.step(node.Clock{Offset: wallOffset()}) // before anything has a time
 	fault := l.run(ctx)
 
 	for id := range l.clients {
@@ -128,7 +128,11 @@ func (d *daemon) resolve() {
 
 // measure brings the machine's load and clock.
 func (d *daemon) measure() {
-	s := &sampler{own: &d.tasks.own}
+	s, err := newSampler(&d.tasks.own)
+	if err != nil {
+		d.logger.line(true, fmt.Sprintf("the load of this machine cannot be measured: %v", err))
+		return
+	}
 	s.run(d.ctx.Done(), d.queue.tell, wallOffset)
 }
 

@@ -23,6 +23,9 @@ const (
 	clockEvery = 5
 )
 
+// userHz is how many ticks /proc counts in a second, the same on every Linux.
+const userHz = 100
+
 // own is what hb's tasks use, kept by the loop for the sampler.
 type own struct {
 	pids  atomic.Pointer[[]int] // leaders of the attempts that run
@@ -31,14 +34,20 @@ type own struct {
 
 // sampler measures the machine's load: what is used by anything but hb's tasks.
 type sampler struct {
-	fs  procfs.FS
-	own *own
+	proc procfs.FS
+	own  *own
 	// The last sample, in seconds of processor time of all processors.
 	busy, total float64
 	tasks       time.Duration
 }
 
-// run samples until quit is closed.
+func newSampler(own *own) (*sampler, error) {
+	proc, err := procfs.NewDefaultFS()
+	return &sampler{proc: proc, own: own}, err
+}
+
+// run samples until quit is closed. A sample that fails is left out: the load
+// is then unknown to the others.
 func (s *sampler) run(quit <-chan struct{}, tell func(node.Event) bool, offset func() time.Duration) {
 	ticker := time.NewTicker(samplePeriod)
 	defer ticker.Stop()
@@ -63,7 +72,7 @@ func (s *sampler) sample() (core.Load, error) {
 	if err != nil {
 		return core.Load{}, err
 	}
-	memory, err := s.fs.Meminfo()
+	memory, err := s.proc.Meminfo()
 	if err != nil {
 		return core.Load{}, err
 	}
@@ -131,18 +140,19 @@ func parseProcessors(text string) (busy, total float64, err error) {
 	if len(fields) < 9 || fields[0] != "cpu" {
 		return 0, 0, fmt.Errorf("/proc/stat begins with %q", first)
 	}
+	var all, resting uint64
 	for i, field := range fields[1:9] {
 		ticks, err := strconv.ParseUint(field, 10, 64)
 		if err != nil {
 			return 0, 0, fmt.Errorf("/proc/stat begins with %q: %w", first, err)
 		}
 		const idle, iowait = 3, 4
-		total += float64(ticks) / 100
-		if i != idle && i != iowait {
-			busy += float64(ticks) / 100
+		all += ticks
+		if i == idle || i == iowait {
+			resting += ticks
 		}
 	}
-	return busy, total, nil
+	return float64(all-resting) / userHz, float64(all) / userHz, nil
 }
 
 // childrenOf reads the direct children of a process's first thread; none where

@@ -94,10 +94,7 @@ func end(pgid int) {
 // cpuOf is the processor time that processes and their descendants have used,
 // as far as it can be seen; of those that ended only what a parent waited for.
 func cpuOf(pids []int) time.Duration {
-	const (
-		ticks = 100  // USER_HZ, the same on every Linux
-		most  = 1000 // processes looked at in one sample
-	)
+	const most = 1000 // processes looked at in one sample
 	var total uint
 	queue := slices.Clone(pids)
 	for looked := 0; len(queue) > 0 && looked < most; looked++ {
@@ -114,5 +111,5 @@ func cpuOf(pids []int) time.Duration {
 		total += stat.UTime + stat.STime + uint(max(stat.CUTime, 0)) + uint(max(stat.CSTime, 0))
 		queue = append(queue, childrenOf(pid)...)
 	}
-	return time.Duration(total) * time.Second / ticks
+	return time.Duration(total) * time.Second / userHz
 }
