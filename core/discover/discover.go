@@ -228,17 +228,19 @@ func (m *Machine) packet(kind wire.Kind) wire.Packet {
 	return p
 }
 
-// refusal ends the join that was asked, and says why if that is worth it.
+// refusal ends the join that was asked, and says why. Refusals that answer no
+// join of this machine's are not its business.
 func (m *Machine) refusal(now core.Instant, e Refused) {
+	if !m.seeking() || e.Addr != m.asking {
+		return
+	}
+	m.asking = netip.AddrPort{}
 	if e.Final {
 		m.refused[e.Addr] = now.Add(finalFor)
 		m.found = wire.Tag{}
 		m.once("final "+e.Addr.String()+e.Reason, "%s refuses to let this node in: %s", e.Addr, e.Reason)
 	} else if e.Reason != "" {
 		m.once("refusal "+e.Addr.String()+e.Reason, "cannot join through %s yet: %s", e.Addr, e.Reason)
-	}
-	if e.Addr == m.asking {
-		m.asking = netip.AddrPort{}
 	}
 }
 

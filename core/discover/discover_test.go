@@ -235,6 +235,13 @@ func TestAMemberThatHearsNobodyCallsItsOwn(t *testing.T) {
 	}
 }
 
+func TestAMemberIsNotConcernedByBrokenStreams(t *testing.T) {
+	m := machine(1, ours, true, true)
+	if effects := m.Step(start, discover.Refused{Addr: addr(2), Reason: "no answer from there"}); len(effects) != 0 {
+		t.Errorf("it does %v", effects)
+	}
+}
+
 func TestANodeWithNeitherSeedsNorBeaconsIsSilent(t *testing.T) {
 	m := machine(1, wire.Tag{}, false, false)
 	if effects, _ := drive(m, start, time.Hour); len(effects) != 0 || m.Next() != core.Never {

@@ -27,7 +27,7 @@ type (
 	// Rows is a table, or a part of one, from a stream: of a joiner, in a
 	// welcome, or in anti-entropy. It also serves to tell what the node's disk
 	// remembers of its cluster (From zero). With Reply the sender is answered
-	// with what it lacks.
+	// with what it lacks, at Addr, or else where the table then has it.
 	Rows struct {
 		From  core.NodeID
 		Addr  netip.AddrPort
@@ -43,7 +43,7 @@ type (
 	Report struct{ To netip.AddrPort }
 
 	// Reach probes an address for an operator: directly, and through up to
-	// Helpers other members when Target is a member. Reached follows for each
+	// Helpers other living members when Target is one. Reached follows for each
 	// way. A zero Target asks whoever is there.
 	Reach struct {
 		Ticket  uint64

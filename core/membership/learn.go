@@ -13,7 +13,9 @@ import (
 // learn takes evidence that another member sent. What contradicts the table is
 // answered where that helps: to the subject, who alone can refute, or to a
 // member that still believes what has been refuted.
-func (m *Machine) learn(now core.Instant, e member.Evidence, by core.NodeID, from netip.AddrPort) {
+//
+// It passes changes on to others if pass says so.
+func (m *Machine) learn(now core.Instant, e member.Evidence, by core.NodeID, from netip.AddrPort, pass bool) {
 	if e.ID == m.self {
 		m.learnOfSelf(now, e, by, from)
 		return
@@ -22,7 +24,7 @@ func (m *Machine) learn(now core.Instant, e member.Evidence, by core.NodeID, fro
 	if known {
 		m.watchDouble(row, e)
 	}
-	if m.learned(now, e) || !known {
+	if m.learned(now, e, pass) || !known {
 		return
 	}
 	stale := e.Status == core.Alive && row.Status != core.Alive && row.Instance == e.Instance
@@ -50,8 +52,9 @@ func (m *Machine) learnOfSelf(now core.Instant, e member.Evidence, by core.NodeI
 	}
 }
 
-// learned merges evidence and follows up what it changed; false if nothing.
-func (m *Machine) learned(now core.Instant, e member.Evidence) bool {
+// learned merges evidence, follows up what it changed, and passes that on if
+// pass says so; false if nothing changed.
+func (m *Machine) learned(now core.Instant, e member.Evidence, pass bool) bool {
 	change, changed := m.table.Merge(now, e)
 	if !changed {
 		if row, known := m.table.Get(e.ID); known && e.Status == core.Suspect && e.SameRank(row) {
@@ -59,7 +62,7 @@ func (m *Machine) learned(now core.Instant, e member.Evidence) bool {
 		}
 		return false
 	}
-	if change.Before.ID != 0 || change.After.Living() {
+	if pass && (change.Before.ID != 0 || change.After.Living()) {
 		m.queue.Push(change.After)
 	}
 	m.follow(now, change)

@@ -33,7 +33,7 @@ func (m *Machine) beginLeave(now core.Instant) {
 	others := m.table.Pick(m.rand, leaveAcks, m.reachable)
 	own := m.table.Self()
 	own.Status = core.Left
-	m.learned(now, member.Evidence{Row: own})
+	m.learned(now, member.Evidence{Row: own}, true)
 	m.leave = &leave{nonce: m.nonce(), need: len(others), next: now, end: now.Add(leavePatience * m.period)}
 	if m.detector == nil || len(others) == 0 {
 		m.gone()

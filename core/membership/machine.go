@@ -119,7 +119,7 @@ func (m *Machine) wake(now core.Instant) {
 	if own := m.table.Self(); own.Status == core.Left && own.Incarnation < math.MaxUint32 {
 		own.Status = core.Alive
 		own.Incarnation++
-		m.learned(now, member.Evidence{Row: own})
+		m.learned(now, member.Evidence{Row: own}, true)
 	}
 	m.queue.Push(m.table.Self())
 }

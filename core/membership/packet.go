@@ -42,7 +42,7 @@ func (m *Machine) packet(now core.Instant, from netip.AddrPort, p *wire.Packet) 
 		if e, err := member.FromNews(&p.News[i]); err != nil {
 			m.once("news from "+from.String(), true, "%s sends unusable news: %v", from, err)
 		} else {
-			m.learn(now, e, p.From, from)
+			m.learn(now, e, p.From, from, true)
 		}
 	}
 	m.carried(p)
@@ -113,7 +113,7 @@ func (m *Machine) detect(now core.Instant, ev detect.Event) {
 		case detect.Send:
 			m.send(e.To, e.Addr, e.Packet)
 		case detect.Claim:
-			m.learned(now, e.Evidence)
+			m.learned(now, e.Evidence, true)
 		case detect.Repeat:
 			m.queue.Push(e.Row)
 		case detect.Note:

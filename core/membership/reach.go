@@ -28,13 +28,13 @@ const (
 // state they do not touch.
 func (m *Machine) reach(now core.Instant, e Reach) {
 	direct := m.open(now, e.Ticket, 0, e.Addr)
-	if e.Target == 0 || m.detector == nil {
+	if e.Target == 0 || e.Target == m.self || m.detector == nil {
 		m.emit(e.Addr, wire.Packet{Kind: wire.KindEcho, Nonce: direct})
 		return
 	}
 	m.send(e.Target, e.Addr, wire.Packet{Kind: wire.KindPing, Nonce: direct, Target: e.Target})
 	helpers := m.table.Pick(m.rand, e.Helpers, func(r member.Row) bool {
-		return r.Status == core.Alive && r.ID != m.self && r.ID != e.Target
+		return r.Living() && r.ID != m.self && r.ID != e.Target
 	})
 	for _, h := range helpers {
 		m.send(h.ID, h.Addr, wire.Packet{

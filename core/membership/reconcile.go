@@ -50,7 +50,7 @@ func (m *Machine) compare(now core.Instant, from netip.AddrPort, p *wire.Packet)
 // rows merges a table. Whether its changes are news to others depends on how
 // it came: what a disk remembers is not, nor is the table that a newcomer gets.
 func (m *Machine) rows(now core.Instant, e Rows) {
-	quiet := e.From == 0 || m.table.Living() <= 1 && !e.Reply && len(e.Rows) > 1
+	pass := e.From != 0 && (m.table.Living() > 1 || e.Reply || len(e.Rows) == 1)
 	before := m.table.Hash()
 	seen := make(map[core.NodeID]member.Row, len(e.Rows))
 	for _, w := range e.Rows {
@@ -60,23 +60,16 @@ func (m *Machine) rows(now core.Instant, e Rows) {
 			continue
 		}
 		seen[evidence.ID] = evidence.Row
-		m.learnRow(now, m.doubt(now, evidence, e.From), e, quiet)
+		m.learn(now, m.doubt(now, evidence, e.From), e.From, e.Addr, pass)
 	}
 	if m.table.Hash() != before {
 		m.reconcile.wait = 0
 	}
-	if e.Reply && m.detector != nil {
+	if row, ok := m.table.Get(e.From); ok && !e.Addr.IsValid() {
+		e.Addr = row.Addr
+	}
+	if e.Reply && m.detector != nil && e.Addr.IsValid() {
 		m.answerRows(now, e.Addr, seen)
-	}
-}
-
-func (m *Machine) learnRow(now core.Instant, evidence member.Evidence, e Rows, quiet bool) {
-	if !quiet || evidence.ID == m.self {
-		m.learn(now, evidence, e.From, e.Addr)
-		return
-	}
-	if change, changed := m.table.Merge(now, evidence); changed {
-		m.follow(now, change)
 	}
 }
 
