@@ -61,8 +61,10 @@ func (d *desk) hear(node uint64, slots, busy int) []Effect {
 func (d *desk) apply(commands ...*wire.Command) []Effect {
 	d.Helper()
 	outcomes := d.state.Apply(d.state.Applied()+1, &wire.Entry{WallNanos: int64(d.now) + 1, Commands: commands})
-	if err := ledger.Check(d.state); err != nil {
-		d.Fatal(err)
+	if d.state.Applied() < 100 { // it is linear in the ledger, and some are large
+		if err := ledger.Check(d.state); err != nil {
+			d.Fatal(err)
+		}
 	}
 	return d.do(Applied{outcomes})
 }
