@@ -111,12 +111,10 @@ func (n *Node) apply(entries []*raftpb.Entry) {
 				return
 			}
 		}
-		for _, c := range e.Commands {
-			if c.Body == nil {
-				n.stop(core.Faultf(core.CodeInternal, "log entry %d holds a command that this version of hb does not know", raw.GetIndex()).
-					WithHint("start a version at least as new as that of the other members"))
-				return
-			}
+		if err := ledger.Understood(e); err != nil {
+			fault := core.Faultf(core.CodeInternal, "log entry %d: %v", raw.GetIndex(), err)
+			n.stop(fault.WithHint("the cluster runs a newer hb: install the same here"))
+			return
 		}
 		outcomes := n.ledger.Apply(raw.GetIndex(), e)
 		n.outcomes(e.WallNanos, outcomes)

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"hb/core"
+	"hb/core/dispatch"
 	"hb/core/ledger"
 	"hb/core/replog"
 	"hb/core/wire"
@@ -150,7 +151,7 @@ func (n *Node) proposeEntry(commands []*wire.Command) {
 	e := &wire.Entry{WallNanos: n.wall(), Commands: n.withGrants(commands)}
 	p := &n.proposals
 	p.next++
-	p.entries[p.next] = commands
+	p.entries[p.next] = e.Commands
 	n.replogStep(replog.Propose{Ticket: p.next, Data: wire.EncodeEntry(e)})
 	delete(p.entries, p.next)
 }
@@ -161,11 +162,13 @@ func (n *Node) dropped(ticket uint64, busy bool) {
 	if busy {
 		verdict = &wire.Verdict{Code: uint32(core.CodeBusy), Message: "the log is busy", Hint: "try again"}
 	}
-	for _, c := range n.proposals.entries[ticket] {
+	commands := n.proposals.entries[ticket]
+	for _, c := range commands {
 		if c.Id != 0 {
 			n.answerProposer(c, answer{verdict: verdict})
 		}
 	}
+	n.dispatches.do(n.now, dispatch.Dropped{Commands: commands})
 }
 
 // notLeading is the answer to a command that came to the wrong node.
