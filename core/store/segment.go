@@ -67,10 +67,10 @@ func decodeSegment(data []byte, magic string, number uint64) (s segment, newer u
 	if f := le.Uint32(data[12:]); f > format {
 		return segment{number: number}, f, ""
 	}
-	s = segment{number: le.Uint64(data[16:]), first: le.Uint64(data[24:]), salt: le.Uint64(data[32:]), size: int64(le.Uint64(data[40:]))}
-	switch {
-	case s.number != number:
-		damage = fmt.Sprintf("its header says that it is segment %d", s.number)
+	s = segment{number: number, first: le.Uint64(data[24:]), salt: le.Uint64(data[32:]), size: int64(le.Uint64(data[40:]))}
+	switch named := le.Uint64(data[16:]); {
+	case named != number:
+		damage = fmt.Sprintf("its header says that it is segment %d", named)
 	case s.size != int64(len(data)):
 		damage = fmt.Sprintf("%d bytes long instead of %d", len(data), s.size)
 	}
