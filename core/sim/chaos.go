@@ -8,17 +8,18 @@ import (
 // chaos lets things go wrong, one after the other and often several at once,
 // until it is over. Every fault ends by itself.
 type chaos struct {
-	w     *World
-	luck  *rand.Rand
-	end   moment
-	kinds []func()
+	w      *World
+	luck   *rand.Rand
+	faults Faults
+	end    moment
+	kinds  []func()
 	// count says how many faults there were.
 	count int
 }
 
 // newChaos makes faults from now until the end.
 func newChaos(w *World, f Faults, end moment) *chaos {
-	c := &chaos{w: w, luck: w.chance("faults"), end: end}
+	c := &chaos{w: w, luck: w.chance("faults"), faults: f, end: end}
 	for _, kind := range []struct {
 		weight int
 		strike func()

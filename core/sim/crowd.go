@@ -56,6 +56,11 @@ func (c *crowd) next(client int) {
 func (c *crowd) act(client int) {
 	body := c.choose()
 	c.doing[client] = fmt.Sprintf("%T", body)
+	if _, submit := body.(node.SubmitTask); submit && c.luck.IntN(100) < 5 {
+		// Impatient: the same at another node before the first has answered.
+		other := c.w.hosts[c.luck.IntN(len(c.w.hosts))]
+		c.w.ask(other, body, func(call *Call) { c.settled(call) })
+	}
 	c.try(client, body)
 }
 

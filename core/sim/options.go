@@ -72,6 +72,10 @@ type Faults struct {
 	Clock int
 	// Stop is an orderly end (SIGTERM) and a later start.
 	Stop int
+	// Ambush is, in percent, how often a message of an election brings
+	// misfortune on those between whom it travels, within its own time of
+	// travel; messages about tasks do so ten times more rarely.
+	Ambush float64
 }
 
 // AllFaults is every kind of fault, in the proportions of scripts/seeds.
@@ -79,7 +83,7 @@ func AllFaults() Faults {
 	return Faults{
 		Every: 1500 * time.Millisecond,
 		Pause: 3, Kill: 4, Power: 3, Blackout: 1, Partition: 4, OneWay: 2,
-		Loss: 2, SlowDisk: 2, Clock: 1, Stop: 1,
+		Loss: 2, SlowDisk: 2, Clock: 1, Stop: 1, Ambush: 10,
 	}
 }
 

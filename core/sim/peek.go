@@ -13,12 +13,17 @@ type frameHead struct {
 	// is its engine's ID.
 	leads      bool
 	term, raft uint64
+	// election says that it belongs to an election or a snapshot, task that it
+	// is about a task: what is worth an ambush.
+	election, task bool
 }
 
 // The numbers of the fields that peekFrame reads (hb.proto, raft.proto).
 const (
 	fieldEnvelopeFrom = 3
 	fieldEnvelopeRaft = 13
+	fieldGrant        = 20
+	fieldDoneAck      = 23
 	fieldMessageType  = 1
 	fieldMessageFrom  = 3
 	fieldMessageTerm  = 4
@@ -33,6 +38,8 @@ func peekFrame(data []byte) (f frameHead) {
 			f.from = v
 		case n == fieldEnvelopeRaft && kind == protowire.BytesType:
 			f.peekRaft(b)
+		case n >= fieldGrant && n <= fieldDoneAck:
+			f.task = true
 		}
 	})
 	return f
@@ -56,6 +63,10 @@ func (f *frameHead) peekRaft(data []byte) {
 	switch raftpb.MessageType(what) {
 	case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap, raftpb.MsgTimeoutNow:
 		f.leads = true
+	}
+	switch raftpb.MessageType(what) {
+	case raftpb.MsgVote, raftpb.MsgVoteResp, raftpb.MsgTimeoutNow, raftpb.MsgSnap:
+		f.election = true
 	}
 }
 

@@ -14,8 +14,10 @@ func (h *host) perform(eff node.Effect) {
 	case node.SendBeacon:
 		h.w.network.beacon(h, e.Data)
 	case node.SendFrame:
-		h.w.referee.frame(h, e.Data)
+		f := peekFrame(e.Data)
+		h.w.referee.frame(h, f)
 		h.w.network.frame(h, e.To, e.Data)
+		h.w.chaos.saw(h, e.To, f)
 	case node.SaveSnapshot:
 		h.w.referee.snapshot(h, e)
 		h.storage.put(e)

@@ -137,8 +137,7 @@ func (r *referee) executed(k *child) {
 
 // frame looks at a frame on its way out: whose it is, and whether it is a
 // leader's.
-func (r *referee) frame(h *host, data []byte) {
-	f := peekFrame(data)
+func (r *referee) frame(h *host, f frameHead) {
 	if f.from == 0 {
 		return
 	}

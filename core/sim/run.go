@@ -47,15 +47,14 @@ func (w *World) run() (Report, error) {
 	}
 	w.crowd = newCrowd(w)
 	w.after(time.Second, func() { w.crowd.enter(o.Clients) })
-	var faults *chaos
-	w.after(2*time.Second, func() { faults = newChaos(w, o.Faults, quiet) })
+	w.after(2*time.Second, func() { w.chaos = newChaos(w, o.Faults, quiet) })
 	w.after(quiet, func() { w.calm() })
 	w.after(quiet+o.Quiet/settling, func() { w.crowd.closed = true })
 	if err := w.For(o.Time); err != nil {
-		return w.report(faults), err
+		return w.report(), err
 	}
 	w.finish()
-	return w.report(faults), w.Err()
+	return w.report(), w.Err()
 }
 
 // calm ends what may still go wrong.
@@ -69,13 +68,13 @@ func (w *World) calm() {
 	}
 }
 
-func (w *World) report(faults *chaos) Report {
+func (w *World) report() Report {
 	r := Report{
 		Seed: w.options.Seed, Hash: w.Hash(), Steps: w.steps, Entries: uint64(len(w.referee.log.entries)),
 		Executions: len(w.referee.runs.runs), Terms: len(w.referee.leaders.terms),
 	}
-	if faults != nil {
-		r.Faults = faults.count
+	if w.chaos != nil {
+		r.Faults = w.chaos.count
 	}
 	if w.crowd != nil {
 		r.Tasks = len(w.crowd.tasks)

@@ -126,12 +126,15 @@ func TestPeekingTellsTheLeadersMessages(t *testing.T) {
 		raftpb.MsgApp: true, raftpb.MsgHeartbeat: true, raftpb.MsgSnap: true, raftpb.MsgTimeoutNow: true,
 		raftpb.MsgAppResp: false, raftpb.MsgVote: false, raftpb.MsgPreVote: false, raftpb.MsgVoteResp: false,
 	} {
+		election := map[raftpb.MessageType]bool{
+			raftpb.MsgVote: true, raftpb.MsgVoteResp: true, raftpb.MsgTimeoutNow: true, raftpb.MsgSnap: true,
+		}[kind]
 		m, err := proto.Marshal(&raftpb.Message{Type: &kind, Term: &term, From: &from})
 		if err != nil {
 			t.Fatal(err)
 		}
 		data := wire.EncodeEnvelope(&wire.Envelope{From: 77, Cluster: make([]byte, 16), Body: &wire.Envelope_Raft{Raft: m}})
-		if f := peekFrame(data); f != (frameHead{from: 77, leads: leads, term: 9, raft: 0xfeed}) {
+		if f := peekFrame(data); f != (frameHead{from: 77, leads: leads, term: 9, raft: 0xfeed, election: election}) {
 			t.Errorf("%s: %+v", kind, f)
 		}
 	}

@@ -22,6 +22,7 @@ type World struct {
 	referee *referee
 	trace   *trace
 	crowd   *crowd
+	chaos   *chaos // nil: nothing goes wrong by itself
 	calls   uint64
 	broken  *Violation
 	steps   uint64

@@ -55,20 +55,15 @@ func run(only string, seeds int) (survived int, err error) {
 	return survived, nil
 }
 
-// copyModule copies what git knows, and what is new beside it, to dir.
+// copyModule copies what the seeds are made of to dir.
 func copyModule(dir string) error {
-	list, err := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", "go.mod", "go.sum", "core", "scripts/cmd").Output()
-	if err != nil {
-		return err
+	for _, name := range []string{"core", "scripts/cmd"} {
+		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(name)); err != nil {
+			return err
+		}
 	}
-	for _, name := range strings.Fields(string(list)) {
+	for _, name := range []string{"go.mod", "go.sum"} {
 		data, err := os.ReadFile(name)
-		if os.IsNotExist(err) {
-			continue
-		}
-		if err == nil {
-			err = os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755)
-		}
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, name), data, 0o644)
 		}

@@ -7,4 +7,69 @@ type mutant struct {
 }
 
 // mutants are the planted bugs, each a lie about one promise of the house.
-var mutants = []mutant{}
+var mutants = []mutant{
+	{"the log replies before the sync", []change{{
+		"core/replog/disk.go",
+		"	p.records = nil\n	l.disk.pending = append(l.disk.pending, p)\n",
+		"	p.records = nil\n	l.deliver(p.replies)\n	p.replies = nil\n	l.disk.pending = append(l.disk.pending, p)\n",
+	}}},
+	{"a voter forgets its vote over a restart", []change{{
+		"core/replog/log.go",
+		"	term, vote := from.Hard.GetTerm(), from.Hard.GetVote()\n	if last",
+		"	term, vote := from.Hard.GetTerm(), uint64(0)\n	if last",
+	}}},
+	{"the log on disk drops the newest hard state", []change{{
+		"core/store/wal.go",
+		"		t.hard = h\n",
+		"		if t.hard == nil || h.GetTerm() == t.hard.GetTerm() {\n			t.hard = h\n		}\n",
+	}}},
+	{"a sync of the log syncs nothing", []change{{
+		"core/store/store.go",
+		"	return s.wal.sync()\n",
+		"	return nil\n",
+	}}},
+	{"apply grants although a grant is open", []change{{
+		"core/ledger/tasks.go",
+		"	case e.task.Status != Queued:\n",
+		"	case e.task.Status == Cancelling || IsFinal(e.task.Status):\n",
+	}, {
+		"core/ledger/tasks.go",
+		"	case c.Attempt != NextAttempt(e.task):\n",
+		"	case c.Attempt == 0:\n",
+	}, {
+		// The leader alone never proposes such a grant; its plan goes first.
+		"core/dispatch/queue.go",
+		"	if known || keyed || planned {\n",
+		"	if keyed && (known || planned) {\n",
+	}}},
+	{"a result with a stale fence counts", []change{{
+		"core/ledger/attempts.go",
+		"	if open := OpenAttempt(e.task); open == nil || open.Fence != c.Fence {\n		s.finishLate",
+		"	if open := OpenAttempt(e.task); open == nil {\n		s.finishLate",
+	}}},
+	{"the runner starts before its intent is synced", []change{{
+		"core/runner/attempt.go",
+		"		a.phase, a.seq = intending, m.journal(intent(a))\n",
+		"		m.journal(intent(a))\n		a.phase = starting\n		m.put(Exec{Fence: a.fence, Task: a.task, Attempt: a.n, Spec: a.spec})\n",
+	}}},
+	{"a read is answered without a quorum", []change{{
+		"core/node/read.go",
+		"		n.replogStep(replog.Read{Ticket: r.ticket})\n",
+		"		n.readAnswered(r.ticket, readResult{ok: true, index: n.replog.Commit(), term: n.replog.Term(), leader: n.self.id})\n",
+	}}},
+	{"an overtaken leader acknowledges what it never saw", []change{{
+		"core/node/work.go",
+		"	if fence.Index() > n.ledger.Applied() {\n		return false",
+		"	if false {\n		return false",
+	}}},
+	{"a fence is only its index", []change{{
+		"core/ids.go",
+		"return Fence(index<<20 | uint64(position))",
+		"return Fence(index<<20 | uint64(position)&0)",
+	}}},
+	{"what an earlier run left is not ended", []change{{
+		"core/runner/machine.go",
+		"			m.put(Reap{a.process})\n",
+		"			m.reaped(a.fence)\n",
+	}}},
+}
