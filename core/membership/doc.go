@@ -5,4 +5,38 @@
 //
 // The view is weak: each member has its own, they converge, and nobody votes.
 // What must be agreed on goes through the log.
+//
+// # How evidence runs
+//
+// Everything that is said of a member, by a datagram's news, by a table from a
+// stream or by this node's own detector, comes to learned (learn.go), which
+// merges it. What changed is queued to be passed on, told to the detector, and
+// shown. What changed nothing may still matter: one more accuser goes to the
+// detector; a stale "alive" about a suspect is answered to its subject with the
+// accusation (memberlist#311), since somebody has not heard of it; a stale
+// accusation against this node is answered to its sender. What is said of this
+// node itself is never merged but refuted, or ignored.
+//
+// # Where things are
+//
+//   - packet.go: what a datagram does, and what rides on each that leaves.
+//   - reconcile.go: view hashes, and the tables that settle a difference. A
+//     death learned from a table is taken for a suspicion if this node has heard
+//     the member itself, because after a partition each half holds the other
+//     dead.
+//   - heal.go: the dead are pinged now and then, so that halves find each other.
+//   - leave.go: a departure is told until three members have acknowledged it.
+//   - reach.go: an operator's probe.
+//   - notes.go: two processes with one identity, two members with one name.
+//
+// # Without a cluster
+//
+// As long as the cluster's tag is zero, the machine probes nobody and answers
+// nothing but an echo. The detector is made when the tag is set.
+//
+// # Bounds
+//
+// What strangers send can make the machine keep at most 256 remarks and the
+// detector 256 relays. Members are trusted to be members: rows they send are
+// kept, at most 72 hours after the member's death.
 package membership
