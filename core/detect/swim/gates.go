@@ -33,7 +33,7 @@ func (s *swim) afterPause(now core.Instant) {
 	for _, r := range s.relays {
 		r.end = r.end.Add(gap)
 	}
-	for _, p := range s.peers {
+	for _, p := range s.peers { // each on its own: the order does not matter
 		if p.heard != 0 {
 			p.heard = p.heard.Add(gap)
 		}
