@@ -176,7 +176,7 @@ func (n *Node) makeParts(from Restored) {
 		Seeds: n.opts.Seeds, Beacons: n.opts.Beacons, Rand: n.fork(),
 	})
 	n.replog = replog.New(replog.Options{
-		Self: n.self.raft, Node: n.self.id, Rand: n.fork(), Voters: n.opts.Voters,
+		Self: n.self.raft, Node: n.self.id, Rand: n.fork(), Voters: n.opts.Voters, Limits: n.opts.Log,
 	}, replog.Restored{
 		Hard: from.Hard, Snapshot: from.Snapshot, Entries: from.Entries,
 		DoubtTerm: from.DoubtTerm, DoubtIndex: from.DoubtIndex, Damaged: from.Damaged != nil,

@@ -35,6 +35,9 @@ type Options struct {
 	// Seeds says that the driver has seeds to resolve; Beacons that it can send
 	// and hear beacons.
 	Seeds, Beacons bool
+	// Log bounds the log's messages, memory and disk; zero values take the
+	// defaults of core/replog.
+	Log replog.Limits
 	// Rand is the node's only source of chance.
 	Rand *rand.Rand
 }
