@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"hb/core/node"
+	"hb/core/replog"
 )
 
 // buildNode makes the node of a host out of what its disk holds, as a daemon
@@ -34,6 +35,11 @@ func buildNode(h *host) (machine, error) {
 	return node.New(node.Options{
 		Name: h.name, Version: "sim", Addr: h.addr, Slots: h.w.options.Slots,
 		Tags:  map[string]string{"rack": string('a' + rune(h.i%2)), "kind": "simulated"},
-		Seeds: true, Beacons: true, Rand: luck,
+		Seeds: true, Beacons: true, Rand: luck, Log: h.w.options.Log,
 	}, restored), nil
+}
+
+// shortLog makes snapshots come after a few seconds of work instead of hours.
+func shortLog() replog.Limits {
+	return replog.Limits{SnapshotEntries: 60, TailEntries: 20, MessageBytes: 16 << 10}
 }

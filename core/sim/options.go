@@ -3,6 +3,8 @@ package sim
 import (
 	"io"
 	"time"
+
+	"hb/core/replog"
 )
 
 // Options says which world to make. The zero value of a field means what its
@@ -23,6 +25,9 @@ type Options struct {
 	Net Network
 	// Disk is the disks in ordinary times; the zero value is healthy.
 	Disk Storage
+	// Log bounds the nodes' logs. The default makes snapshots frequent in every
+	// second seed, and leaves the production's bounds in the others.
+	Log replog.Limits
 	// Faults is what goes wrong during Run; the zero value is nothing.
 	Faults Faults
 	// Clients is how many clients work during Run; default 4.
@@ -97,6 +102,9 @@ func (o Options) withDefaults() Options {
 	o.Net.Jitter = or(o.Net.Jitter, 200*time.Microsecond)
 	o.Disk.Sync = or(o.Disk.Sync, 300*time.Microsecond)
 	o.Disk.Jitter = or(o.Disk.Jitter, 300*time.Microsecond)
+	if o.Log == (replog.Limits{}) && o.Seed%2 == 0 {
+		o.Log = shortLog()
+	}
 	o.Faults.Every = or(o.Faults.Every, 1500*time.Millisecond)
 	return o
 }
