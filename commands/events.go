@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -56,18 +57,15 @@ func runEvents(c *call) error {
 }
 
 func printEvent(c *call, e *control.Event) error {
-	var err error
 	switch {
 	case c.isJSON():
 		return render.JSON(c.stdout, e)
 	case c.form == "plain":
 		row := []string{e.Time.Format(time.RFC3339Nano), e.Kind, e.Subject, e.Detail}
 		return (&render.Table{Rows: [][]string{row}}).Plain(c.stdout)
-	case e.Detail == "":
-		_, err = fmt.Fprintf(c.stdout, "%s  %-18s  %s\n", e.Time.Local().Format("15:04:05.000"), render.Safe(e.Kind), render.Safe(e.Subject))
-	default:
-		_, err = fmt.Fprintf(c.stdout, "%s  %-18s  %-26s  %s\n", e.Time.Local().Format("15:04:05.000"),
-			render.Safe(e.Kind), render.Safe(e.Subject), render.Safe(e.Detail))
 	}
+	line := fmt.Sprintf("%s  %-18s  %-26s  %s", e.Time.Local().Format("15:04:05.000"),
+		render.Safe(e.Kind), render.Safe(e.Subject), render.Safe(e.Detail))
+	_, err := fmt.Fprintln(c.stdout, strings.TrimRight(line, " "))
 	return err
 }

@@ -196,7 +196,11 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (*htt
 	if err != nil {
 		return nil, c.broken(ctx, err)
 	}
-	if f := decodeFault(b); f != nil {
+	switch f := decodeFault(b); {
+	case f == nil:
+	case f.Code == core.CodeNoNode: // it is about to go away
+		return nil, lost{f}
+	default:
 		return nil, f
 	}
 	return nil, core.Faultf(core.CodeInternal, "the node answered HTTP %s", resp.Status)

@@ -1,0 +1,81 @@
+package commands
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets the test binary be hb when it is called so.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"hb": func() { os.Exit(Main("0.1.0", os.Args)) },
+	})
+}
+
+// TestFakeScripts runs the command line against nodes that answer anything.
+func TestFakeScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/fake",
+		Setup:               quietEnvironment,
+		RequireExplicitExec: true,
+		UpdateScripts:       *update,
+		Deadline:            time.Now().Add(2 * time.Minute),
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+			"fake":  scriptFake,
+		},
+	})
+}
+
+// quietEnvironment has no user's configuration, and no socket of anybody's.
+func quietEnvironment(env *testscript.Env) error {
+	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("XDG_RUNTIME_DIR", env.WorkDir+"/run")
+	env.Setenv("TZ", "UTC")
+	return nil
+}
+
+// exits CODE PROGRAM ARGS... runs a program that must end with this code; its
+// output can be looked at afterwards.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM [ARGS...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// fake MODE starts a fake node, and names its socket in HB_SOCKET.
+func scriptFake(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: fake MODE")
+	}
+	dir, err := os.MkdirTemp("", "hb")
+	ts.Check(err)
+	socket := filepath.Join(dir, args[0])
+	_, stop, err := startFake(args[0], socket)
+	ts.Check(err)
+	ts.Defer(func() {
+		stop()
+		os.RemoveAll(dir)
+	})
+	ts.Setenv("HB_SOCKET", socket)
+}
