@@ -132,7 +132,7 @@ func TestNoFlippedBitLosesAnythingInSilence(t *testing.T) {
 	counts := map[string]int{}
 	for _, name := range m.names() {
 		whole := m.files[name].data
-		for bit := 0; bit < len(whole)*8; bit++ {
+		for bit := 0; bit < len(whole)*8; bit += stride {
 			data := slices.Clone(whole)
 			data[bit/8] ^= 1 << (bit % 8)
 			tally(t, counts, m.with(name, data), truth, fmt.Sprintf("%s byte %d bit %d", name, bit/8, bit%8))
@@ -150,7 +150,7 @@ func TestNoCutByteLosesAnythingInSilence(t *testing.T) {
 	counts := map[string]int{}
 	for _, name := range m.names() {
 		whole := m.files[name].data
-		for n := range whole {
+		for n := 0; n < len(whole); n += stride {
 			tally(t, counts, m.with(name, slices.Clone(whole[:n])), truth, fmt.Sprintf("%s cut to %d bytes", name, n))
 		}
 	}
