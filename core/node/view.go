@@ -59,8 +59,8 @@ func (n *Node) carryView(f membership.Effect) {
 
 // rowsCame is another member's table, or a part of it.
 func (n *Node) rowsCame(from core.NodeID, m *wire.Rows) {
-	addr, ok := n.addrOf(from)
-	n.memberships.do(n.now, membership.Rows{From: from, Addr: addr, Rows: m.Rows, Reply: m.Reply && ok})
+	addr, _ := n.addrOf(from) // an unknown sender's is among the rows
+	n.memberships.do(n.now, membership.Rows{From: from, Addr: addr, Rows: m.Rows, Reply: m.Reply})
 }
 
 // hearsay tells the weak view what the log knows of a member, so that a node
