@@ -109,6 +109,9 @@ func (c *chaos) stop() {
 
 // partition splits the hosts in two groups of any size.
 func (c *chaos) partition() {
+	if len(c.w.hosts) < 2 {
+		return
+	}
 	order := c.luck.Perm(len(c.w.hosts))
 	at := 1 + c.luck.IntN(len(order)-1)
 	groups := [][]int{order[:at], order[at:]}
@@ -118,6 +121,9 @@ func (c *chaos) partition() {
 
 // oneWay cuts one direction between two groups, or of one link.
 func (c *chaos) oneWay() {
+	if len(c.w.hosts) < 2 {
+		return
+	}
 	order := c.luck.Perm(len(c.w.hosts))
 	from, to := order[:1], order[1:]
 	switch c.luck.IntN(3) {

@@ -85,9 +85,27 @@ func (w *World) report() Report {
 	return r
 }
 
+// patience is how much longer than Time a run may go on while tasks that were
+// begun late are still open.
+const patience = 15 * time.Second
+
+// idle says whether nothing is under way any more.
+func (w *World) idle() bool {
+	if len(w.crowd.doing) > 0 || len(w.referee.promises.open) > 0 {
+		return false
+	}
+	for _, id := range w.crowd.tasks {
+		if !ledger.IsFinal(w.referee.task(id).GetStatus()) {
+			return false
+		}
+	}
+	return true
+}
+
 // finish checks what must hold once everything is healed and quiet: liveness
 // and agreement.
 func (w *World) finish() {
+	w.Until(w.idle, patience)
 	w.eachEnded()
 	for _, client := range sortedKeys(w.crowd.doing) {
 		w.fail("every client has its answer", "client %d still waits for its %s", client, w.crowd.doing[client])
