@@ -107,6 +107,8 @@ func taskSpec(c *call) (*control.Spec, error) {
 		return nil, usage("--cwd %s: an absolute path is meant, on the member that runs the task", spec.Cwd)
 	case spec.Once && spec.Retries > 0:
 		return nil, usage("--once and --retries contradict each other")
+	case spec.On != "" && spec.Retries > 0:
+		return nil, usage("--on implies --once, which --retries contradicts")
 	case script != "" && len(c.words) > 0:
 		return nil, usage("--script and a NAME exclude each other: %q", c.words[0])
 	case script != "":

@@ -1,7 +1,8 @@
 // Package control is the local API of a node: HTTP/1.1 with JSON on a Unix
 // socket, the server's half and the client's.
 //
-// It translates and decides nothing. A handler turns an HTTP request into one
+// It translates and decides nothing but that a task fits nobody (place.go). A
+// handler turns an HTTP request into one
 // node.Request, hands it to the Backend (the driver that owns the node) and
 // turns the replies into JSON; the client does the reverse. Both halves share
 // the types of types.go, which are the contract that scripts depend on: fields

@@ -72,6 +72,9 @@ func (s server) submit(r *http.Request) (any, error) {
 	if fault != nil {
 		return nil, fault
 	}
+	if err := s.placeable(r.Context(), spec); err != nil {
+		return nil, err
+	}
 	id := MintTask()
 	if want.Task != nil {
 		var err error

@@ -116,8 +116,11 @@ func TestAnEntryOfTheUsersIsPassedOnByteForByte(t *testing.T) {
 func TestASubmitSaysToTheNodeWhatTheClientSaid(t *testing.T) {
 	var got node.SubmitTask
 	b := backend(func(r node.Request) []node.Reply {
-		got = r.(node.SubmitTask)
-		return last(node.Submitted{Task: got.Task, Index: 1})
+		if q, is := r.(node.SubmitTask); is {
+			got = q
+			return last(node.Submitted{Task: got.Task, Index: 1})
+		}
+		return example(r)
 	})
 	_, body := raw(t, b, "POST", "/v1/tasks", `{"argv":["/usr/bin/make","-k"],"env":["A=b=c"],"cwd":"/srv","on":"a","where":["disk=big","os!=old"],`+
 		`"retries":2,"time_limit_seconds":1.5,"key":"k"}`)
@@ -130,6 +133,24 @@ func TestASubmitSaysToTheNodeWhatTheClientSaid(t *testing.T) {
 	}
 	if !strings.Contains(body, got.Task.String()) || !strings.Contains(body, `"node":null`) {
 		t.Errorf("answered %s for task %v", body, got.Task)
+	}
+}
+
+func TestATaskThatFitsNobodyIsRefusedAtTheDoor(t *testing.T) {
+	for spec, want := range map[string]int{
+		`"where":["disk=big"]`:                200, // a
+		`"where":["disk!=big"]`:               200, // b, which has no such tag
+		`"where":["disk=small"]`:              403,
+		`"where":["disk=big","disk!=big"]`:    403,
+		`"on":"b","where":["disk=big"]`:       403,
+		`"on":"@leader","where":["disk=big"]`: 200,
+		`"on":"a"`:                            200,
+		`"on":"0000000000000002"`:             200,
+		`"on":"nobody"`:                       404,
+	} {
+		if status, body := raw(t, example, "POST", "/v1/tasks", `{"argv":["true"],`+spec+`}`); status != want {
+			t.Errorf("%s: HTTP %d, want %d: %s", spec, status, want, body)
+		}
 	}
 }
 
