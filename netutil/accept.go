@@ -70,7 +70,7 @@ func Serve(ctx context.Context, l net.Listener, in Incoming) error {
 func (in Incoming) serve(ctx context.Context, conn net.Conn) {
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	defer conn.Close()
-	from, r := remote(conn), NewFrameReader(conn)
+	from, r := remote(conn), newFrameReader(conn)
 	conn.SetReadDeadline(time.Now().Add(firstFrameLimit))
 	for {
 		frame, err := nextWithin(conn, r, frameLimit)
@@ -88,7 +88,7 @@ func (in Incoming) serve(ctx context.Context, conn net.Conn) {
 }
 
 // nextWithin waits for a frame to begin, then for the limit for its end.
-func nextWithin(conn net.Conn, r *FrameReader, limit time.Duration) ([]byte, error) {
+func nextWithin(conn net.Conn, r *frameReader, limit time.Duration) ([]byte, error) {
 	if err := r.wait(); err != nil {
 		return nil, err
 	}

@@ -11,27 +11,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BeaconPort is where beacons are sent and heard by default. Group is the
-// multicast group they are also sent to: of the range that each site gives out
-// for itself (RFC 2365), so no router carries it outside.
+// BeaconPort is where beacons are sent and heard by default. BeaconGroup is the
+// multicast group they are also sent to by default: of the range that each site
+// gives out for itself (RFC 2365), so that no router carries it outside.
 const (
-	BeaconPort = 7118
-	groupText  = "239.192.71.18"
+	BeaconPort  = 7118
+	BeaconGroup = "239.192.71.18"
 )
-
-// Group is the multicast group of beacons.
-func Group() netip.Addr { return netip.MustParseAddr(groupText) }
 
 // Beacon is a socket for broadcast and multicast on chosen interfaces. Several
 // on one machine may share the port, and each hears everything. One goroutine
 // reads it; another may send.
 type Beacon struct {
-	conn *net.UDPConn
-	raw  syscall.RawConn
-	out  []flight
-	in   map[int]bool
-	buf  [maxDatagram]byte
-	oob  [256]byte
+	conn  *net.UDPConn
+	raw   syscall.RawConn
+	group netip.Addr // invalid: no multicast
+	out   []flight
+	in    map[int]bool
+	buf   [maxDatagram]byte
+	oob   [256]byte
 }
 
 // flight is one packet of each beacon: through which interface, to whom.
@@ -40,12 +38,16 @@ type flight struct {
 	to      unix.SockaddrInet4
 }
 
-// ListenBeacon hears and sends on a port of the given interfaces. An interface
-// without an IPv4 address is passed over; having none left is an error.
-func ListenBeacon(port int, on []Interface) (*Beacon, error) {
-	b := &Beacon{in: map[int]bool{}}
+// ListenBeacon hears and sends on a port of the given interfaces, by broadcast
+// and, if group is valid, by multicast. An interface without an IPv4 address is
+// passed over; having none left is an error, and so is an IPv6 group.
+func ListenBeacon(port int, group netip.Addr, on []Interface) (*Beacon, error) {
+	if group.IsValid() && !(group.Is4() && group.IsMulticast()) {
+		return nil, fmt.Errorf("%v is not an IPv4 multicast group, and beacons are IPv4", group)
+	}
+	b := &Beacon{group: group, in: map[int]bool{}}
 	for _, i := range on {
-		b.out = append(b.out, flights(i, port)...)
+		b.out = append(b.out, b.flights(i, port)...)
 	}
 	if len(b.out) == 0 {
 		return nil, fmt.Errorf("none of the interfaces (%s) can broadcast over IPv4", names(on))
@@ -85,11 +87,14 @@ func setBeaconOptions(fd int) error {
 // join enters the group on each interface that knows multicast. Without it
 // broadcast still works, so a kernel that refuses is no reason to stop.
 func (b *Beacon) join(on []Interface) error {
+	if !b.group.IsValid() {
+		return nil
+	}
 	return control(b.raw, func(fd int) error {
 		for _, i := range on {
 			if i.Multicast && b.in[i.Index] {
 				_ = unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP,
-					&unix.IPMreqn{Multiaddr: Group().As4(), Ifindex: int32(i.Index)})
+					&unix.IPMreqn{Multiaddr: b.group.As4(), Ifindex: int32(i.Index)})
 			}
 		}
 		return nil
@@ -97,15 +102,15 @@ func (b *Beacon) join(on []Interface) error {
 }
 
 // flights lists the destinations on one interface.
-func flights(i Interface, port int) []flight {
+func (b *Beacon) flights(i Interface, port int) []flight {
 	var to []netip.Addr
 	for _, p := range i.Addrs {
 		if p.Addr().Is4() && len(to) == 0 {
 			if i.Broadcast {
 				to = append(to, netip.AddrFrom4([4]byte{255, 255, 255, 255}))
 			}
-			if i.Multicast {
-				to = append(to, Group())
+			if i.Multicast && b.group.IsValid() {
+				to = append(to, b.group)
 			}
 		}
 		if subnet, ok := broadcast(p); ok && i.Broadcast {

@@ -24,7 +24,7 @@
 // the routing table says: each packet carries its interface as control data
 // (IP_PKTINFO). It goes to 255.255.255.255, to the subnet's own broadcast
 // address, because some switches and firewalls pass only one of them, and to
-// the multicast Group. The socket hears on the wildcard address, since one that
+// the multicast group. The socket hears on the wildcard address, since one that
 // is bound to an address gets no broadcast; what came in through an interface
 // that was not chosen is dropped. Beacons are IPv4 only: an IPv6 network has no
 // broadcast, and its members are found by seeds.

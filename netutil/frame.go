@@ -13,9 +13,9 @@ const MaxFrame = 64 << 20
 
 const frameHeader = 4
 
-// AppendFrame appends a frame to dst. A frame beyond MaxFrame is a fault of the
+// appendFrame appends a frame to dst. A frame beyond MaxFrame is a fault of the
 // caller, and panics.
-func AppendFrame(dst, data []byte) []byte {
+func appendFrame(dst, data []byte) []byte {
 	if len(data) > MaxFrame {
 		panic(fmt.Sprintf("a frame of %d bytes; the cap is %d", len(data), MaxFrame))
 	}
@@ -23,17 +23,17 @@ func AppendFrame(dst, data []byte) []byte {
 	return append(dst, data...)
 }
 
-// FrameReader takes frames off a byte stream.
-type FrameReader struct{ r *bufio.Reader }
+// frameReader takes frames off a byte stream.
+type frameReader struct{ r *bufio.Reader }
 
-// NewFrameReader reads frames from r.
-func NewFrameReader(r io.Reader) *FrameReader {
-	return &FrameReader{r: bufio.NewReaderSize(r, 16<<10)}
+// newFrameReader reads frames from r.
+func newFrameReader(r io.Reader) *frameReader {
+	return &frameReader{r: bufio.NewReaderSize(r, 16<<10)}
 }
 
 // Next gives the next frame, in memory of its own; io.EOF at a clean end,
 // io.ErrUnexpectedEOF inside a frame.
-func (f *FrameReader) Next() ([]byte, error) {
+func (f *frameReader) Next() ([]byte, error) {
 	n, err := f.length()
 	if err != nil {
 		return nil, err
@@ -42,12 +42,12 @@ func (f *FrameReader) Next() ([]byte, error) {
 }
 
 // wait blocks until a frame has begun.
-func (f *FrameReader) wait() error {
+func (f *frameReader) wait() error {
 	_, err := f.r.Peek(1)
 	return err
 }
 
-func (f *FrameReader) length() (int, error) {
+func (f *frameReader) length() (int, error) {
 	var head [frameHeader]byte
 	if _, err := io.ReadFull(f.r, head[:]); err != nil {
 		return 0, err
@@ -61,7 +61,7 @@ func (f *FrameReader) length() (int, error) {
 
 // body reads n bytes. The claim is only believed as far as bytes arrive: what
 // is allocated stays below twice of that, plus the first step.
-func (f *FrameReader) body(n int) ([]byte, error) {
+func (f *frameReader) body(n int) ([]byte, error) {
 	const firstStep = 64 << 10
 	b := make([]byte, 0, min(n, firstStep))
 	for {

@@ -87,7 +87,7 @@ func (n *namespace) beacon(only ...string) *Beacon {
 	on := n.interfaces(only...)
 	var b *Beacon
 	var err error
-	n.do(func() { b, err = ListenBeacon(BeaconPort, on) })
+	n.do(func() { b, err = ListenBeacon(BeaconPort, netip.MustParseAddr(BeaconGroup), on) })
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -124,6 +124,37 @@ func TestABeaconLeavesEveryChosenInterfaceAndNoOther(t *testing.T) {
 	}
 	if got, err := o.Read(); err != nil || string(got.Data) != "marker" {
 		t.Fatalf("through the interface not chosen came %q, %v", got.Data, err)
+	}
+}
+
+func TestWithoutAGroupABeaconIsBroadcastOnly(t *testing.T) {
+	me, peer := newNamespace(t), newNamespace(t)
+	cable(me, peer, "eth", "10.1.0.1/24", "10.1.0.2/24")
+	on := me.interfaces()
+	listen := func(group netip.Addr) (b *Beacon, err error) {
+		me.do(func() { b, err = ListenBeacon(BeaconPort, group, on) })
+		return b, err
+	}
+	mine, err := listen(netip.Addr{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mine.Close()
+	theirs := peer.beacon()
+	for _, text := range []string{"one", "two"} {
+		if err := mine.Send([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // to all and to the subnet, and then nothing more
+			if got, err := theirs.Read(); err != nil || string(got.Data) != text {
+				t.Fatalf("heard %q, %v; want %s", got.Data, err, text)
+			}
+		}
+	}
+	for _, bad := range []string{"ff02::71", "10.0.0.1"} {
+		if _, err := listen(netip.MustParseAddr(bad)); err == nil {
+			t.Errorf("%s is a group", bad)
+		}
 	}
 }
 

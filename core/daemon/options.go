@@ -3,6 +3,7 @@ package daemon
 import (
 	"io"
 	"net/netip"
+	"time"
 
 	"hb/core"
 )
@@ -39,13 +40,18 @@ type Options struct {
 	Found       bool
 	ClusterName string
 	// Beacons calls and answers on BeaconPort (default 7118) of every chosen
-	// interface.
+	// interface, by broadcast and, if Multicast is valid, to that group too.
 	Beacons    bool
 	BeaconPort int
-	// Detector is the kind of failure detector, Slots the number of tasks that
-	// run here at once; defaults swim and the number of processors.
+	Multicast  netip.Addr
+	// Detector is the kind of failure detector, Period the time between two of
+	// its probes; defaults swim and 1 s.
 	Detector string
-	Slots    int
+	Period   time.Duration
+	// Voters is how many members vote once there are so many: 1 or 3, the
+	// default. Slots is how many tasks run here at once; default: one a
+	// processor.
+	Voters, Slots int
 	// Log gets the operator's lines; nil drops them.
 	Log io.Writer
 	// Ready is called once, when the socket answers; nil is allowed.

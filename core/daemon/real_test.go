@@ -275,6 +275,11 @@ func TestWhatHindersAStartIsSaidInOneLine(t *testing.T) {
 			o.Insecure, o.Beacons, o.Interfaces = true, true, []string{"nosuch0"}
 			o.Bind = []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:0")}
 		}, core.CodeConfig, "nosuch0"},
+		{"a group that is none", func(o *Options) {
+			o.Insecure, o.Beacons, o.Multicast = true, true, netip.MustParseAddr("ff02::71")
+			o.Bind = []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:0")}
+			o.Advertise = netip.MustParseAddrPort("127.0.0.1:0")
+		}, core.CodeConfig, "ff02::71"},
 		{"no directory", func(o *Options) { o.DataDir = "" }, core.CodeConfig, "data directory"},
 	} {
 		o := options(t, "two")

@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"hb/core"
@@ -53,7 +54,7 @@ func open(o Options) (d *daemon, fault *core.Fault) {
 	}
 	d.machine = node.New(node.Options{
 		Name: d.options.Name, Version: o.Version, Addr: d.options.Advertise, Tags: o.Tags,
-		Detector: o.Detector, Slots: d.options.Slots,
+		Detector: o.Detector, Period: o.Period, Voters: o.Voters, Slots: d.options.Slots,
 		Seeds: len(o.Seeds) > 0, Beacons: d.network.beacon != nil, Rand: newRand(),
 	}, restored)
 	return d, nil
@@ -198,15 +199,25 @@ func (d *daemon) openNetwork() *core.Fault {
 	if !o.Beacons || !o.Insecure || bound.Addr().IsLoopback() {
 		return nil
 	}
+	return d.openBeacon()
+}
+
+func (d *daemon) openBeacon() *core.Fault {
+	o := &d.options
 	on, err := netutil.Interfaces(o.Interfaces)
 	if err != nil {
 		return core.Faultf(core.CodeConfig, "%v", err)
 	}
-	at := netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(o.BeaconPort))
-	if d.network.beacon, err = netutil.ListenBeacon(o.BeaconPort, on); err != nil {
+	d.network.beacon, err = netutil.ListenBeacon(o.BeaconPort, o.Multicast, on)
+	var errno syscall.Errno
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &errno):
+		at := netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(o.BeaconPort))
 		return bindFault("UDP", at, err).WithHint("beacons can be turned off; then name other nodes with --seed")
 	}
-	return nil
+	return core.Faultf(core.CodeConfig, "no beacons: %v", err).WithHint("beacons can be turned off; then name other nodes with --seed")
 }
 
 // settleAddress fills in the advertised address from the bound one.
