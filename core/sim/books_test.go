@@ -258,6 +258,8 @@ func TestAReadingOfThePastIsSeen(t *testing.T) {
 	if b.confirmed != 4 {
 		t.Fatalf("confirmed %d", b.confirmed)
 	}
+	accepts(t, b.written(glance{end: 9}, 10))
+	objects(t, b.written(glance{end: 9}, 9), "which was taken when it was asked for")
 	id := core.TaskID{7}
 	had := glance{task: aTask(ledger.Assigned, attempt(1, 10, ""))}
 	ended := glance{task: aTask(ledger.Failed, attempt(1, 10, ledger.Ended))}

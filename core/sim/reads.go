@@ -24,6 +24,15 @@ func (b *readBook) leader(seen glance, term uint64) error {
 	return nil
 }
 
+// written is the index at which something new was written: it must lie behind
+// whatever was known to be committed when that was asked for.
+func (b *readBook) written(seen glance, index uint64) error {
+	if index <= seen.end {
+		return fmt.Errorf("a note was written at index %d, which was taken when it was asked for (up to %d)", index, seen.end)
+	}
+	return nil
+}
+
 // task is the answer to a question about one task: its record, or that it was
 // never heard of.
 func (b *readBook) task(seen glance, id core.TaskID, t *wire.Task, unheard bool) error {

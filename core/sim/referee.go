@@ -169,6 +169,7 @@ func (r *referee) answered(c *Call) {
 		key := c.Body.(node.SubmitTask).Spec.GetKey()
 		r.check("a key names one task", r.promises.keep(promise{index: a.Index, task: a.Task, key: key}))
 	case node.Appended:
+		r.check("what is written comes after what was there", r.reads.written(c.seen, a.Index))
 		r.check("an index has one note", r.promises.keep(promise{index: a.Index, note: string(c.Body.(node.AppendNote).Text)}))
 	case node.LeaderView:
 		if a.Confirmed {
