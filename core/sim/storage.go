@@ -14,7 +14,7 @@ import (
 )
 
 // sizes makes files so short that a run of a minute uses many of them.
-func sizes() store.Options { return store.Options{Segment: 64 << 10, Journal: 16 << 10} }
+var sizes = store.Options{Segment: 64 << 10, Journal: 16 << 10}
 
 // storage is the disk of a host and the writer that the driver has for it: one
 // thing after the other, in the order of the effects; what waits for the same
@@ -36,7 +36,7 @@ func newStorage(h *host) *storage {
 
 // open opens the data directory for a process that starts.
 func (s *storage) open() (*store.Restored, error) {
-	opened, restored, err := store.OpenWith(s.disk, sizes())
+	opened, restored, err := store.OpenWith(s.disk, sizes)
 	if err != nil {
 		return nil, err
 	}
