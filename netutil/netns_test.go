@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -82,17 +83,79 @@ func (n *namespace) interfaces(only ...string) []Interface {
 	return got
 }
 
-func (n *namespace) beacon(only ...string) *Beacon {
+// ear is a beacon with what it hears.
+type ear struct {
+	*Beacon
+	t     *testing.T
+	heard chan Received
+}
+
+// warm is what wakes a cable up: the kernel activates a new one in its own
+// time, and drops what is sent before.
+const warm = "are the cables in place?"
+
+func (n *namespace) beacon(only ...string) *ear {
+	n.t.Helper()
+	return n.beaconIn(netip.MustParseAddr(BeaconGroup), only...)
+}
+
+func (n *namespace) beaconIn(group netip.Addr, only ...string) *ear {
 	n.t.Helper()
 	on := n.interfaces(only...)
 	var b *Beacon
 	var err error
-	n.do(func() { b, err = ListenBeacon(BeaconPort, netip.MustParseAddr(BeaconGroup), on) })
+	n.do(func() { b, err = ListenBeacon(BeaconPort, group, on) })
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	n.t.Cleanup(func() { b.Close() })
-	return b
+	e := &ear{Beacon: b, t: n.t, heard: make(chan Received, 10_000)}
+	go func() {
+		for {
+			got, err := b.Read()
+			if err != nil {
+				return
+			}
+			e.heard <- got
+		}
+	}()
+	return e
+}
+
+// reach sends until each of the others has heard something.
+func (e *ear) reach(others ...*ear) {
+	e.t.Helper()
+	for _, other := range others {
+		for deaf, late := true, time.After(patience); deaf; {
+			if err := e.Send([]byte(warm)); err != nil {
+				e.t.Fatal(err)
+			}
+			select {
+			case <-other.heard:
+				deaf = false
+			case <-time.After(20 * time.Millisecond):
+			case <-late:
+				e.t.Fatal("nothing comes through the cable")
+			}
+		}
+	}
+}
+
+// next is what is heard next, but for the waking up.
+func (e *ear) next() Received {
+	e.t.Helper()
+	for {
+		if got := await(e.t, e.heard, "a beacon"); string(got.Data) != warm {
+			return got
+		}
+	}
+}
+
+func (e *ear) call(text string) {
+	e.t.Helper()
+	if err := e.Send([]byte(text)); err != nil {
+		e.t.Fatal(err)
+	}
 }
 
 func TestABeaconLeavesEveryChosenInterfaceAndNoOther(t *testing.T) {
@@ -101,58 +164,45 @@ func TestABeaconLeavesEveryChosenInterfaceAndNoOther(t *testing.T) {
 	cable(me, right, "right", "10.2.0.1/24", "10.2.0.2/24")
 	cable(me, other, "other", "10.3.0.1/24", "10.3.0.2/24")
 	// No default route anywhere: the interface alone must say where to go.
-	mine := me.beacon("left", "right")
+	mine, everywhere := me.beacon("left", "right"), me.beacon("other")
 	l, r, o := left.beacon(), right.beacon(), other.beacon()
-	if err := mine.Send([]byte("anybody?")); err != nil {
-		t.Fatal(err)
-	}
+	mine.reach(l, r)
+	everywhere.reach(o)
+	mine.call("anybody?")
+	mine.call("the end")
 	for _, want := range []struct {
-		at   *Beacon
+		at   *ear
 		from string
 	}{{l, "10.1.0.1"}, {r, "10.2.0.1"}} {
-		for range 3 { // broadcast to all, to the subnet, and multicast
-			got, err := want.at.Read()
-			if err != nil || string(got.Data) != "anybody?" || got.From.Addr() != netip.MustParseAddr(want.from) {
-				t.Fatalf("got %+v, %v; want it from %s", got, err, want.from)
+		for _, text := range []string{"anybody?", "the end"} {
+			for range 3 { // broadcast to all, to the subnet, and multicast
+				if got := want.at.next(); string(got.Data) != text || got.From.Addr() != netip.MustParseAddr(want.from) {
+					t.Fatalf("heard %q from %v; want %q from %s", got.Data, got.From, text, want.from)
+				}
 			}
 		}
 	}
-	// What is sent to the interface that was not chosen arrives there first.
-	everywhere := me.beacon("other")
-	if err := everywhere.Send([]byte("marker")); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := o.Read(); err != nil || string(got.Data) != "marker" {
-		t.Fatalf("through the interface not chosen came %q, %v", got.Data, err)
+	everywhere.call("marker") // whatever came before it would be heard before it
+	if got := o.next(); string(got.Data) != "marker" {
+		t.Fatalf("through the interface not chosen came %q", got.Data)
 	}
 }
 
 func TestWithoutAGroupABeaconIsBroadcastOnly(t *testing.T) {
 	me, peer := newNamespace(t), newNamespace(t)
 	cable(me, peer, "eth", "10.1.0.1/24", "10.1.0.2/24")
-	on := me.interfaces()
-	listen := func(group netip.Addr) (b *Beacon, err error) {
-		me.do(func() { b, err = ListenBeacon(BeaconPort, group, on) })
-		return b, err
-	}
-	mine, err := listen(netip.Addr{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer mine.Close()
-	theirs := peer.beacon()
-	for _, text := range []string{"one", "two"} {
-		if err := mine.Send([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
+	mine, theirs := me.beaconIn(netip.Addr{}), peer.beacon()
+	mine.reach(theirs)
+	for _, text := range []string{"one", "two", "three"} {
+		mine.call(text)
 		for range 2 { // to all and to the subnet, and then nothing more
-			if got, err := theirs.Read(); err != nil || string(got.Data) != text {
-				t.Fatalf("heard %q, %v; want %s", got.Data, err, text)
+			if got := theirs.next(); string(got.Data) != text {
+				t.Fatalf("heard %q; want %s", got.Data, text)
 			}
 		}
 	}
 	for _, bad := range []string{"ff02::71", "10.0.0.1"} {
-		if _, err := listen(netip.MustParseAddr(bad)); err == nil {
+		if _, err := ListenBeacon(BeaconPort, netip.MustParseAddr(bad), nil); err == nil {
 			t.Errorf("%s is a group", bad)
 		}
 	}
@@ -162,28 +212,29 @@ func TestABeaconFromAnInterfaceNotChosenIsNotHeard(t *testing.T) {
 	me, good, bad := newNamespace(t), newNamespace(t), newNamespace(t)
 	cable(me, good, "good", "10.1.0.1/24", "10.1.0.2/24")
 	cable(me, bad, "bad", "10.2.0.1/24", "10.2.0.2/24")
-	mine := me.beacon("good")
-	if err := bad.beacon().Send([]byte("from the wrong side")); err != nil {
-		t.Fatal(err)
+	mine, wrong := me.beacon("good"), me.beacon("bad")
+	fromGood, fromBad := good.beacon(), bad.beacon()
+	fromGood.reach(mine)
+	fromBad.reach(wrong)
+	fromBad.call("from the wrong side")
+	if got := wrong.next(); string(got.Data) != "from the wrong side" {
+		t.Fatalf("heard %q", got.Data)
 	}
-	if err := good.beacon().Send([]byte("from the right side")); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := mine.Read(); err != nil || string(got.Data) != "from the right side" {
-		t.Fatalf("heard %q, %v", got.Data, err)
+	fromGood.call("from the right side")
+	if got := mine.next(); string(got.Data) != "from the right side" {
+		t.Fatalf("heard %q", got.Data)
 	}
 }
 
 func TestTwoNodesOfOneMachineBothHearABeacon(t *testing.T) {
 	me, peer := newNamespace(t), newNamespace(t)
 	cable(me, peer, "eth", "10.1.0.1/24", "10.1.0.2/24")
-	one, two := me.beacon(), me.beacon()
-	if err := peer.beacon().Send([]byte("hello")); err != nil {
-		t.Fatal(err)
-	}
-	for _, b := range []*Beacon{one, two} {
-		if got, err := b.Read(); err != nil || string(got.Data) != "hello" {
-			t.Fatalf("heard %q, %v", got.Data, err)
+	one, two, theirs := me.beacon(), me.beacon(), peer.beacon()
+	theirs.reach(one, two)
+	theirs.call("hello")
+	for _, b := range []*ear{one, two} {
+		if got := b.next(); string(got.Data) != "hello" {
+			t.Fatalf("heard %q", got.Data)
 		}
 	}
 }
