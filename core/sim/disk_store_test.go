@@ -102,8 +102,12 @@ func (m *model) open() {
 		if rapid.IntRange(0, 3).Draw(m.t, "power goes at the start") == 0 {
 			m.disk.CutAfter(rapid.IntRange(0, 30).Draw(m.t, "after"))
 		}
+		failing := m.disk.failSync
 		s, r, err := store.OpenWith(m.disk, m.sizes)
 		if err != nil {
+			if !m.disk.dark && !failing {
+				m.t.Fatalf("a start fails on an honest disk: %v", err)
+			}
 			if m.disk.dark {
 				m.disk.Crash()
 			}
