@@ -10,7 +10,7 @@ import (
 var (
 	oneSeed  = flag.Uint64("seed", 0, "run this seed only")
 	tracing  = flag.Bool("trace", false, "with -seed: print every event and effect")
-	howMany  = flag.Uint64("seeds", 50, "how many seeds TestSeeds runs")
+	howMany  = flag.Uint64("seeds", defaultSeeds, "how many seeds TestSeeds runs")
 	duration = flag.Duration("simulate", time.Minute, "virtual time of each seed")
 )
 

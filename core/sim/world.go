@@ -124,10 +124,14 @@ type Violation struct {
 
 func newViolation(w *World, invariant, detail string) *Violation {
 	o := w.options
-	return &Violation{
+	v := &Violation{
 		Seed: o.Seed, Invariant: invariant, Detail: detail, At: w.now, Lines: w.trace.tail(40),
 		Replay: fmt.Sprintf("scripts/seeds --seed %d --nodes %d --time %s --trace", o.Seed, o.Nodes, o.Time),
 	}
+	if o.Faults == (Faults{Every: o.Faults.Every}) {
+		v.Replay += " --calm"
+	}
+	return v
 }
 
 // Error gives all of it, over several lines.
