@@ -138,6 +138,7 @@ func printLeader(c *call, l *control.Leader) error {
 	return c.print(l, []any{l}, &render.Table{
 		Header: []string{"NAME", "ID", "ADDRESS", "TERM", "CONFIRMED", "AGE"},
 		Rows:   [][]string{{orEmpty(l.Name), orEmpty(l.ID), orEmpty(l.Address), orEmpty(l.Term), confirmed, age}},
+		Drop:   []int{5, 2},
 		Paint:  5,
 	})
 }

@@ -123,6 +123,7 @@ func printMembers(c *call, list *control.Members) error {
 	t := &render.Table{
 		Header: []string{"NAME", "ID", "ADDRESS", "STATUS", "ROLE", "STRESS", "RTT", "TASKS", "APPLIED", "VERSION", "TAGS"},
 		Shrink: []int{0, 9, 10},
+		Drop:   []int{9, 8, 1, 6, 5, 10},
 		Paint:  4,
 	}
 	var records []any

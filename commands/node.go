@@ -139,6 +139,8 @@ func nodeOptions(c *call, conf *config.Config) (*daemon.Options, error) {
 		Beacons:     conf.Discover.Beacons && c.Bool("insecure"),
 		BeaconPort:  conf.Discover.Port,
 		Detector:    conf.Detector.Kind,
+		Period:      conf.Detector.Period,
+		Voters:      conf.Log.Voters,
 		Slots:       conf.Node.Slots,
 		Log:         c.stderr,
 	}
@@ -160,6 +162,11 @@ func nodeOptions(c *call, conf *config.Config) (*daemon.Options, error) {
 		o.Bind = append(o.Bind, addr)
 	}
 	var err error
+	if group := conf.Discover.Multicast; group != "" {
+		if o.Multicast, err = netip.ParseAddr(group); err != nil {
+			return nil, usage("discover.multicast = %q: %v", group, err)
+		}
+	}
 	if o.Advertise, err = advertised(conf.Node.Advertise); err != nil {
 		return nil, err
 	}

@@ -195,6 +195,7 @@ func TestTheDemoCleansUpAfterAnInterrupt(t *testing.T) {
 	if testing.Short() {
 		t.Skip("real nodes take their time")
 	}
+	t.Parallel()
 	dir := t.TempDir()
 	binary, err := os.Executable()
 	if err != nil {
@@ -250,6 +251,7 @@ func TestTheDemoIsTrueAndLeavesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("real nodes take their time")
 	}
+	t.Parallel()
 	dir := t.TempDir()
 	binary, err := os.Executable()
 	if err != nil {

@@ -74,6 +74,7 @@ func printTasks(c *call, list *control.Tasks) error {
 	t := &render.Table{
 		Header: []string{"ID", "NAME", "STATUS", "NODE", "TRY", "SUBMITTED", "ENDED", "EXIT", "COMMAND"},
 		Shrink: []int{1, 3, 8},
+		Drop:   []int{6, 4, 5, 1},
 		Paint:  3,
 	}
 	var records []any

@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/olekukonko/tablewriter"
@@ -17,8 +18,9 @@ type Table struct {
 	// Header names the columns.
 	Header []string
 	Rows   [][]string
-	// Shrink lists the columns that may be cut to fit a terminal.
-	Shrink []int
+	// Shrink lists the columns that may be cut to fit a terminal, Drop those
+	// that may be left out, first the first.
+	Shrink, Drop []int
 	// Paint is the column whose words are coloured by what they mean, plus
 	// one; zero is none.
 	Paint int
@@ -42,12 +44,13 @@ func (t *Table) Write(w io.Writer, width int, color bool) error {
 		}
 		rows = append(rows, cells)
 	}
+	paintAt := t.Paint - 1
 	if width > 0 {
-		t.fit(rows, width)
+		rows, paintAt = t.fit(rows, width)
 	}
-	if color && t.Paint > 0 {
+	if color && paintAt >= 0 {
 		for _, row := range rows[1:] {
-			row[t.Paint-1] = paint(row[t.Paint-1])
+			row[paintAt] = paint(row[paintAt])
 		}
 	}
 	text, err := lay(rows)
@@ -75,37 +78,62 @@ func (t *Table) Plain(w io.Writer) error {
 	return err
 }
 
-// fit cuts the cells of the widest shrinkable column, again and again, until
-// the lines fit or nothing may be cut any more.
-func (t *Table) fit(rows [][]string, width int) {
-	widths := make([]int, len(t.Header))
-	total := -gap
-	for i := range widths {
-		for _, row := range rows {
-			widths[i] = max(widths[i], twwidth.Width(row[i]))
+// fit makes the lines as narrow as the terminal, if it can: it cuts the cells
+// of the widest shrinkable column, again and again; where that does not suffice
+// it leaves out columns, and cuts the rest less. It also says where the column
+// to paint is now.
+func (t *Table) fit(rows [][]string, width int) (fitted [][]string, paintAt int) {
+	var left []int // the columns that stay
+	for i := range t.Header {
+		left = append(left, i)
+	}
+	widths, ok := t.widths(rows, left, width)
+	for _, drop := range t.Drop {
+		if ok {
+			break
 		}
-		total += widths[i] + gap
+		left = slices.DeleteFunc(left, func(i int) bool { return i == drop })
+		widths, ok = t.widths(rows, left, width)
+	}
+	for _, row := range rows {
+		var cells []string
+		for j, i := range left {
+			cell := row[i]
+			if twwidth.Width(cell) > widths[j] {
+				cell = twwidth.Truncate(cell, widths[j], "…")
+			}
+			cells = append(cells, cell)
+		}
+		fitted = append(fitted, cells)
+	}
+	return fitted, slices.Index(left, t.Paint-1)
+}
+
+// widths says how wide each of the columns may be, and whether they fit then.
+func (t *Table) widths(rows [][]string, columns []int, width int) (widths []int, ok bool) {
+	total := -gap
+	for _, i := range columns {
+		widest := 0
+		for _, row := range rows {
+			widest = max(widest, twwidth.Width(row[i]))
+		}
+		widths = append(widths, widest)
+		total += widest + gap
 	}
 	for total > width {
 		widest := -1
-		for _, i := range t.Shrink {
-			if widths[i] > minWidth && (widest < 0 || widths[i] > widths[widest]) {
-				widest = i
+		for j, i := range columns {
+			if slices.Contains(t.Shrink, i) && widths[j] > minWidth && (widest < 0 || widths[j] > widths[widest]) {
+				widest = j
 			}
 		}
 		if widest < 0 {
-			break
+			return widths, false
 		}
 		widths[widest]--
 		total--
 	}
-	for _, row := range rows {
-		for i := range row {
-			if twwidth.Width(row[i]) > widths[i] {
-				row[i] = twwidth.Truncate(row[i], widths[i], "…")
-			}
-		}
-	}
+	return widths, true
 }
 
 // lay lets tablewriter align the cells, and takes away what it leaves at the

@@ -72,6 +72,28 @@ func TestATableFitsTheTerminal(t *testing.T) {
 	}
 }
 
+func TestATerminalTooNarrowGetsFewerColumns(t *testing.T) {
+	table := Table{
+		Header: []string{"NAME", "ID", "STATUS", "VERSION"},
+		Rows:   [][]string{{"a", "0123456789abcdef", "alive", "0.1.0"}},
+		Drop:   []int{3, 1},
+		Paint:  3,
+	}
+	for width, want := range map[int]string{
+		80: "NAME  ID                STATUS  VERSION\na     0123456789abcdef  alive   0.1.0\n",
+		36: "NAME  ID                STATUS\na     0123456789abcdef  alive\n",
+		20: "NAME  STATUS\na     alive\n",
+		5:  "NAME  STATUS\na     alive\n",
+	} {
+		if got := written(t, table, width, false); got != want {
+			t.Errorf("at %d:\n%swant\n%s", width, got, want)
+		}
+		if got := written(t, table, width, true); !strings.Contains(got, "\x1b[32malive") {
+			t.Errorf("at %d the wrong column is painted: %q", width, got)
+		}
+	}
+}
+
 func TestColoursDoNotShiftColumns(t *testing.T) {
 	table := Table{Header: []string{"S", "N"}, Rows: [][]string{{"alive", "1"}, {"other", "2"}}, Paint: 1}
 	got := written(t, table, 80, true)

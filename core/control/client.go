@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"hb/core"
@@ -26,6 +27,7 @@ const retryPause = 200 * time.Millisecond
 type Client struct {
 	sockets []string
 	http    http.Client
+	met     atomic.Bool // a node has answered
 	// NoReconnect makes streams and waits end when the node does; else they go
 	// on when it is back.
 	NoReconnect bool
@@ -127,16 +129,16 @@ func (c *Client) Leave(ctx context.Context) error {
 // only when none has answered by the deadline does it say so.
 func (c *Client) Wait(ctx context.Context, conditions []string) error {
 	path := "/v1/wait?" + url.Values{"for": conditions}.Encode()
-	for met := false; ; {
+	for away := false; ; {
 		_, err := get[empty](ctx, c, path)
-		met = met || isLost(err)
+		away = away || c.away(err)
 		if err == nil || !isCode(err, core.CodeNoNode) {
 			return err
 		}
 		if pause(ctx) {
 			continue
 		}
-		if met {
+		if away {
 			return ended(ctx)
 		}
 		return err
@@ -188,6 +190,7 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (*htt
 	if err != nil {
 		return nil, c.broken(ctx, err)
 	}
+	c.met.Store(true)
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
 	}
@@ -247,9 +250,9 @@ func isCode(err error, codes ...core.Code) bool {
 // is away.
 func persist[T any](ctx context.Context, c *Client, request func() (*T, error)) (*T, error) {
 	v, err := request()
-	for met := false; err != nil && !c.NoReconnect; {
-		met = met || isLost(err)
-		if !met || !passing(err) {
+	for away := false; err != nil && !c.NoReconnect; {
+		away = away || c.away(err)
+		if !away || !passing(err) {
 			break
 		}
 		if !pause(ctx) {
@@ -258,6 +261,11 @@ func persist[T any](ctx context.Context, c *Client, request func() (*T, error)) 
 		v, err = request()
 	}
 	return v, err
+}
+
+// away says whether an error means that a node was there and is not.
+func (c *Client) away(err error) bool {
+	return isLost(err) || c.met.Load() && isCode(err, core.CodeNoNode)
 }
 
 // passing says whether an error may be over soon, once a node was there.

@@ -191,6 +191,34 @@ func TestEventsGoOnAfterTheLastOneSeen(t *testing.T) {
 	}
 }
 
+func TestAStreamWaitsForANodeThatHadAnsweredBefore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	listen := func() (stop func()) {
+		l, err := net.Listen("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &http.Server{Handler: NewServer(backend(example))}
+		go s.Serve(l)
+		return func() { s.Close() }
+	}
+	c := NewClient(path)
+	stop := listen()
+	if _, err := c.Submit(soon(t), Spec{Argv: []string{"true"}}); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Output(soon(t), taskID(exampleTask().Id), true, func(*Output) error { return nil })
+		done <- err
+	}()
+	defer listen()()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTheLogGoesOnAtTheNextIndex(t *testing.T) {
 	asked := 0
 	path := serve(t, NewServer(backend(func(r node.Request) []node.Reply {

@@ -95,10 +95,10 @@ type follower struct {
 // run hands each line on. It ends when the stream does, when each gives an
 // error (which it returns), or when the node is away for good.
 func (f follower) run(ctx context.Context, each func(line []byte) error) error {
-	for met := false; ; {
+	for away := false; ; {
 		begun, err := f.once(ctx, each)
-		met = met || begun
-		if err == nil || !met || f.client.NoReconnect || !passing(err) {
+		away = away || begun || f.client.away(err)
+		if err == nil || !away || f.client.NoReconnect || !passing(err) {
 			return err
 		}
 		if !pause(ctx) {
@@ -111,7 +111,7 @@ func (f follower) run(ctx context.Context, each func(line []byte) error) error {
 func (f follower) once(ctx context.Context, each func(line []byte) error) (begun bool, err error) {
 	resp, err := f.client.do(ctx, http.MethodGet, f.path(), nil)
 	if err != nil {
-		return isLost(err), err
+		return false, err
 	}
 	defer resp.Body.Close()
 	r := bufio.NewReaderSize(resp.Body, 32<<10)
