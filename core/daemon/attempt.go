@@ -62,6 +62,9 @@ func (a *attempt) run() {
 
 // live starts the process, reads what it writes and waits for its end.
 func (a *attempt) live(result *wire.Result) *refusal {
+	if err := a.spool.create(); err != nil {
+		return &refusal{core.CodeTaskLost, "its output cannot be kept: " + err.Error()}
+	}
 	stdout, outEnd, err := os.Pipe()
 	if err != nil {
 		return &refusal{core.CodeTaskLost, err.Error()}

@@ -42,7 +42,7 @@ func newWorkshop(t *testing.T) *workshop {
 	}
 	w := &workshop{t: t, told: make(chan node.Event, 1000)}
 	w.tasks = &tasks{
-		dir: dir, name: "here", id: someNode, boot: boot, live: map[core.Fence]*attempt{},
+		dir: dir, user: userVariables(), name: "here", id: someNode, boot: boot, live: map[core.Fence]*attempt{},
 		spawn: func(f func()) { go f() }, log: func(bool, string) {}, quit: make(chan struct{}),
 		tell: func(ev node.Event) bool { w.told <- ev; return true },
 	}
@@ -151,7 +151,7 @@ func TestATaskFindsACleanEnvironment(t *testing.T) {
 	}
 	got := strings.Split(strings.TrimSpace(text.String()), "\n")
 	for _, want := range []string{"/", "COLOUR=blue", "LANG=de_DE.UTF-8", "HB_ATTEMPT=3", "HB_FENCE=" + f.String(), "HB_NODE=here",
-		"HB_NODE_ID=" + someNode.String(), "HB_TASK_ID=" + core.TaskID{1}.String(), "PATH=" + cleanPath} {
+		"HB_NODE_ID=" + someNode.String(), "HB_TASK_ID=" + core.TaskID{1}.String(), "PATH=" + cleanPath, userVariables()[0], userVariables()[1]} {
 		if !slices.Contains(got, want) {
 			t.Errorf("%s is missing in %q", want, got)
 		}
@@ -311,6 +311,17 @@ func TestOutputThatIsNotHereIsAnError(t *testing.T) {
 		if got := w.next().(node.Spooled); got.Err != nil {
 			break
 		}
+	}
+}
+
+func TestWithoutASpoolATaskIsNotStarted(t *testing.T) {
+	w := newWorkshop(t)
+	if err := os.RemoveAll(w.dir); err != nil {
+		t.Fatal(err)
+	}
+	w.start(shell("exit 0"))
+	if r := w.result(); r.Exit != 125 || !strings.Contains(r.Error, "output") {
+		t.Fatalf("exit %d, %q", r.Exit, r.Error)
 	}
 }
 

@@ -25,14 +25,18 @@ type refusal struct {
 	why  string
 }
 
-// environment is what a task finds in its environment.
-func environment(e node.Exec, name string, id core.NodeID) []string {
-	env := []string{"PATH=" + cleanPath, "HOME=/", "USER=", "LANG=C.UTF-8"}
-	if u, err := user.Current(); err == nil {
-		env[1], env[2] = "HOME="+u.HomeDir, "USER="+u.Username
-	} else {
-		env[2] = "USER=" + strconv.Itoa(os.Getuid())
+// userVariables say whom the tasks run as.
+func userVariables() []string {
+	u, err := user.Current()
+	if err != nil {
+		return []string{"HOME=/", "USER=" + strconv.Itoa(os.Getuid())}
 	}
+	return []string{"HOME=" + u.HomeDir, "USER=" + u.Username}
+}
+
+// environment is what a task finds in its environment.
+func environment(e node.Exec, user []string, name string, id core.NodeID) []string {
+	env := append([]string{"PATH=" + cleanPath, "LANG=C.UTF-8"}, user...)
 	for _, kv := range e.Spec.Env {
 		key, _, _ := strings.Cut(kv, "=")
 		env = set(env, key, kv)

@@ -42,12 +42,21 @@ type spool struct {
 
 func spoolPath(dir string, f core.Fence) string { return filepath.Join(dir, f.String()) }
 
-func createSpool(path string) (*spool, error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+// newSpool is a spool without a file yet, since the loop must not wait for one.
+func newSpool(path string) *spool {
+	return &spool{path: path, limit: spoolLimit, changed: make(chan struct{})}
+}
+
+// create makes the file; to be called before write.
+func (s *spool) create() error {
+	file, err := os.OpenFile(s.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &spool{path: path, limit: spoolLimit, file: file, changed: make(chan struct{})}, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.file = file
+	return nil
 }
 
 // write appends output of at most maxRecord bytes. When the file is full, or
@@ -80,7 +89,9 @@ func (s *spool) end() (truncated bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
-	s.file.Close()
+	if s.file != nil {
+		s.file.Close()
+	}
 	s.wake()
 	return s.truncated
 }

@@ -39,7 +39,8 @@ func TestASpoolGivesBackItsRecordsWhole(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		path := filepath.Join(dir, "1")
-		s, err := createSpool(path)
+		s := newSpool(path)
+		err := s.create()
 		if err != nil {
 			t.Fatalf("%v", err)
 		}
@@ -110,8 +111,8 @@ func TestAWrongPlaceInASpoolIsAnError(t *testing.T) {
 }
 
 func TestBeyondItsLimitASpoolDropsAndSaysSo(t *testing.T) {
-	s, err := createSpool(filepath.Join(t.TempDir(), "1"))
-	if err != nil {
+	s := newSpool(filepath.Join(t.TempDir(), "1"))
+	if err := s.create(); err != nil {
 		t.Fatal(err)
 	}
 	s.limit = 100
@@ -127,8 +128,8 @@ func TestBeyondItsLimitASpoolDropsAndSaysSo(t *testing.T) {
 }
 
 func TestAReaderWaitsForOutputOrTheEnd(t *testing.T) {
-	s, err := createSpool(filepath.Join(t.TempDir(), "1"))
-	if err != nil {
+	s := newSpool(filepath.Join(t.TempDir(), "1"))
+	if err := s.create(); err != nil {
 		t.Fatal(err)
 	}
 	type state struct {

@@ -268,7 +268,7 @@ func (d *daemon) openTasks(id core.NodeID) *core.Fault {
 		return diskFault(err)
 	}
 	d.tasks = &tasks{
-		dir: dir, name: d.options.Name, id: id, boot: boot, live: map[core.Fence]*attempt{},
+		dir: dir, user: userVariables(), name: d.options.Name, id: id, boot: boot, live: map[core.Fence]*attempt{},
 		spawn: d.group.Go, tell: d.queue.tell, log: d.logger.line, quit: d.ctx.Done(),
 	}
 	return nil

@@ -10,13 +10,13 @@ import (
 
 	"hb/core"
 	"hb/core/node"
-	"hb/core/wire"
 )
 
 // tasks are the processes and the output of this node's attempts. Only the loop
 // calls its methods; none waits.
 type tasks struct {
-	dir   string // of the spools
+	dir   string   // of the spools
+	user  []string // what the environment says of the user
 	name  string
 	id    core.NodeID
 	boot  string
@@ -31,16 +31,9 @@ type tasks struct {
 // exec starts an attempt.
 func (t *tasks) exec(e node.Exec) {
 	a := &attempt{
-		exec: e, signals: make(chan syscall.Signal, 16), done: make(chan struct{}),
-		env: environment(e, t.name, t.id), boot: t.boot, now: time.Now, tell: t.tell,
-	}
-	var err error
-	if a.spool, err = createSpool(spoolPath(t.dir, e.Fence)); err != nil {
-		why := "its output cannot be kept: " + err.Error()
-		t.spawn(func() {
-			t.tell(node.ExecEnded{Fence: e.Fence, Result: &wire.Result{Exit: int32(core.CodeTaskLost), Error: why}})
-		})
-		return
+		exec: e, spool: newSpool(spoolPath(t.dir, e.Fence)),
+		signals: make(chan syscall.Signal, 16), done: make(chan struct{}),
+		env: environment(e, t.user, t.name, t.id), boot: t.boot, now: time.Now, tell: t.tell,
 	}
 	t.live[e.Fence] = a
 	t.spawn(a.run)
@@ -94,6 +87,10 @@ func (t *tasks) read(e node.ReadSpool) {
 		size, ended := int64(-1), true
 		if a != nil {
 			size, ended = a.spool.await(int64(e.From), t.quit)
+		}
+		if !ended && size <= int64(e.From) {
+			t.tell(node.Spooled{Ticket: e.Ticket})
+			return
 		}
 		data, eof, err := readSpool(spoolPath(t.dir, e.Fence), int64(e.From), size, e.Max)
 		if errors.Is(err, fs.ErrNotExist) {
