@@ -20,6 +20,7 @@ type life struct {
 	phase    leavePhase
 	asked    core.Instant // when the phase last asked for what it waits for
 	stopped  bool
+	telling  bool // its goodbye is on its way
 	transfer []transferring
 }
 
@@ -45,6 +46,10 @@ type transferring struct {
 const (
 	// handOver is how long an orderly stop may take over leadership and tasks.
 	handOver = 8 * time.Second
+	// goodbyeAgain is how often a stopping node repeats its goodbye, and
+	// leaderlessLimit how long it waits for somebody to lead.
+	goodbyeAgain    = 100 * time.Millisecond
+	leaderlessLimit = 1500 * time.Millisecond
 	// askAgain is how often a wish that nobody fulfilled is repeated.
 	askAgain = time.Second
 	// transferLimit is how long `hb leader transfer` waits.
@@ -67,9 +72,6 @@ func (n *Node) shutdown() {
 	}
 	n.life.stopping, n.life.until = true, n.now.Add(handOver)
 	n.handOver(0)
-	if n.self.joined && !n.alone() {
-		n.proposeSelfDown(reasonShutdown)
-	}
 	for _, f := range n.runner.Fences() {
 		n.runners.do(n.now, runner.Killed{Kill: &wire.Kill{Fence: uint64(f), Reason: "the node stops"}})
 	}
@@ -77,10 +79,10 @@ func (n *Node) shutdown() {
 
 // proposeSelfDown has the log say that this run of this node is no member any
 // more, so that nobody waits for its tasks.
-func (n *Node) proposeSelfDown(reason string) {
+func (n *Node) proposeSelfDown(reason string, done func(answer)) {
 	n.propose(&wire.Command{Body: &wire.Command_MemberDown{MemberDown: &wire.MemberDown{
 		Ids: []uint64{uint64(n.self.id)}, Instances: []uint32{uint32(n.self.instance)}, Reason: reason,
-	}}}, func(answer) {})
+	}}}, done)
 }
 
 // handOver asks for another leader; an engine that does not lead ignores it.
@@ -98,10 +100,31 @@ func (n *Node) advanceLife() {
 	if !n.life.stopping || n.life.stopped {
 		return
 	}
-	done := (n.alone() || !n.replog.Leading() && !n.memberHere()) && len(n.runner.Fences()) == 0 && !n.replog.Unsynced()
+	n.sayGoodbye()
+	done := n.othersKnow() && len(n.runner.Fences()) == 0 && !n.replog.Unsynced()
 	if done || n.now >= n.life.until {
 		n.stop(nil)
 	}
+}
+
+// sayGoodbye has the log say that this run of the node ends, again and again:
+// in the middle of a change of leader nobody takes a command.
+func (n *Node) sayGoodbye() {
+	if n.othersKnow() || n.replog.Leading() || n.life.telling || n.life.asked != 0 && n.now < n.life.asked.Add(goodbyeAgain) {
+		return
+	}
+	n.life.asked, n.life.telling = n.now, true
+	n.proposeSelfDown(reasonShutdown, func(answer) { n.life.telling = false })
+}
+
+// othersKnow says that nobody will miss this node: another leads and has it in
+// the log, or there is nobody to tell.
+func (n *Node) othersKnow() bool {
+	if !n.self.joined || n.alone() && n.votes() {
+		return true
+	}
+	lost := n.leader().id == 0 && n.now >= n.lastLeader.heard.Add(leaderlessLimit)
+	return lost || !n.replog.Leading() && !n.memberHere()
 }
 
 // leave begins to leave the cluster.
@@ -139,7 +162,7 @@ func (n *Node) advanceLeave() {
 	case leaveDeposing:
 		n.handOver(0)
 	case leaveAgreeing:
-		n.proposeSelfDown(reasonLeft)
+		n.proposeSelfDown(reasonLeft, func(answer) {})
 	case leaveTelling:
 		if first {
 			n.memberships.do(n.now, membership.Leave{})
@@ -220,7 +243,7 @@ func (n *Node) serveTransfers() {
 func (n *Node) nextLife() core.Instant {
 	next := core.Never
 	if n.life.stopping {
-		next = n.life.until
+		next = core.Earlier(n.life.until, n.now.Add(goodbyeAgain))
 	}
 	if n.life.leaving != 0 && n.life.asked != 0 {
 		next = core.Earlier(next, n.life.asked.Add(askAgain))

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -156,5 +157,55 @@ func TestADemoLeavesNothingBehind(t *testing.T) {
 		if line, err := os.ReadFile(p); err == nil && strings.Contains(string(line), dir) {
 			t.Errorf("process left behind: %s", fmt.Sprintf("%q", line))
 		}
+	}
+}
+
+func TestAnOrderlyStopHandsLeadershipOverAndKeepsTheMembership(t *testing.T) {
+	c := three(t)
+	leader := c.leader(c.nodes[0])
+	leader.cmd.Process.Signal(syscall.SIGTERM)
+	if err := leader.cmd.Wait(); err != nil {
+		t.Errorf("the stopped node ended with %v:\n%s", err, leader.log)
+	}
+	leader.cmd = nil
+	other := c.other(leader)
+	c.must(other, "wait", "quorum", "--timeout", "60s")
+	events := c.must(other, "events", "--since", "0", "-o", "plain")
+	if !strings.Contains(events, "\tagreed-down\t"+leader.name+"\tshutdown") {
+		t.Errorf("%s was not told of the shutdown:\n%s", other.name, events)
+	}
+	if next := c.leader(other); next == leader {
+		t.Errorf("%s still leads", leader.name)
+	}
+	c.start(leader)
+	for _, n := range c.nodes {
+		c.must(n, "wait", "ready", "members=3", "voters=3", "--timeout", "60s")
+	}
+}
+
+func TestALeaverIsGoneForGoodAndItsFilesAreKept(t *testing.T) {
+	c := loopback(t, 4)
+	c.startAll()
+	for _, n := range c.nodes {
+		c.must(n, "wait", "ready", "members=4", "voters=3", "leader", "--timeout", "60s")
+	}
+	leaver := c.leader(c.nodes[0]) // the hardest case
+	c.must(leaver, "leave", "--yes", "--timeout", "60s")
+	if err := leaver.cmd.Wait(); err != nil {
+		t.Errorf("the leaver ended with %v:\n%s", err, leaver.log)
+	}
+	leaver.cmd = nil
+	other := c.other(leaver)
+	c.must(other, "wait", "gone="+leaver.name, "quorum", "--timeout", "60s")
+	var doc membersDoc
+	c.json(other, &doc, "members")
+	for _, m := range doc.Members {
+		if m.Name == leaver.name && (m.Status != "left" || m.Agreed != "left") {
+			t.Errorf("%s calls the leaver %s, agreed %s", other.name, m.Status, m.Agreed)
+		}
+	}
+	aside, _ := filepath.Glob(filepath.Join(leaver.dir, "data", "aside-*", "*"))
+	if len(aside) == 0 {
+		t.Error("the leaver's files are gone")
 	}
 }
