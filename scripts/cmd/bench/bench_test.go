@@ -31,6 +31,11 @@ func TestAMissedGoalIsSeen(t *testing.T) {
 	if !within("", 2, 2).met || within("", 3, 2).met {
 		t.Error("2 must be within 2, 3 must not")
 	}
+	for want, r := range map[string]row{"yes": {goal: "1", met: true}, "NO": {goal: "1"}, "-": {met: true}} {
+		if got := r.verdict(); got != want {
+			t.Errorf("the verdict on %v is %q", r, got)
+		}
+	}
 }
 
 func TestTheMachineIsMeasured(t *testing.T) {

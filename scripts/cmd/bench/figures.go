@@ -124,7 +124,10 @@ func (b *bench) submit(ctx context.Context) ([]row, error) {
 		other = nodes[1]
 	}
 	floor := b.machine.fsync + b.machine.roundTrip
-	var rows []row
+	rows, err := requests(ctx, lead)
+	if err != nil {
+		return nil, err
+	}
 	for _, via := range []struct {
 		name string
 		node *instance
@@ -140,6 +143,23 @@ func (b *bench) submit(ctx context.Context) ([]row, error) {
 		r = within(fmt.Sprintf("submit to started, idle, asked of %s, p50", via.name), quantile(started, 0.5), 10*time.Millisecond)
 		r.measured += fmt.Sprintf(" (p99 %s)", short(quantile(started, 0.99)))
 		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+// requests times what every request pays: the socket alone, and a quorum round
+// without a disk. They have no goals; they tell where the time of a submit goes.
+func requests(ctx context.Context, i *instance) ([]row, error) {
+	var rows []row
+	for _, r := range []struct{ name, path string }{
+		{"a request answered by the node alone, p50", "/v1/leader?stale=true"},
+		{"a request confirmed by a quorum, no disk, p50", "/v1/leader"},
+	} {
+		took, err := medianOf(200, func(int) error { return i.ask(ctx, "GET", r.path, nil, &control.Leader{}) })
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row{r.name, short(took), "", true})
 	}
 	return rows, nil
 }

@@ -35,6 +35,17 @@ type row struct {
 	met                  bool
 }
 
+// verdict is "-" for a figure that has no goal.
+func (r row) verdict() string {
+	switch {
+	case r.goal == "":
+		return "-"
+	case r.met:
+		return "yes"
+	}
+	return "NO"
+}
+
 // figure takes one or several rows that need the same cluster.
 type figure struct {
 	name    string
@@ -108,7 +119,7 @@ func (b *bench) run(ctx context.Context, where string, only *regexp.Regexp) (met
 			return false, fmt.Errorf("%s: %w", f.name, err)
 		}
 		for _, r := range rows {
-			fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", r.name, r.measured, r.goal, map[bool]string{true: "yes", false: "NO"}[r.met])
+			fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", r.name, r.measured, r.goal, r.verdict())
 			met = met && r.met
 		}
 	}
