@@ -21,6 +21,8 @@ type Options struct {
 	// Now is the time at which it is made. The rows in Table by then count as
 	// just added.
 	Now core.Instant
+	// Without are the mechanisms to leave out: for laboratories only.
+	Without Extras
 }
 
 // Factory makes a detector of one kind.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/detect"
 	"hb/core/member"
 	"hb/core/wire"
 )
@@ -32,7 +33,7 @@ func (m *Machine) healTime(now core.Instant) core.Instant {
 }
 
 func (m *Machine) tryHealing(now core.Instant) {
-	if m.detector == nil || now < m.heal.next {
+	if m.detector == nil || now < m.heal.next || m.without.Has(detect.Healing) {
 		return
 	}
 	m.heal.next = m.healTime(now)

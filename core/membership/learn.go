@@ -74,7 +74,7 @@ func (m *Machine) follow(now core.Instant, c member.Change) {
 	if c.Before.Living() != c.After.Living() || c.Before.Incarnation != c.After.Incarnation || c.Before.Instance != c.After.Instance {
 		m.reconcile.changed = now
 	}
-	if c.After.Accuser == m.self {
+	if c.After.Accuser == m.self && !m.without.Has(detect.Buddy) {
 		m.haste.First(c.After.ID)
 	}
 	m.watchName(c)
@@ -95,6 +95,9 @@ func (m *Machine) accused(now core.Instant, e member.Evidence) {
 
 // tell sends one row to one member, at most once a period to each.
 func (m *Machine) tell(now core.Instant, to core.NodeID, addr netip.AddrPort, row member.Row) {
+	if m.without.Has(detect.Correction) {
+		return
+	}
 	if last, told := m.heal.told[to]; told && now.Sub(last) < m.period || m.detector == nil {
 		return
 	}

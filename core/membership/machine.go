@@ -25,6 +25,10 @@ type Options struct {
 	Period time.Duration
 	// Rand is the machine's only source of chance.
 	Rand *rand.Rand
+	// Gap is the time between two bulletins; default spread.Gap.
+	Gap time.Duration
+	// Without are the mechanisms to leave out: for laboratories only.
+	Without detect.Extras
 }
 
 // Machine is a node's weak view of its cluster.
@@ -33,6 +37,7 @@ type Machine struct {
 	newDetector detect.Factory
 	period      time.Duration
 	rand        *rand.Rand
+	without     detect.Extras
 
 	cluster wire.Tag
 	table   *member.Table
@@ -66,10 +71,13 @@ func New(o Options) *Machine {
 	if o.Period == 0 {
 		o.Period = time.Second
 	}
+	if o.Gap == 0 {
+		o.Gap = spread.Gap
+	}
 	return &Machine{
-		self: o.Self.ID, newDetector: o.NewDetector, period: o.Period, rand: o.Rand,
+		self: o.Self.ID, newDetector: o.NewDetector, period: o.Period, rand: o.Rand, without: o.Without,
 		cluster: o.Cluster, table: member.New(o.Self),
-		queue: spread.NewQueue(o.Self.ID), haste: spread.NewHaste(o.Rand),
+		queue: spread.NewQueue(o.Self.ID), haste: spread.NewHaste(o.Rand, o.Gap),
 		notes:     notes{said: map[string]bool{}},
 		reconcile: reconcile{fresh: true, last: o.Cluster}, heal: heal{told: map[core.NodeID]core.Instant{}},
 	}
@@ -114,7 +122,7 @@ func (m *Machine) wake(now core.Instant) {
 	if m.detector != nil || m.cluster.IsZero() {
 		return
 	}
-	m.detector = m.newDetector(detect.Options{Table: m.table, Period: m.period, Rand: m.rand, Now: now})
+	m.detector = m.newDetector(detect.Options{Table: m.table, Period: m.period, Rand: m.rand, Now: now, Without: m.without})
 	m.heal.next = m.healTime(now)
 	if own := m.table.Self(); own.Status == core.Left && own.Incarnation < math.MaxUint32 {
 		own.Status = core.Alive
@@ -150,9 +158,14 @@ func (m *Machine) Next() core.Instant {
 		return 0 // to wake
 	}
 	next = core.Earlier(next, m.detector.Next())
-	next = core.Earlier(next, m.heal.next)
+	if !m.without.Has(detect.Healing) {
+		next = core.Earlier(next, m.heal.next)
+	}
 	if m.leave != nil {
 		next = core.Earlier(next, m.leave.next)
+	}
+	if m.without.Has(detect.Bulletins) {
+		return next
 	}
 	return core.Earlier(next, m.haste.Next(m.queue, m.table))
 }

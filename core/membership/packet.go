@@ -7,6 +7,7 @@ import (
 	"hb/core"
 	"hb/core/detect"
 	"hb/core/member"
+	"hb/core/spread"
 	"hb/core/wire"
 )
 
@@ -126,10 +127,16 @@ func (m *Machine) detect(now core.Instant, ev detect.Event) {
 // send completes a packet to a member with hints and news, and sends it.
 func (m *Machine) send(to core.NodeID, addr netip.AddrPort, p wire.Packet) {
 	if p.Kind == wire.KindPing || p.Kind == wire.KindAck {
-		p.Log, p.View = m.hints.log, m.table.Hash()
+		p.Log = m.hints.log
+		if !m.without.Has(detect.AntiEntropy) {
+			p.View = m.table.Hash()
+		}
 	}
 	if p.Kind == wire.KindAck {
 		p.Load, p.Applied = m.hints.load, m.hints.applied
+	}
+	if !m.without.Has(detect.Buddy) {
+		spread.Remind(&p, m.table, to)
 	}
 	m.queue.Fill(&p, m.table, to)
 	if p.Kind == wire.KindBulletin && len(p.News) == 0 {
@@ -146,7 +153,7 @@ func (m *Machine) emit(addr netip.AddrPort, p wire.Packet) {
 
 // bulletins sends the news that does not wait for a ping.
 func (m *Machine) bulletins(now core.Instant) {
-	if m.detector == nil {
+	if m.detector == nil || m.without.Has(detect.Bulletins) {
 		return
 	}
 	for _, row := range m.haste.Due(now, m.queue, m.table) {

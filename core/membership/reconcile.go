@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/detect"
 	"hb/core/member"
 	"hb/core/spread"
 	"hb/core/wire"
@@ -30,7 +31,7 @@ func (m *Machine) compare(now core.Instant, from netip.AddrPort, p *wire.Packet)
 	if p.View == m.table.Hash() {
 		m.reconcile.fresh, m.reconcile.wait = false, 0
 	}
-	if p.View == 0 || p.View == m.table.Hash() || now < m.reconcile.next {
+	if m.without.Has(detect.AntiEntropy) || p.View == 0 || p.View == m.table.Hash() || now < m.reconcile.next {
 		return
 	}
 	// News goes round in Limit bulletins; twice that is ample.

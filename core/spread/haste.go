@@ -18,13 +18,14 @@ const (
 // Haste says when bulletins leave, and to whom.
 type Haste struct {
 	rand *rand.Rand
+	gap  time.Duration
 	next core.Instant
 	// first are told before random members: the accused.
 	first []core.NodeID
 }
 
-// NewHaste makes one that may send at once.
-func NewHaste(r *rand.Rand) *Haste { return &Haste{rand: r} }
+// NewHaste makes one that may send at once, and then every gap.
+func NewHaste(r *rand.Rand, gap time.Duration) *Haste { return &Haste{rand: r, gap: gap} }
 
 // First puts a member at the front of the next bulletin's receivers.
 func (h *Haste) First(id core.NodeID) {
@@ -47,7 +48,7 @@ func (h *Haste) Due(now core.Instant, q *Queue, t *member.Table) []member.Row {
 	if now < h.Next(q, t) {
 		return nil
 	}
-	h.next = now.Add(Gap)
+	h.next = now.Add(h.gap)
 	var to []member.Row
 	for _, id := range h.first {
 		if row, ok := t.Get(id); ok {

@@ -97,16 +97,20 @@ func (q *Queue) class(row member.Row) class {
 	return life
 }
 
-// Fill puts as much news on the packet as fits. If the member it goes to is
-// accused in the table, that comes first and is not counted. Other news of the
-// receiver is left out, but counted as sent: it knows itself best.
+// Remind puts what the table accuses the receiver of on a packet that has no
+// news yet.
+func Remind(p *wire.Packet, t *member.Table, to core.NodeID) {
+	if row, ok := t.Get(to); ok && row.Status != core.Alive {
+		p.News = append(p.News, member.ToNews(row))
+	}
+}
+
+// Fill adds as much news to the packet as fits. News of the receiver is counted
+// as sent but left out, since it knows itself best; what accuses it is added if
+// it has not been reminded of it.
 func (q *Queue) Fill(p *wire.Packet, t *member.Table, to core.NodeID) {
 	room := wire.PlainPacket - p.Size() - 1
-	if row, ok := t.Get(to); ok && row.Status != core.Alive {
-		buddy := member.ToNews(row)
-		p.News = append(p.News, buddy)
-		room -= buddy.Size()
-	}
+	reminded := len(p.News) > 0
 	limit := Limit(t.Living())
 	for c := range q.levels {
 		var taken []*item
@@ -118,7 +122,7 @@ func (q *Queue) Fill(p *wire.Packet, t *member.Table, to core.NodeID) {
 					return true
 				case size > room || len(p.News) == wire.MaxNews:
 					return false
-				case it.row.ID != to:
+				case it.row.ID != to || it.row.Status != core.Alive && !reminded:
 					room -= size
 					p.News = append(p.News, it.news)
 				}

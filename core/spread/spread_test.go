@@ -43,6 +43,7 @@ func accusation(id, accuser core.NodeID) member.Row {
 // status, in order.
 func fill(q *spread.Queue, t *member.Table, to core.NodeID) string {
 	p := wire.Packet{Kind: wire.KindBulletin, From: 1}
+	spread.Remind(&p, t, to)
 	q.Fill(&p, t, to)
 	var names []string
 	for _, n := range p.News {
@@ -177,7 +178,7 @@ func TestEverythingIsSentInTheEnd(t *testing.T) {
 
 func TestABulletinGoesToTheAccusedAndThreeOthersEveryFiftyMilliseconds(t *testing.T) {
 	q, members := spread.NewQueue(1), table(20)
-	h := spread.NewHaste(rand.New(rand.NewPCG(1, 1)))
+	h := spread.NewHaste(rand.New(rand.NewPCG(1, 1)), spread.Gap)
 	now := core.Instant(time.Hour)
 	if to := h.Due(now, q, members); len(to) != 0 || h.Next(q, members) != core.Never {
 		t.Errorf("without news: %v", to)
@@ -203,7 +204,7 @@ func TestABulletinGoesToTheAccusedAndThreeOthersEveryFiftyMilliseconds(t *testin
 
 func TestOneThatIsAloneSendsNoBulletins(t *testing.T) {
 	q, members := spread.NewQueue(1), table(1)
-	h := spread.NewHaste(rand.New(rand.NewPCG(1, 1)))
+	h := spread.NewHaste(rand.New(rand.NewPCG(1, 1)), spread.Gap)
 	q.Push(row(1, core.Alive))
 	if next := h.Next(q, members); next != core.Never {
 		t.Errorf("next at %d", next)

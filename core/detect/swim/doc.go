@@ -45,6 +45,15 @@
 // A crashed process on a living host is known much sooner: its host refuses
 // packets, and two members that were refused may call it dead without waiting.
 //
+// # In the laboratory
+//
+// Tuning (tuning.go) has the figures that an experiment may set, and
+// detect.Extras names what it may leave out. Without all extras, with random
+// targets and in step, this is the protocol that SWIM §3 computes: a crash is
+// found after T/(1−e^(−1)) on average, and a living member is suspected with
+// probability (1−q²)(1−q⁴)^K a period, if q is the chance of a message to
+// arrive. core/sim/lab holds it against that.
+//
 // # What it does not do
 //
 // It does not see a member that some can reach and others cannot, as long as

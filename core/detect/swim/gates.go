@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/detect"
 )
 
 // gates keep a node from judging others when the fault may be its own: nearly
@@ -22,7 +23,7 @@ func (g *gates) frozen() bool { return g.since != 0 }
 // Every clock moves on by the length of the pause and a little more, so that
 // the packets which piled up meanwhile are read before anybody is judged.
 func (s *swim) afterPause(now core.Instant) {
-	if s.gates.due == core.Never || now.Sub(s.gates.due) <= s.period/2 {
+	if s.without.Has(detect.PauseGate) || s.gates.due == core.Never || now.Sub(s.gates.due) <= s.period/2 {
 		return
 	}
 	gap := now.Sub(s.gates.due) + s.period/10
@@ -50,7 +51,7 @@ func (s *swim) afterPause(now core.Instant) {
 // lost its own link, not all the others. With one other member that cannot be
 // told apart, and the gate stays open.
 func (s *swim) watchIsolation(now core.Instant) {
-	if s.table.Living() <= 2 {
+	if s.table.Living() <= 2 || s.without.Has(detect.IsolationGate) {
 		s.thaw(now)
 		return
 	}

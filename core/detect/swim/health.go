@@ -1,6 +1,10 @@
 package swim
 
-import "time"
+import (
+	"time"
+
+	"hb/core/detect"
+)
 
 // health is Lifeguard's local health multiplier: 0 when this node has no
 // reason to doubt itself, up to 8. A successful probe lowers it; a failed
@@ -10,6 +14,15 @@ import "time"
 type health int
 
 const maxHealth = 8
+
+// faster and slower are how the events reach it.
+func (s *swim) faster() { s.health.better() }
+
+func (s *swim) slower(by int) {
+	if !s.without.Has(detect.LocalHealth) {
+		s.health.worse(by)
+	}
+}
 
 func (h *health) better() { *h = max(*h-1, 0) }
 

@@ -2,15 +2,13 @@ package swim
 
 import (
 	"slices"
+	"time"
 
 	"hb/core"
+	"hb/core/detect"
 	"hb/core/member"
 	"hb/core/wire"
 )
-
-// helpers is K, the number of members asked to ping a target that did not
-// answer directly.
-const helpers = 3
 
 // probe is one question to one member, from the ping to the verdict.
 //
@@ -35,7 +33,7 @@ type probe struct {
 // probe begins to probe a member.
 func (s *swim) probe(now core.Instant, row member.Row) *probe {
 	length := s.health.scale(s.period)
-	direct := s.health.scale(s.peer(row.ID).rtt.timeout(s.period / 3))
+	direct := s.health.scale(s.directTimeout(row.ID))
 	p := &probe{
 		target: row, nonce: s.nonce(), sent: now,
 		ask: now.Add(direct), end: now.Add(length),
@@ -43,6 +41,15 @@ func (s *swim) probe(now core.Instant, row member.Row) *probe {
 	s.probes = append(s.probes, p)
 	s.ping(p)
 	return p
+}
+
+// directTimeout is how long to wait for a member's own ack.
+func (s *swim) directTimeout(id core.NodeID) time.Duration {
+	most := time.Duration(s.tuning.Direct * float64(s.period))
+	if s.without.Has(detect.AdaptedTimeout) {
+		return most
+	}
+	return s.peer(id).rtt.timeout(most)
 }
 
 func (s *swim) ping(p *probe) {
@@ -64,7 +71,7 @@ func (s *swim) acked(now core.Instant, ack *wire.Packet) {
 		if forwarded {
 			s.hear(now, ack.Target)
 		}
-		s.health.better()
+		s.faster()
 		s.probes = slices.Delete(s.probes, i, i+1)
 		return
 	}
@@ -103,7 +110,7 @@ func (s *swim) endProbes(now core.Instant) {
 func (s *swim) askHelpers(now core.Instant, p *probe) {
 	p.ask = core.Never
 	budget := uint16(min(p.end.Sub(now).Milliseconds(), 1<<16-1))
-	chosen := s.table.Pick(s.rand, helpers, func(r member.Row) bool {
+	chosen := s.table.Pick(s.rand, s.tuning.Helpers, func(r member.Row) bool {
 		return r.ID != s.self && r.ID != p.target.ID && r.Status == core.Alive
 	})
 	for _, h := range chosen {
@@ -112,7 +119,7 @@ func (s *swim) askHelpers(now core.Instant, p *probe) {
 			Kind: wire.KindPingReq, Nonce: p.nonce, Target: p.target.ID, Addr: p.target.Addr, Budget: budget,
 		})
 	}
-	if len(chosen) < helpers {
+	if len(chosen) < s.tuning.Helpers || s.tuning.PingTwice {
 		p.tainted = true
 		s.ping(p)
 	}
@@ -121,7 +128,7 @@ func (s *swim) askHelpers(now core.Instant, p *probe) {
 // failed suspects a member that answered nobody, unless this node hears nobody
 // itself, or the member has shown life meanwhile by refuting something.
 func (s *swim) failed(p *probe) {
-	s.health.worse(1 + len(p.owing))
+	s.slower(1 + len(p.owing))
 	row, known := s.table.Get(p.target.ID)
 	if !known || !row.Living() || row.Instance != p.target.Instance || row.Incarnation != p.target.Incarnation {
 		return

@@ -22,7 +22,7 @@ func (s *swim) refute(e member.Evidence) {
 	if own.Status != core.Alive || e.Status == core.Alive || e.Instance != own.Instance || e.Incarnation < own.Incarnation {
 		return
 	}
-	s.health.worse(1)
+	s.slower(1)
 	if e.Incarnation == math.MaxUint32 {
 		s.out = append(s.out, detect.Note{Warn: true, Text: fmt.Sprintf(
 			"%s says that this node is %s, at the highest incarnation there is; only a restart can refute that", e.Accuser, e.Status)})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/detect"
 	"hb/core/wire"
 )
 
@@ -68,6 +69,9 @@ func (s *swim) nack(over func(*relay) bool) {
 	s.relays = slices.DeleteFunc(s.relays, func(r *relay) bool {
 		if !over(r) {
 			return false
+		}
+		if s.without.Has(detect.LocalHealth) {
+			return true // nobody counts it
 		}
 		s.send(r.asker, r.addr, wire.Packet{Kind: wire.KindNack, Nonce: r.asked, Target: r.target})
 		return true

@@ -27,10 +27,7 @@ type suspicion struct {
 	refused core.Instant
 }
 
-// minPeriods and maxFactor bound a suspicion; doc.go says why so.
 const (
-	minPeriods = 2.5
-	maxFactor  = 6
 	confirmers = 3
 	// silence is how many periods a member must not have been heard by the
 	// judge, however long it has been suspected.
@@ -41,10 +38,13 @@ const (
 func (s *swim) suspect(now core.Instant, row member.Row) {
 	members := s.table.Living()
 	spread := max(1, math.Log10(float64(members))/2)
-	least := time.Duration(minPeriods * spread * float64(s.period))
+	least := time.Duration(s.tuning.Min * spread * float64(s.period))
 	c := &suspicion{
-		row: row, begun: now, min: least, max: maxFactor * least,
+		row: row, begun: now, min: least, max: time.Duration(s.tuning.MaxFactor * float64(least)),
 		enough: min(confirmers, members-2),
+	}
+	if s.without.Has(detect.Confirmation) {
+		c.max, c.enough = c.min, 0
 	}
 	if row.Why == wire.ReasonHearsay {
 		// It was suspected long enough elsewhere; it only has to be asked once
@@ -109,7 +109,7 @@ func (s *swim) verdict(c *suspicion) core.Instant {
 		return core.Never
 	}
 	ends := c.ends()
-	if p := s.peers[c.row.ID]; p != nil && p.heard != 0 {
+	if p := s.peers[c.row.ID]; p != nil && p.heard != 0 && !s.without.Has(detect.SilenceGate) {
 		ends = max(ends, p.heard.Add(time.Duration(silence*float64(s.period))))
 	}
 	return ends

@@ -18,6 +18,9 @@ type swim struct {
 	rand   *rand.Rand
 	self   core.NodeID
 
+	tuning  Tuning
+	without detect.Extras
+
 	round  round
 	next   core.Instant // when the next period begins
 	probes []*probe     // not yet decided, oldest first
@@ -36,10 +39,14 @@ type peer struct {
 	heard core.Instant // the last packet of it, or about it by a helper; 0 never
 }
 
-// New makes a SWIM detector; it is a detect.Factory.
-func New(o detect.Options) detect.Detector {
+// New makes a SWIM detector as hb runs it; it is a detect.Factory.
+func New(o detect.Options) detect.Detector { return Standard().New(o) }
+
+// New makes a SWIM detector tuned so; it is a detect.Factory.
+func (t Tuning) New(o detect.Options) detect.Detector {
 	s := &swim{
 		table: o.Table, period: o.Period, rand: o.Rand, self: o.Table.Self().ID,
+		tuning: t, without: o.Without,
 		peers: map[core.NodeID]*peer{}, next: core.Never,
 		gates: gates{heard: o.Now, due: core.Never},
 	}
@@ -105,7 +112,7 @@ func (s *swim) beginPeriod(now core.Instant) {
 	if s.next <= now {
 		s.next = now.Add(length)
 	}
-	target, ok := s.round.pick(s.rand)
+	target, ok := s.target()
 	if !ok {
 		s.next = core.Never
 		return
@@ -113,6 +120,27 @@ func (s *swim) beginPeriod(now core.Instant) {
 	if row, ok := s.table.Get(target); ok && s.probeOf(target) == nil {
 		s.probe(now, row)
 	}
+}
+
+// target is the member to probe next.
+func (s *swim) target() (core.NodeID, bool) {
+	if !s.tuning.RandomTargets {
+		return s.round.pick(s.rand)
+	}
+	chosen := s.table.Pick(s.rand, 1, func(r member.Row) bool { return r.ID != s.self && r.Living() })
+	if len(chosen) == 0 {
+		return 0, false
+	}
+	return chosen[0].ID, true
+}
+
+// begin is when the first period begins: anywhere within one, so that members
+// do not probe in step.
+func (s *swim) begin(now core.Instant) core.Instant {
+	if s.tuning.InStep {
+		return now - now%core.Instant(s.period) + core.Instant(s.period)
+	}
+	return now.Add(time.Duration(s.rand.Int64N(int64(s.period))))
 }
 
 // received handles a packet.
@@ -151,10 +179,12 @@ func (s *swim) changed(now core.Instant, c member.Change) {
 		return
 	}
 	if c.Before.ID == 0 || !c.Before.Living() {
-		s.round.add(after.ID, s.rand)
+		if !s.tuning.RandomTargets {
+			s.round.add(after.ID, s.rand)
+		}
 		s.gates.heard = max(s.gates.heard, now) // grant newcomers time to be heard
 		if s.next == core.Never {
-			s.next = now.Add(time.Duration(s.rand.Int64N(int64(s.period))))
+			s.next = s.begin(now)
 		}
 	}
 	if c.Before.Addr != after.Addr || c.Before.Instance != after.Instance {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"hb/core"
+	"hb/core/detect"
 	"hb/core/member"
 	"hb/core/wire"
 )
@@ -23,7 +24,7 @@ const (
 // the first accuser left out. Everybody computes the same ring, so no message
 // is needed to choose them.
 func (s *swim) verify(now core.Instant, subject member.Row) {
-	if subject.Accuser == s.self || s.probeOf(subject.ID) != nil {
+	if s.without.Has(detect.Verification) || subject.Accuser == s.self || s.probeOf(subject.ID) != nil {
 		return
 	}
 	c := s.suspicionOf(subject.ID)
@@ -57,6 +58,9 @@ func place(id core.NodeID) uint64 { return uint64(id) * 0x9e3779b97f4a7c15 }
 // be an old packet's, or a forgery, so the ping is repeated; the second is
 // believed, and makes this node an accuser who need not wait.
 func (s *swim) refused(now core.Instant, id core.NodeID) {
+	if s.without.Has(detect.Refusal) {
+		return
+	}
 	s.nack(func(r *relay) bool { return r.target == id })
 	row, known := s.table.Get(id)
 	if !known || !row.Living() || id == s.self {
