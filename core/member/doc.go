@@ -27,6 +27,12 @@
 // drops them after some days. A tombstone that travels keeps its age, or every
 // join would renew it.
 //
+// # In memory
+//
+// A row takes at most 64 bytes beside its labels (store.go), since every member
+// keeps a row of every other. A laboratory, which runs many members in one
+// process, lets their tables share a Base (base.go).
+//
 // # View hash
 //
 // Hash sums up which members live, in which instance and incarnation. It does

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -10,11 +11,18 @@ import (
 
 // Table holds the rows. The node's own row is in it from the start.
 type Table struct {
-	self   core.NodeID
-	rows   map[core.NodeID]*Row
-	ids    []core.NodeID // sorted; exactly the keys of rows
-	living int           // rows that are alive or suspect, self included
-	hash   uint64        // xor of the fingerprints of the living rows
+	self core.NodeID
+	// base is nil but in laboratories. A row that is also in rows is
+	// overridden.
+	base *Base
+	// rows are this table's own, in the order in which they came; index finds
+	// them all, order has those that are not in the base, sorted by ID.
+	rows  []stored
+	index index
+	order []uint32
+
+	living int    // rows that are alive or suspect, self included
+	hash   uint64 // xor of the fingerprints of the living rows
 }
 
 // New makes the table of a node that knows only itself, alive.
@@ -23,25 +31,47 @@ func New(self Row) *Table {
 		panic("member: a table for nobody")
 	}
 	self.Status = core.Alive
-	t := &Table{self: self.ID, rows: map[core.NodeID]*Row{}}
+	t := &Table{self: self.ID}
 	t.put(self)
 	return t
 }
 
+// find gives a row, or nil.
+func (t *Table) find(id core.NodeID) *stored {
+	if at := t.index.find(t.rows, id); at >= 0 {
+		return &t.rows[at]
+	}
+	return t.base.find(id)
+}
+
+// at gives the row at one of Len places.
+func (t *Table) at(place int) *stored {
+	if n := t.base.len(); place >= n {
+		return &t.rows[t.order[place-n]]
+	}
+	r := &t.base.rows[place]
+	if len(t.rows) > 0 {
+		if at := t.index.find(t.rows, r.id); at >= 0 {
+			return &t.rows[at]
+		}
+	}
+	return r
+}
+
 // Self is this node's own row.
-func (t *Table) Self() Row { return *t.rows[t.self] }
+func (t *Table) Self() Row { return t.find(t.self).row() }
 
 // Get finds a row.
 func (t *Table) Get(id core.NodeID) (Row, bool) {
-	r, ok := t.rows[id]
-	if !ok {
+	r := t.find(id)
+	if r == nil {
 		return Row{}, false
 	}
-	return *r, true
+	return r.row(), true
 }
 
 // Len is the number of rows, tombstones and this node included.
-func (t *Table) Len() int { return len(t.ids) }
+func (t *Table) Len() int { return t.base.len() + len(t.order) }
 
 // Living is the number of members alive or suspect, this node included as long
 // as it has not left.
@@ -49,9 +79,23 @@ func (t *Table) Living() int { return t.living }
 
 // Each calls f for each row in order of ID until f returns false. The table
 // must not be changed meanwhile.
-func (t *Table) Each(f func(Row) bool) {
-	for _, id := range t.ids {
-		if !f(*t.rows[id]) {
+func (t *Table) Each(f func(Row) bool) { t.each(func(s *stored) bool { return f(s.row()) }) }
+
+func (t *Table) each(f func(*stored) bool) {
+	n, own := t.base.len(), 0
+	for place := range n {
+		r := t.at(place)
+		for ; own < len(t.order) && t.rows[t.order[own]].id < r.id; own++ {
+			if !f(&t.rows[t.order[own]]) {
+				return
+			}
+		}
+		if !f(r) {
+			return
+		}
+	}
+	for ; own < len(t.order); own++ {
+		if !f(&t.rows[t.order[own]]) {
 			return
 		}
 	}
@@ -59,10 +103,11 @@ func (t *Table) Each(f func(Row) bool) {
 
 // Rows is a copy of all rows, sorted by ID.
 func (t *Table) Rows() []Row {
-	rows := make([]Row, 0, len(t.ids))
-	for _, id := range t.ids {
-		rows = append(rows, *t.rows[id])
-	}
+	rows := make([]Row, 0, t.Len())
+	t.Each(func(r Row) bool {
+		rows = append(rows, r)
+		return true
+	})
 	return rows
 }
 
@@ -81,8 +126,8 @@ func (t *Table) Hash() uint64 {
 // accusations before it comes to that.
 func (t *Table) Merge(now core.Instant, e Evidence) (Change, bool) {
 	e.check()
-	old, known := t.rows[e.ID]
-	if !known {
+	old := t.find(e.ID)
+	if old == nil {
 		if e.Bare {
 			return Change{}, false
 		}
@@ -91,10 +136,10 @@ func (t *Table) Merge(now core.Instant, e Evidence) (Change, bool) {
 		t.put(after)
 		return Change{After: after}, true
 	}
-	if !e.Outranks(*old) {
+	before, after := old.row(), e.Row
+	if !e.Outranks(before) {
 		return Change{}, false
 	}
-	before, after := *old, e.Row
 	if e.Bare || sameLife(before, after) {
 		after.labelsOf(before)
 	}
@@ -108,40 +153,58 @@ func (t *Table) Merge(now core.Instant, e Evidence) (Change, bool) {
 
 // Forget drops the rows that have been dead or left for longer than keep.
 func (t *Table) Forget(now core.Instant, keep time.Duration) {
-	t.ids = slices.DeleteFunc(t.ids, func(id core.NodeID) bool {
-		r := t.rows[id]
-		old := id != t.self && !r.Living() && now.Sub(r.Since) > keep
-		if old {
-			delete(t.rows, id)
+	if t.living == t.Len() {
+		return
+	}
+	old := func(r *stored) bool {
+		return r.id != t.self && !r.living() && now.Sub(r.since) > keep && t.base.find(r.id) == nil
+	}
+	if !slices.ContainsFunc(t.rows, func(r stored) bool { return old(&r) }) {
+		return
+	}
+	rows := t.rows
+	t.rows, t.index, t.order = nil, index{}, t.order[:0]
+	for i := range rows {
+		if !old(&rows[i]) {
+			t.add(rows[i])
 		}
-		return old
-	})
+	}
 }
 
 // Clear drops all rows but this node's own.
 func (t *Table) Clear() {
 	self := t.Self()
-	*t = Table{self: t.self, rows: map[core.NodeID]*Row{}}
+	*t = Table{self: t.self}
 	t.put(self)
 }
 
 // put writes a row and keeps count and hash true.
 func (t *Table) put(r Row) {
-	old, ok := t.rows[r.ID]
-	if !ok {
-		at, _ := slices.BinarySearch(t.ids, r.ID)
-		t.ids = slices.Insert(t.ids, at, r.ID)
-		old = &Row{}
-		t.rows[r.ID] = old
-	}
-	if old.Living() {
+	before := t.find(r.ID)
+	if before != nil && before.living() {
 		t.living--
-		t.hash ^= old.fingerprint()
+		t.hash ^= before.fingerprint()
 	}
-	*old = r
-	if r.Living() {
+	s := store(r, before)
+	if s.living() {
 		t.living++
-		t.hash ^= r.fingerprint()
+		t.hash ^= s.fingerprint()
+	}
+	if at := t.index.find(t.rows, r.ID); at >= 0 {
+		t.rows[at] = s
+	} else {
+		t.add(s)
+	}
+}
+
+// add appends a row of its own that the table does not have yet.
+func (t *Table) add(s stored) {
+	t.rows = append(t.rows, s)
+	position := len(t.rows) - 1
+	t.index.add(t.rows, position)
+	if t.base.find(s.id) == nil {
+		at, _ := slices.BinarySearchFunc(t.order, s.id, func(p uint32, id core.NodeID) int { return cmp.Compare(t.rows[p].id, id) })
+		t.order = slices.Insert(t.order, at, uint32(position))
 	}
 }
 
@@ -167,18 +230,4 @@ func (e Evidence) check() {
 	if e.ID == 0 || e.Status < core.Alive || e.Status > core.Left {
 		panic(fmt.Sprintf("member: evidence about %s with status %s", e.ID, e.Status))
 	}
-}
-
-// fingerprint is the row's share of the table's hash.
-func (r Row) fingerprint() uint64 {
-	return mix(uint64(r.ID) ^ mix(uint64(r.Instance)<<32|uint64(r.Incarnation)))
-}
-
-// mix spreads every bit of x over the result (the finaliser of splitmix64,
-// Steele et al. 2014).
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

@@ -387,6 +387,7 @@ func TestAStolenNameIsSaidOnceAndBothRowsStay(t *testing.T) {
 	for range 3 {
 		l.step(l.nodes[1], membership.Rows{From: 77, Addr: thief.Addr, Rows: []*wire.Row{member.ToWire(l.now, thief)}})
 	}
+	l.run(2 * time.Second)
 	if notes := l.nodes[1].notes; len(notes) != 1 || !strings.Contains(notes[0], "two members are called n1") {
 		t.Errorf("notes %q", notes)
 	}

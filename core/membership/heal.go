@@ -46,7 +46,7 @@ func (m *Machine) tryHealing(now core.Instant) {
 	if m.leave != nil {
 		return
 	}
-	dead := m.table.Pick(m.rand, 1, func(r member.Row) bool { return r.Status == core.Dead })
+	dead := m.table.PickGone(m.rand, 1, func(r member.Row) bool { return r.Status == core.Dead })
 	for _, row := range dead {
 		m.send(row.ID, row.Addr, wire.Packet{Kind: wire.KindPing, Nonce: m.nonce(), Target: row.ID})
 	}

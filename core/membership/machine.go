@@ -142,6 +142,7 @@ func (m *Machine) tick(now core.Instant) {
 		m.detect(now, detect.Tick{})
 	}
 	m.tryHealing(now)
+	m.lookAtNames(now)
 	m.goOnLeaving(now)
 }
 

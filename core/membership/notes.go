@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"hb/core"
 	"hb/core/member"
 )
 
@@ -11,6 +12,9 @@ import (
 type notes struct {
 	said     map[string]bool
 	isolated bool
+	// named says that there are new names; they are looked at from names on.
+	named bool
+	names core.Instant
 }
 
 // maxNotes bounds what strangers can make this node remember and say.
@@ -45,17 +49,32 @@ func (m *Machine) watchDouble(row member.Row, e member.Evidence) {
 		"was a data directory copied?", row.ID, row.Name, row.Addr, e.Name, e.Addr)
 }
 
-// watchName says that two living members have one name. Both stay: the ID
-// tells them apart, and who may keep the name is not decided here.
+// watchName notes that a member is new or has another name; lookAtNames compares.
 func (m *Machine) watchName(c member.Change) {
-	if !c.After.Living() || c.Before.ID != 0 && c.Before.Name == c.After.Name {
+	if c.After.Living() && (c.Before.ID == 0 || c.Before.Name != c.After.Name) {
+		m.notes.named = true
+	}
+}
+
+// lookAtNames says that two living members have one name. Both stay: the ID
+// tells them apart, and who may keep the name is not decided here. It looks at
+// most once a period, so that a thousand who come at once are compared once.
+func (m *Machine) lookAtNames(now core.Instant) {
+	if !m.notes.named || now < m.notes.names {
 		return
 	}
+	m.notes.named, m.notes.names = false, now.Add(m.period)
+	holders := make(map[string]core.NodeID, m.table.Living())
 	m.table.Each(func(r member.Row) bool {
-		if r.ID != c.After.ID && r.Living() && r.Name == c.After.Name {
+		other, taken := holders[r.Name]
+		switch {
+		case !r.Living():
+		case !taken:
+			holders[r.Name] = r.ID
+		default:
+			first, _ := m.table.Get(other)
 			m.once("name "+r.Name, true, "two members are called %s: %s at %s and %s at %s",
-				r.Name, r.ID, r.Addr, c.After.ID, c.After.Addr)
-			return false
+				r.Name, first.ID, first.Addr, r.ID, r.Addr)
 		}
 		return true
 	})

@@ -115,25 +115,50 @@ func (q *Queue) Fill(p *wire.Packet, t *member.Table, to core.NodeID) {
 	for c := range q.levels {
 		var taken []*item
 		for n, level := range q.levels[c] {
-			q.levels[c][n] = slices.DeleteFunc(level, func(it *item) bool {
+			q.levels[c][n] = deleteUntil(level, func(it *item) (remove, stop bool) {
 				size := it.news.Size()
 				switch {
 				case it.gone:
-					return true
-				case size > room || len(p.News) == wire.MaxNews:
-					return false
+					return true, false
+				case room < leastNews || len(p.News) == wire.MaxNews:
+					return false, true
+				case size > room:
+					return false, false
 				case it.row.ID != to || it.row.Status != core.Alive && !reminded:
 					room -= size
 					p.News = append(p.News, it.news)
 				}
 				taken = append(taken, it)
-				return true
+				return true, false
 			})
 		}
 		for _, it := range taken {
 			q.sentOnce(it, limit)
 		}
 	}
+}
+
+// leastNews is the size of the shortest news: a packet with less room is full.
+const leastNews = 17
+
+// deleteUntil is slices.DeleteFunc that looks no further once it is told to stop.
+func deleteUntil(items []*item, decide func(*item) (remove, stop bool)) []*item {
+	kept := 0
+	for i, it := range items {
+		remove, stop := decide(it)
+		if stop {
+			if kept == i {
+				return items
+			}
+			return slices.Delete(items, kept, i)
+		}
+		if !remove {
+			items[kept] = it
+			kept++
+		}
+	}
+	clear(items[kept:])
+	return items[:kept]
 }
 
 // sentOnce counts a transmission.

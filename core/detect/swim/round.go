@@ -15,17 +15,19 @@ type round struct {
 	at    int // the next one
 }
 
-// add puts a member at a random place. One that falls among those already
-// probed waits for the next round.
+// add puts a member that is not in the round at a random place. One that falls
+// among those already probed, whose order matters no more, waits for the next
+// round; who stood at the place goes to the end of its part.
 func (r *round) add(id core.NodeID, rng *rand.Rand) {
-	if slices.Contains(r.order, id) {
+	place := rng.IntN(len(r.order) + 1)
+	r.order = append(r.order, id)
+	last := len(r.order) - 1
+	if place < r.at {
+		r.order[last], r.order[r.at] = r.order[r.at], id
+		r.at++
 		return
 	}
-	place := rng.IntN(len(r.order) + 1)
-	r.order = slices.Insert(r.order, place, id)
-	if place < r.at {
-		r.at++
-	}
+	r.order[last], r.order[place] = r.order[place], id
 }
 
 func (r *round) remove(id core.NodeID) {

@@ -305,7 +305,6 @@ func TestARoundForgetsWhoIsRemovedAndFindsWhoIsAdded(t *testing.T) {
 	var r round
 	r.add(1, rng)
 	r.add(2, rng)
-	r.add(2, rng)
 	r.pick(rng)
 	r.remove(1)
 	r.remove(9)
