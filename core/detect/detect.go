@@ -43,6 +43,9 @@ type Detector interface {
 	// Isolated says that the detector has heard nobody for so long that it
 	// doubts itself, and judges nobody.
 	Isolated() bool
+	// Unreachable says that a member does not answer this node, which may not
+	// judge it: a remark for people, which never travels.
+	Unreachable(core.NodeID) bool
 	// Accusers lists who suspects a member now, the first one first.
 	Accusers(core.NodeID) []core.NodeID
 }
@@ -73,6 +76,9 @@ type (
 	// Refused says that the host of a living member answered that no process
 	// listens at its address, or that the member reset a stream.
 	Refused struct{ ID core.NodeID }
+
+	// Leads says who leads the log, as far as this node knows; zero is nobody.
+	Leads struct{ ID core.NodeID }
 )
 
 func (Tick) event()     {}
@@ -80,6 +86,7 @@ func (Received) event() {}
 func (Changed) event()  {}
 func (Accused) event()  {}
 func (Refused) event()  {}
+func (Leads) event()    {}
 
 // Effect is what a detector wants done.
 type Effect interface{ effect() }

@@ -39,6 +39,11 @@ const (
 	AntiEntropy
 	// Healing pings the dead now and then.
 	Healing
+	// Question asks a silent member directly before it is accused (the detectors
+	// by heartbeat; SWIM does so anyway).
+	Question
+	// Grace lets a member refute before its silence makes it dead (likewise).
+	Grace
 	endExtras
 )
 
@@ -48,6 +53,7 @@ const AllExtras = endExtras - 1
 var extraNames = [...]string{
 	"adapted-timeout", "local-health", "confirmation", "buddy", "bulletins", "correction",
 	"isolation-gate", "pause-gate", "silence-gate", "refusal", "verification", "anti-entropy", "healing",
+	"question", "grace",
 }
 
 // Has says whether all of these are in the set.

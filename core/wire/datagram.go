@@ -26,10 +26,11 @@ import (
 //	bit 3  view      8 hash of the sender's membership table
 //	bit 4  load      2 stress, 2 busy ‰, 4 free MiB, 2 slots, 2 running, 8 last grant, 8 applied index
 //	bit 5  news      1 count, then the rows (news.go)
+//	bit 6  beats     1 count, then what is known of others' heartbeats (beat.go)
 //
 // A ping is a header of kind 1 with target, log and view: 75 bytes. Its ack is
-// of kind 3 with the same nonce, log, view and load: 93 bytes. Bits 6 and 7
-// are zero. Nothing follows the last part, except that a beacon is filled up
+// of kind 3 with the same nonce, log, view and load: 93 bytes. Bit 7
+// is zero. Nothing follows the last part, except that a beacon is filled up
 // with zeros to BeaconSize, so that no answer to one is longer than it.
 //
 // There is no length field and no checksum: UDP has both. Sealing, where a
@@ -58,13 +59,16 @@ const (
 	partView    = 1 << 3
 	partLoad    = 1 << 4
 	partNews    = 1 << 5
-	partsKnown  = 1<<6 - 1
+	partBeats   = 1 << 6
+	partsKnown  = 1<<7 - 1
 )
 
 // Kind is what a datagram is for.
 type Kind uint8
 
-// The kinds. Ping to Nack are SWIM's; any member may send Bulletin.
+// The kinds. Every member answers pings and ping-reqs, whatever its detector;
+// only SWIM's send them all the time, the others' send heartbeats. Any member
+// may send Bulletin.
 const (
 	// KindPing asks Target for an ack; who is not Target stays silent.
 	KindPing Kind = iota + 1
@@ -88,13 +92,17 @@ const (
 	KindEcho
 	// KindEchoReply answers it.
 	KindEchoReply
+	// KindHeartbeat says that the sender lives; Nonce is its sequence number,
+	// which only grows within an instance. An ack answers it where the detector
+	// wants one.
+	KindHeartbeat
 	kindEnd
 )
 
 var kindNames = [...]string{
 	KindPing: "ping", KindPingReq: "ping-req", KindAck: "ack", KindNack: "nack",
 	KindBulletin: "bulletin", KindLoadReport: "load report", KindBeacon: "beacon",
-	KindBeaconAnswer: "beacon answer", KindEcho: "echo", KindEchoReply: "echo reply",
+	KindBeaconAnswer: "beacon answer", KindEcho: "echo", KindEchoReply: "echo reply", KindHeartbeat: "heartbeat",
 }
 
 // String gives the kind's name.
@@ -148,6 +156,8 @@ type Packet struct {
 	Load    core.Load
 	Applied uint64
 	News    []News
+	// Beats are others' heartbeats that the sender knows of.
+	Beats []Beat
 }
 
 // AppendPacket appends the datagram to dst and returns it. It panics when the
@@ -183,6 +193,9 @@ func AppendPacket(dst []byte, p *Packet) []byte {
 	if parts&partNews != 0 {
 		dst = appendNewsPart(dst, p.News)
 	}
+	if parts&partBeats != 0 {
+		dst = appendBeats(dst, p.Beats)
+	}
 	for p.Kind == KindBeacon && len(dst)-start < BeaconSize {
 		dst = append(dst, 0)
 	}
@@ -216,6 +229,9 @@ func (p *Packet) Size() int {
 			n += p.News[i].Size()
 		}
 	}
+	if parts&partBeats != 0 {
+		n += 1 + beatSize*len(p.Beats)
+	}
 	if p.Kind == KindBeacon {
 		n = max(n, BeaconSize)
 	}
@@ -242,16 +258,19 @@ func (p *Packet) parts() byte {
 	if len(p.News) > 0 {
 		parts |= partNews
 	}
+	if len(p.Beats) > 0 {
+		parts |= partBeats
+	}
 	return parts
 }
 
-// DecodePacket reads a datagram into p, whose News slice is reused, so that
-// decoding allocates nothing once that slice has grown. Decoded News point
+// DecodePacket reads a datagram into p, whose News and Beats slices are reused,
+// so that decoding allocates nothing once those have grown. Decoded News point
 // into b. The error is an ErrVersion (which names the version) or an
 // ErrMalformed; p is then worthless.
 func DecodePacket(p *Packet, b []byte) error {
-	news := p.News[:0]
-	*p = Packet{News: news}
+	news, beats := p.News[:0], p.Beats[:0]
+	*p = Packet{News: news, Beats: beats}
 	if len(b) < 4 || b[0] != 'h' || b[1] != 'b' {
 		return fmt.Errorf("datagram of %d bytes: %w", len(b), ErrMalformed)
 	}
@@ -299,5 +318,8 @@ func (p *Packet) decodeParts(r *reader, parts byte) {
 	}
 	if parts&partNews != 0 {
 		p.News = r.news(p.News)
+	}
+	if parts&partBeats != 0 {
+		p.Beats = r.beats(p.Beats)
 	}
 }

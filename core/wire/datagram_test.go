@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,8 @@ func samplePackets() []Packet {
 		{Kind: KindBeaconAnswer, Cluster: Tag{9}, From: 5, Addr: v6, Log: LogHint{Leader: 5}},
 		{Kind: KindEcho, From: 4, Nonce: 1},
 		{Kind: KindEchoReply, From: 4, Nonce: 1},
+		{Kind: KindHeartbeat, Cluster: Tag{1}, From: 4, Instance: 9, Nonce: 3, Log: log, View: 7, Load: load,
+			Beats: []Beat{{ID: 5, Instance: 1, Seq: 77}, {ID: 6, Instance: 2, Seq: 1}}},
 	}
 }
 
@@ -67,7 +70,10 @@ func samePacket(a, b Packet) bool {
 			return false
 		}
 	}
-	a.News, b.News = nil, nil
+	if !slices.Equal(a.Beats, b.Beats) {
+		return false
+	}
+	a.News, b.News, a.Beats, b.Beats = nil, nil, nil, nil
 	return reflect.DeepEqual(a, b)
 }
 
@@ -142,7 +148,9 @@ func TestBadRowsAndPartsAreMalformed(t *testing.T) {
 		"no rows":            patch(bulletin(News{ID: 1, Status: core.Left}), headerSize, 0),
 		"too many rows":      patch(bulletin(News{ID: 1, Status: core.Left}), headerSize, 255),
 		"bits unknown":       patch(bulletin(News{ID: 1, Status: core.Left}), news+8, 0x84),
-		"part unknown":       patch(AppendPacket(nil, &Packet{Kind: KindEcho, From: 1}), headerSize-1, 0x40),
+		"part unknown":       patch(AppendPacket(nil, &Packet{Kind: KindEcho, From: 1}), headerSize-1, 0x80),
+		"no beats":           append(patch(AppendPacket(nil, &Packet{Kind: KindHeartbeat, From: 1}), headerSize-1, 0x40), 0),
+		"beat of nobody":     AppendPacket(nil, &Packet{Kind: KindHeartbeat, From: 1, Beats: []Beat{{Seq: 1}}}),
 		"padding not zero":   patch(AppendPacket(nil, &Packet{Kind: KindBeacon, From: 1}), BeaconSize-1, 1),
 		"tags out of order": bulletin(News{ID: 1, Status: core.Alive, Name: []byte("a"), Addr: netip.MustParseAddrPort("1.1.1.1:1"),
 			Tags: []byte{1, 'b', 0, 1, 'a', 0}}),
@@ -262,5 +270,29 @@ func BenchmarkAPingThereAndBack(b *testing.B) {
 		if err := DecodePacket(&got, AppendPacket(buf, &p)); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestABeatIsAfterAnotherByInstanceThenBySequence(t *testing.T) {
+	for _, c := range []struct {
+		b, c  Beat
+		after bool
+	}{
+		{Beat{Instance: 1, Seq: 2}, Beat{Instance: 1, Seq: 1}, true},
+		{Beat{Instance: 1, Seq: 1}, Beat{Instance: 1, Seq: 1}, false},
+		{Beat{Instance: 2, Seq: 1}, Beat{Instance: 1, Seq: 9}, true},
+		{Beat{Instance: 1, Seq: 9}, Beat{Instance: 2, Seq: 1}, false},
+	} {
+		if got := c.b.After(c.c); got != c.after {
+			t.Errorf("%+v after %+v: %v", c.b, c.c, got)
+		}
+	}
+}
+
+func TestAHeartbeatWithAllItsBeatsLeavesRoomForNews(t *testing.T) {
+	p := samplePackets()[10]
+	p.Addr, p.Beats = netip.AddrPort{}, make([]Beat, MaxBeats)
+	if room := PlainPacket - p.Size(); room < 200 {
+		t.Errorf("%d bytes are left", room)
 	}
 }

@@ -50,12 +50,15 @@ const (
 	ReasonRefused
 	// ReasonHearsay: another member's table says dead; nobody here saw it.
 	ReasonHearsay
+	// ReasonMissed: its heartbeats stopped coming.
+	ReasonMissed
 )
 
 var reasonNames = [...]string{
 	ReasonSilent:  "no answer, neither directly nor through others",
 	ReasonRefused: "its host refuses: no process listens there",
 	ReasonHearsay: "another member's table said so",
+	ReasonMissed:  "its heartbeats stopped coming, and it does not answer",
 }
 
 // String gives the reason in words; empty when there is none.

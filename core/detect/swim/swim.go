@@ -265,3 +265,6 @@ func (s *swim) RTT(id core.NodeID) (time.Duration, bool) {
 
 // Isolated implements detect.Detector.
 func (s *swim) Isolated() bool { return s.gates.frozen() }
+
+// Unreachable implements detect.Detector: here everybody judges everybody.
+func (s *swim) Unreachable(core.NodeID) bool { return false }
