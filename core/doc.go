@@ -20,7 +20,7 @@
 //	floor 0   core        IDs, Instant, Status, Load, Fault
 //	          wire        every message, log command and disk record, to bytes and back
 //	floor 1   member      the membership table: which evidence overrides which
-//	          detect      the contract of failure detectors; detect/swim is one
+//	          detect      the contract of failure detectors; detect/swim and others fulfil it
 //	          spread      which news rides on which packet, and how often
 //	          membership  table, detector and spreading composed: the weak view as one machine
 //	          discover    beacons, seeds, joining
@@ -42,6 +42,13 @@
 //	wire         → core      datagrams carry its IDs, statuses and load
 //	detect       → member    evidence is about rows of the table
 //	detect/swim  → detect, member    it fulfils the contract on the table
+//	detect/relay → detect, member    what every detector answers, whatever its kind
+//	detect/heartbeat   → detect, detect/relay, member    the machine behind the next four
+//	detect/central     → detect, detect/heartbeat    a scheme for it, as the others are
+//	detect/ring        → detect, detect/heartbeat    likewise
+//	detect/alltoall    → detect, detect/heartbeat    likewise
+//	detect/gossip      → detect, detect/heartbeat    likewise
+//	detect/detecttest  → detect, member    the laboratory that all kinds are tried in
 //	spread       → member    news is rows
 //	membership   → member, detect, spread    the weak view runs alone in experiments, so
 //	               it is composed below node; its tests run it with detect/swim
@@ -52,6 +59,6 @@
 //
 // `hb X` is commands/x.go; it makes a request of control; control turns it into
 // a node.Request; node answers with a node.Reply. Which bytes are a ping:
-// wire/datagram.go. Where a suspicion is refuted: detect/swim/refute.go. What a
+// wire/datagram.go. Where a suspicion is refuted: detect/refute.go. What a
 // log command means: ledger/apply.go. What is on disk: store/doc.go.
 package core

@@ -2,6 +2,7 @@ package detecttest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -37,6 +38,12 @@ func kinds() []kind {
 		{"gossip", gossip.New, gossip.Fail, constant(3)},
 		{"swim", swim.New, nil, constant(2)},
 	}
+}
+
+// named finds a kind.
+func named(name string) kind {
+	all := kinds()
+	return all[slices.IndexFunc(all, func(k kind) bool { return k.name == name })]
 }
 
 // each runs a test for all kinds.
