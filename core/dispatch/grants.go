@@ -87,7 +87,10 @@ func (m *Machine) repeat(now core.Instant, g *grant) {
 		m.put(Kill{g.node, &wire.Kill{Task: g.task[:], Fence: uint64(g.fence), Reason: "cancelled"}})
 		return
 	}
-	t, _ := m.opt.Ledger().Task(g.task)
+	t, ok := m.opt.Ledger().OpenGrant(g.fence)
+	if !ok {
+		return // its end has just been applied, and the news is on its way here
+	}
 	open := ledger.OpenAttempt(t)
 	m.put(Grant{g.node, &wire.Grant{
 		Task: g.task[:], Attempt: open.N, Fence: uint64(g.fence), Spec: t.Spec, Instance: open.Instance,
