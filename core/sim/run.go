@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/dispatch"
 	"hb/core/ledger"
 	"hb/core/node"
 	"hb/core/wire"
@@ -85,9 +86,9 @@ func (w *World) report() Report {
 	return r
 }
 
-// patience is how much longer than Time a run may go on while tasks that were
-// begun late are still open.
-const patience = 15 * time.Second
+// patience is how much longer than Time a run may go on while tasks are still
+// open: one that has lost its member many times waits long for its next turn.
+const patience = dispatch.RetryMost + 15*time.Second
 
 // idle says whether nothing is under way any more.
 func (w *World) idle() bool {
