@@ -141,8 +141,11 @@ func checkSeed(s string) string {
 }
 
 func checkMulticast(s string) string {
-	if addr, err := netip.ParseAddr(s); err != nil || !addr.IsMulticast() {
+	switch addr, err := netip.ParseAddr(s); {
+	case err != nil || !addr.IsMulticast():
 		return fmt.Sprintf("%q is not a multicast address", s)
+	case !addr.Is4():
+		return fmt.Sprintf("%q is an IPv6 group, and beacons are IPv4", s)
 	}
 	return ""
 }

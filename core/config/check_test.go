@@ -19,7 +19,7 @@ func TestWhatEachKeyTakesAndRefuses(t *testing.T) {
 		"node.slots":         {[]string{"0", "10000"}, []string{"", "-1", "10001", "1.5", "99999999999999999999"}},
 		"cluster.seeds":      {[]string{"a:1", "a.b-c.d:65535", "10.0.0.1:7117", "[::1]:7117"}, []string{"", "a", "a:0", "a:65536", ":1", "a b:1", "::1:7117", "0.0.0.0:1", "[ff02::1]:1", "a:http"}},
 		"discover.port":      {[]string{"1", "65535"}, []string{"0", "65536"}},
-		"discover.multicast": {[]string{"", "239.192.71.18", "ff02::71"}, []string{"10.0.0.1", "239.192.71.18:7118", "x"}},
+		"discover.multicast": {[]string{"", "239.192.71.18"}, []string{"10.0.0.1", "ff02::71", "239.192.71.18:7118", "x"}},
 		"detector.period":    {[]string{"50ms", "1m", "1500ms"}, []string{"", "1", "49ms", "61s", "-1s", "1y"}},
 		"detector.kind":      {[]string{"swim"}, []string{"", "SWIM", "gossip"}},
 		"log.voters":         {[]string{"1", "3"}, []string{"0", "2", "4", "03"}},

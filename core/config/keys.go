@@ -117,7 +117,7 @@ func clusterKeys() []key {
 			"UDP port of all beacons; the same on all members.",
 			func(c *Config) any { return &c.Discover.Port }},
 		{"discover", "multicast", text, `"239.192.71.18"`,
-			`a multicast address, like "239.192.71.18", or "" for none`, maybe(checkMulticast),
+			`an IPv4 multicast address, like "239.192.71.18", or "" for none`, maybe(checkMulticast),
 			"Group to call besides broadcast; the same on all members. Empty: broadcast only.",
 			func(c *Config) any { return &c.Discover.Multicast }},
 		{"detector", "kind", text, `"swim"`,
