@@ -99,6 +99,8 @@ func (n *Node) health() string {
 		return "isolated"
 	case n.leader().id == 0:
 		return "no-quorum"
+	case n.disk.stalled(n.now):
+		return "degraded"
 	}
 	for _, m := range n.ledger.Members() {
 		if m.State == ledger.Down {

@@ -23,6 +23,7 @@ func (n *Node) replogStep(ev replog.Event) { n.replogs.do(n.now, ev) }
 func (n *Node) carryLog(f replog.Effect) {
 	switch f := f.(type) {
 	case replog.Append:
+		n.disk.append(n.now, f.Seq)
 		n.put(Append{Seq: f.Seq, Records: f.Records})
 	case replog.Send:
 		n.sendRaft(f)

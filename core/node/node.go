@@ -93,6 +93,7 @@ type shared struct {
 	saidAlone    bool
 	following    bool
 	left         bool
+	disk         diskWatch
 	packet       wire.Packet // decoded into, over and over
 }
 

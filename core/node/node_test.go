@@ -326,3 +326,24 @@ func TestWhoIsInNoClusterKnowsNoLeader(t *testing.T) {
 	}
 	s.fault(Leave{}, core.CodeNo)
 }
+
+func TestADiskThatDoesNotFinishDegradesTheNode(t *testing.T) {
+	var d diskWatch
+	at := core.Instant(time.Hour)
+	d.append(at, 1)
+	if d.stalled(at.Add(diskStall)) {
+		t.Error("called stalled too early")
+	}
+	if !d.stalled(at.Add(diskStall + 1)) {
+		t.Error("an append outstanding for long is not noticed")
+	}
+	d.append(at.Add(time.Second), 2)
+	d.synced(at.Add(diskStall), 1)
+	if d.stalled(at.Add(diskStall + time.Second)) {
+		t.Error("progress does not count")
+	}
+	d.synced(at.Add(2*diskStall), 2)
+	if d.stalled(at.Add(time.Hour)) {
+		t.Error("an idle disk is called stalled")
+	}
+}

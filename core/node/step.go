@@ -75,6 +75,7 @@ func (n *Node) outer(ev Event) {
 func (n *Node) outerDisk(ev Event) {
 	switch ev := ev.(type) {
 	case Synced:
+		n.disk.synced(n.now, ev.Seq)
 		n.replogStep(replog.Synced{Seq: ev.Seq})
 	case SnapshotSaved:
 		n.replogStep(replog.Saved{Index: ev.Index})
