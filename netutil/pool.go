@@ -17,7 +17,9 @@ import (
 const (
 	dialTimeout  = 2 * time.Second
 	firstBackoff = 20 * time.Millisecond
-	lastBackoff  = time.Second
+	// lastBackoff is short: a restarted peer is granted tasks as soon as it is
+	// agreed up, and a dial to a host that refuses costs next to nothing.
+	lastBackoff = 250 * time.Millisecond
 	// stallLimit is how long a peer may take nothing before its stream is given
 	// up. It is far beyond what detectors need, and below a human's patience.
 	stallLimit = 10 * time.Second
