@@ -28,6 +28,23 @@
 //   - A task's argv is a little language (see Work): how long it runs, with
 //     which exit code it ends, and whether it ignores SIGTERM.
 //
+// # What goes wrong
+//
+// Faults (options.go) says what strikes and how often; chaos.go lets it happen
+// until the quiet end. Blind chance hardly ever hits the short moments that
+// matter, so ambush.go also looks at the frames and strikes at some votes and
+// grants while they travel. Every second seed shortens the nodes' logs, so that
+// snapshots are made, sent and installed.
+//
+// A scenario of one's own is a few lines of script.go:
+//
+//	w := sim.New(sim.Options{Seed: 1, Nodes: 3})
+//	defer w.Close()
+//	w.Start(3)
+//	… := w.Until(func() bool { return w.Leader() >= 0 }, 5*time.Second)
+//	id, call := w.Submit(0, sim.Work, "200ms", "exit=3")
+//	w.PowerCut(w.Leader())
+//
 // # What is checked
 //
 // The referee (referee.go) sees what an outsider can see: the frames that nodes
@@ -39,7 +56,9 @@
 //   - an acknowledged task or note stands in the log at the index of its answer;
 //   - a task has one final record, and it never changes;
 //   - the fences of a task's grants strictly increase, at most one is open;
-//   - every execution had a grant, and each grant at most one execution;
+//   - every execution had a grant, and each grant at most one execution; what a
+//     member disowned never runs, and a --once task runs once;
+//   - a recorded result is how that process ended, after it ended;
 //   - a confirmed reading of the leader, or of a task, is linearizable;
 //   - no Step does unbounded work, and no node asks for the same instant for ever.
 //
@@ -62,6 +81,7 @@
 //
 // # Limits
 //
+// A leader without followers sends no frames, so World.Leader does not see it.
 // A Step takes no virtual time, and a host's processor is never busy. Clocks jump
 // but do not drift. Nothing here measures speed.
 package sim
