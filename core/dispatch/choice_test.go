@@ -251,7 +251,8 @@ func TestExplainSaysWhatTheChoiceSaw(t *testing.T) {
 	d.settle()
 	d.hear(1, 2, 250)
 
-	candidates, choice := d.Explain(jobOn("", "parity=odd"))
+	e := d.Explain(d.now, jobOn("", "parity=odd"))
+	candidates, choice := e.Candidates, e.Choice
 	why := ""
 	for _, c := range candidates {
 		why += c.Name + ":" + c.Why + ";"
@@ -262,7 +263,8 @@ func TestExplainSaysWhatTheChoiceSaw(t *testing.T) {
 	if choice != 3 || candidates[0].Cost != 1/(2*0.75) || candidates[2].Cost != 0.25 || candidates[0].OthersPermille != 250 {
 		t.Fatalf("the choice is %v of %v", choice, candidates)
 	}
-	candidates, choice = d.Explain(jobOn("web2"))
+	e = d.Explain(d.now, jobOn("web2"))
+	candidates, choice = e.Candidates, e.Choice
 	if choice != 0 || candidates[1].Why != "1 of 1 slots taken" || candidates[0].Why != "is not web2" {
 		t.Fatalf("the choice is %v of %v", choice, candidates)
 	}

@@ -35,12 +35,36 @@
 // TiePercent of the best are equal as far as such figures can tell, and one of
 // them is drawn at random.
 //
+// # Earliest completion
+//
+// How long a task takes on an ordinary member is its --weight, else the median
+// of the last HistoryRuns runs of its name, else of all names. How much longer
+// it takes on this member is the member's slowness: the median of what its last
+// runs took over what they should have, beside that of the median member. (Medians, because times of runs have
+// long tails.) Both are learned from results, so whoever leads next learns them
+// again from the records in the ledger. Where both are known the member wins on
+// which the task should be done first:
+//
+//	earliest free slot + slowness · demand / share of a core
+//
+// and the cost above decides among those within TiePercent. A fast member
+// without a free slot may win over a slow one that idles. Then the task stays
+// here, bound to nobody, and the next one is looked at, as if the slot that the
+// first waits for were taken; so waiting for the fast never idles the slow as
+// long as there is something that does well there. What it waited for may not
+// come in time: it is weighed anew at every step.
+//
 // # Order
 //
-// Tasks with the same placement (--on, --where) stand in one lane, in the order
-// of their submits, for if the first of them fits nowhere no other does. Among
-// lanes the oldest task goes first. So a step costs the number of tasks it
-// places times the members it weighs, however many wait.
+// Tasks with the same placement (--on, --where) stand in one lane, for if the
+// first of them fits nowhere no other does. So a step costs the number of tasks
+// it places times the members it weighs, however many wait.
+//
+// Within a lane, and among the heads of lanes, a task's rank decides: the time
+// of its submit, less PriorityWorth for each step of priority, less LengthWorth
+// times its expected length (a long task that begins last ends last: longest
+// processing time first), but no more than LengthMost. As the rank of a task
+// that waits never changes, nothing is overtaken for longer than these sums.
 //
 // # What is repeated
 //
@@ -49,6 +73,8 @@
 // proposal that has not come back within ReplanAfter is forgotten, and made
 // anew if it is still wanted: Apply refuses whichever copy comes second.
 // An attempt that failed is retried after a back-off, RetryFirst doubled with
-// each failure up to RetryMost; so is a task that keeps losing its member, so
-// that it cannot take down the cluster at speed.
+// each failure up to RetryMost. A task whose member was lost runs again at once,
+// and after RetryFirst when that is so several times in a row: to find a member
+// dead takes so long that this cannot go round at speed, and a task is not to
+// wait for what its members do.
 package dispatch

@@ -11,14 +11,15 @@ import (
 
 // grant is an open grant of the ledger and what its runner knows of it.
 type grant struct {
-	task  core.TaskID
-	fence core.Fence
-	node  core.NodeID
-	held  bool         // the runner says that it has it
-	kill  bool         // the ledger wants it ended
-	sent  core.Instant // when the runner was last told
-	due   core.Instant // when it is to be told again
-	taken core.Instant // until when a Requeue is on its way
+	task      core.TaskID
+	fence     core.Fence
+	node      core.NodeID
+	held      bool         // the runner says that it has it
+	cancelled bool         // the ledger wants it ended
+	sent      core.Instant // when the runner was last told
+	due       core.Instant // when it is to be told again
+	taken     core.Instant // until when a Requeue is on its way
+	since     core.Instant // when this leader first saw it
 }
 
 // refresh brings the soft state about a task up to date with its record.
@@ -42,9 +43,9 @@ func (m *Machine) refresh(now core.Instant, t *wire.Task) {
 		return // it came back to the queue with a plan under way; that decides
 	}
 	if wait := backOff(t); wait > 0 && !m.queue.in[id] {
-		m.queue.later(t, now.Add(wait))
+		m.later(t, now.Add(wait))
 	} else {
-		m.queue.ready(t)
+		m.ready(t)
 	}
 }
 
@@ -53,15 +54,15 @@ func (m *Machine) follow(now core.Instant, t *wire.Task, open *wire.Attempt) {
 	id := core.TaskID(t.Id)
 	g := m.grants[id]
 	if g == nil {
-		g = &grant{task: id, fence: core.Fence(open.Fence), node: core.NodeID(open.Node), due: core.Never}
+		g = &grant{task: id, fence: core.Fence(open.Fence), node: core.NodeID(open.Node), due: core.Never, since: now}
 		m.grants[id] = g
 		if h := m.byID[g.node]; h != nil {
 			h.open++
 		}
-	} else if g.kill || t.Status != ledger.Cancelling {
+	} else if g.cancelled || t.Status != ledger.Cancelling {
 		return
 	}
-	g.kill = t.Status == ledger.Cancelling
+	g.cancelled = t.Status == ledger.Cancelling
 	m.repeat(now, g)
 }
 
@@ -77,14 +78,19 @@ func (m *Machine) repeat(now core.Instant, g *grant) {
 		m.takeBack(now, g, why, false)
 		return
 	}
-	if g.held && !g.kill {
+	kill := g.cancelled || h.evict
+	if g.held && !kill {
 		m.wakeAt(g, core.Never)
 		return
 	}
 	g.sent = now
 	m.wakeAt(g, now.Add(Resend))
-	if g.kill {
-		m.put(Kill{g.node, &wire.Kill{Task: g.task[:], Fence: uint64(g.fence), Reason: "cancelled"}})
+	if kill {
+		why := "cancelled"
+		if !g.cancelled {
+			why = h.name + " is drained"
+		}
+		m.put(Kill{g.node, &wire.Kill{Task: g.task[:], Fence: uint64(g.fence), Reason: why}})
 		return
 	}
 	t, ok := m.opt.Ledger().OpenGrant(g.fence)

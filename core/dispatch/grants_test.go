@@ -269,7 +269,7 @@ func TestTheBackOff(t *testing.T) {
 		{attempts(e, e, e, e, e, e, e, e, e, e, e, e, e, e), time.Minute},
 		{attempts(r), 0},
 		{attempts(r, s), time.Second},
-		{attempts(r, r, r), 2 * time.Second},
+		{attempts(r, r, r, r, r, r, r), time.Second},
 		{attempts(e, e, r), 0},
 		{attempts(r, r, e), time.Second},
 	} {

@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"hb/core"
@@ -18,10 +17,15 @@ type host struct {
 	state    string
 	tags     map[string]string
 	load     core.Load
-	known    bool // load was reported since the member last started
-	lost     bool // see Lost
-	open     int  // its open grants in the ledger
-	planned  int  // assignments to it that were not applied yet
+	known    bool      // load was reported since the member last started
+	lost     bool      // see Lost
+	open     int       // its open grants in the ledger
+	planned  int       // assignments to it that were not applied yet
+	drained  bool      // takes nothing but what names it
+	evict    bool      // what runs there is to be ended
+	pace     samples   // what its runs took over what was expected
+	slow     float64   // see slowness; 0: not known
+	frees    []float64 // see slotTimes; nil: not looked at
 }
 
 // slots is how many tasks it may run at once.
@@ -42,10 +46,18 @@ func (h *host) ready() bool {
 // leastShare keeps a machine that others saturate comparable with its like.
 const leastShare = 0.05
 
+// share is the part of the machine that others leave.
+func (h *host) share() float64 { return max(leastShare, 1-float64(h.load.BusyPermille)/1000) }
+
 // cost is proportional to the time that a further task needs on it.
 func (h *host) cost() float64 {
-	share := max(leastShare, 1-float64(h.load.BusyPermille)/1000)
-	return float64(h.busy()+1) / (float64(h.slots()) * share)
+	return h.slowness() * float64(h.busy()+1) / (float64(h.slots()) * h.share())
+}
+
+// strain is what --prefer idle goes by: the stress that the member reports, and
+// the share of its slots that is taken.
+func (h *host) strain() float64 {
+	return 50 + float64(h.load.Stress) + 1000*float64(h.busy())/float64(max(1, h.slots()))
 }
 
 // hostFor finds or makes the host of a row, and brings it up to date.
@@ -62,6 +74,7 @@ func (m *Machine) hostFor(row *wire.Agreed) *host {
 		h.instance, h.known, h.lost = instance, false, false
 	}
 	h.name, h.state, h.tags = row.Row.Name, row.State, row.Row.Tags
+	h.drained, h.evict = row.Drained, row.Evict
 	return h
 }
 
@@ -112,33 +125,17 @@ func (m *Machine) choose(p *placement) *host {
 // cheapest draws among the hosts whose cost is the least, give or take
 // TiePercent.
 func (m *Machine) cheapest(p *placement, known bool) *host {
-	least := 0.0
-	for _, h := range m.hosts {
-		if h.known == known && h.ready() && p.objection(h) == "" {
-			if c := h.cost(); least == 0 || c < least {
-				least = c
-			}
-		}
+	cost := (*host).cost
+	if p.idle {
+		cost = (*host).strain
 	}
-	if least == 0 {
-		return nil
-	}
-	var choice *host
-	equals := 0
-	for _, h := range m.hosts {
-		if h.known == known && h.ready() && h.cost() <= least*(1+TiePercent/100.0) && p.objection(h) == "" {
-			if equals++; m.opt.Rand.IntN(equals) == 0 {
-				choice = h
-			}
-		}
-	}
-	return choice
+	return m.draw(func(h *host) bool { return h.known == known && h.ready() && p.objection(h) == "" }, cost)
 }
 
 // named finds the host that --on means: by name among those that are up, by ID,
 // or the leader.
 func (m *Machine) named(on string) *host {
-	if on == "@leader" {
+	if on == ledger.OnLeader {
 		return m.byID[m.opt.Self]
 	}
 	var other *host
@@ -154,55 +151,4 @@ func (m *Machine) named(on string) *host {
 		return m.byID[id]
 	}
 	return other
-}
-
-// Candidate is a member as the choice saw it.
-type Candidate struct {
-	Node core.NodeID
-	Name string
-	// Slots is how many tasks it runs at once, Busy how many of them are
-	// granted or planned. Known says that it has reported.
-	Slots, Busy int
-	Known       bool
-	// OthersPermille is the share of the machine in use by anything but hb.
-	OthersPermille int
-	// Cost is proportional to the time a further task would need there; the
-	// least wins. Zero when Why is set.
-	Cost float64
-	// Why says what keeps the task from running there; empty for nothing.
-	Why string
-}
-
-// Explain weighs all members of the directory for a spec, sorted by ID, without
-// planning anything. The choice is one of the cheapest, or zero: queued.
-func (m *Machine) Explain(spec *wire.Spec) (candidates []Candidate, choice core.NodeID) {
-	p := newPlacement(spec)
-	only := (*host)(nil)
-	if p.on != "" {
-		only = m.named(p.on)
-	}
-	for _, h := range m.hosts {
-		c := Candidate{
-			Node: h.id, Name: h.name, Slots: h.slots(), Busy: h.busy(), Known: h.known,
-			OthersPermille: int(h.load.BusyPermille), Why: p.objection(h),
-		}
-		switch {
-		case h.state != ledger.Up:
-			c.Why = h.state
-		case p.on != "" && h != only:
-			c.Why = "is not " + p.on
-		case c.Why != "":
-		case h.lost:
-			c.Why = "does not answer"
-		case !h.ready():
-			c.Why = fmt.Sprintf("%d of %d slots taken", h.busy(), h.slots())
-		default:
-			c.Cost = h.cost()
-		}
-		candidates = append(candidates, c)
-	}
-	if h := m.choose(p); h != nil {
-		choice = h.id
-	}
-	return candidates, choice
 }

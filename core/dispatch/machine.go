@@ -19,6 +19,10 @@ const (
 	ExpireEvery = time.Minute
 	KeepGood    = 24 * time.Hour
 	KeepBad     = 7 * 24 * time.Hour
+
+	PriorityWorth = 10 * time.Minute
+	LengthWorth   = 10
+	LengthMost    = 10 * time.Minute
 )
 
 // expireMost bounds one Expire.
@@ -135,6 +139,11 @@ type Machine struct {
 	// due is no later than the first grant or plan that is to be looked at.
 	due    core.Instant
 	expiry core.Instant // when old records are looked for
+	again  core.Instant // when tasks that wait for a better member are weighed anew
+
+	history   history
+	estimated []*host  // whose slotTimes are noted
+	near      []costed // of draw, over and over
 }
 
 // plan is an assignment on its way through the log.
@@ -152,7 +161,8 @@ func New(opt Options) *Machine {
 }
 
 func (m *Machine) reset() {
-	m.leading, m.hosts, m.due, m.expiry = false, nil, core.Never, core.Never
+	m.leading, m.hosts, m.due, m.expiry, m.again = false, nil, core.Never, core.Never, core.Never
+	m.history, m.estimated = history{}, nil
 	m.byID = map[core.NodeID]*host{}
 	m.grants = map[core.TaskID]*grant{}
 	m.plans = map[core.TaskID]plan{}
@@ -200,7 +210,7 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 
 // Next is when the machine wants a Tick at the latest.
 func (m *Machine) Next() core.Instant {
-	return core.Earlier(core.Earlier(m.due, m.expiry), m.queue.next())
+	return core.Earlier(core.Earlier(m.due, m.expiry), core.Earlier(m.again, m.queue.next()))
 }
 
 func (m *Machine) put(e Effect) { m.effects = append(m.effects, e) }
@@ -213,11 +223,12 @@ func (m *Machine) lead(now core.Instant) {
 	for _, row := range l.Members() {
 		m.hostFor(row)
 	}
+	m.learnAgain()
 	for _, t := range l.OpenGrants() {
 		m.refresh(now, t)
 	}
 	for _, t := range l.QueuedTasks() {
-		m.queue.ready(t)
+		m.ready(t)
 	}
 }
 
@@ -227,6 +238,7 @@ func (m *Machine) applied(now core.Instant, o *ledger.Outcome) {
 		m.memberChanged(now, row)
 	}
 	m.unplan(now, o.Command.GetAssign())
+	m.learnFinish(o)
 	if o.Task != nil {
 		// The record of the last outcome in the entry is the one that counts.
 		if t, ok := m.opt.Ledger().Task(core.TaskID(o.Task.Id)); ok {
@@ -284,7 +296,7 @@ func (m *Machine) dropPlan(now core.Instant, id core.TaskID) {
 	}
 	delete(m.plans, id)
 	if t, ok := m.opt.Ledger().Task(id); ok && t.Status == ledger.Queued {
-		m.queue.ready(t)
+		m.ready(t)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 type placement struct {
 	on    string
 	where []condition
+	idle  bool
 }
 
 type condition struct {
@@ -23,7 +24,7 @@ type condition struct {
 }
 
 func newPlacement(spec *wire.Spec) *placement {
-	p := &placement{on: spec.GetOn()}
+	p := &placement{on: spec.GetOn(), idle: spec.GetPrefer() == ledger.PreferIdle}
 	for _, w := range spec.GetWhere() {
 		tag, value, differs, _ := ledger.ParseWhere(w)
 		p.where = append(p.where, condition{w, tag, value, differs})
@@ -31,8 +32,11 @@ func newPlacement(spec *wire.Spec) *placement {
 	return p
 }
 
-// objection says which tag keeps a task from a host; empty for none.
+// objection says what keeps a task from a host; empty for nothing.
 func (p *placement) objection(h *host) string {
+	if h.drained && (p.on == "" || p.on == ledger.OnLeader) {
+		return "drained"
+	}
 	for _, c := range p.where {
 		if (h.tags[c.tag] == c.value) == c.differs {
 			return "not " + c.text
@@ -43,21 +47,22 @@ func (p *placement) objection(h *host) string {
 
 // laneKey is the same for tasks of the same placement.
 func laneKey(spec *wire.Spec) string {
-	if spec.On == "" && len(spec.Where) == 0 {
+	if spec.On == "" && len(spec.Where) == 0 && spec.Prefer == "" {
 		return ""
 	}
-	return spec.On + "\x00" + strings.Join(spec.Where, "\x00")
+	return spec.On + "\x00" + spec.Prefer + "\x00" + strings.Join(spec.Where, "\x00")
 }
 
 // waiting is a task in a lane or in its back-off.
 type waiting struct {
 	id    core.TaskID
+	rank  int64 // see Machine.rank
 	order uint64
 	spec  *wire.Spec
 	until core.Instant // of its back-off
 }
 
-// lane is the tasks of one placement, a heap by order.
+// lane is the tasks of one placement, a heap by rank and order.
 type lane struct {
 	key   string
 	place *placement
@@ -80,33 +85,49 @@ func newQueue() queue {
 	return queue{lanes: map[string]*lane{}, aside: heaped[waiting]{less: sooner}, in: map[core.TaskID]bool{}}
 }
 
-func older(a, b waiting) bool { return a.order < b.order }
+func before(a, b waiting) bool {
+	return a.rank < b.rank || a.rank == b.rank && a.order < b.order
+}
 
-// ready puts a task into its lane unless it is there.
-func (q *queue) ready(t *wire.Task) {
-	id := core.TaskID(t.Id)
-	if q.in[id] {
-		return
+// rank is a task's place in the queue, the lowest first: when it was submitted,
+// less what its priority and its expected length are worth. It never changes
+// while the task waits, so everything that waits is overtaken only by what
+// comes within a bounded time, and nothing starves.
+func (m *Machine) rank(t *wire.Task) int64 {
+	ahead := time.Duration(t.Spec.Priority) * PriorityWorth
+	ahead += min(LengthMost, LengthWorth*m.demandOf(t.Spec))
+	return t.SubmittedNanos - int64(ahead)
+}
+
+// ready puts a task into its lane unless it waits already.
+func (m *Machine) ready(t *wire.Task) {
+	if w, fresh := m.enter(t); fresh {
+		m.queue.push(w)
 	}
-	q.in[id] = true
-	q.push(waiting{id: id, order: t.Order, spec: t.Spec})
 }
 
 // later keeps a task aside until its back-off is over.
-func (q *queue) later(t *wire.Task, until core.Instant) {
-	id := core.TaskID(t.Id)
-	if q.in[id] {
-		return
+func (m *Machine) later(t *wire.Task, until core.Instant) {
+	if w, fresh := m.enter(t); fresh {
+		w.until = until
+		m.queue.aside.push(w)
 	}
-	q.in[id] = true
-	q.aside.push(waiting{id: id, order: t.Order, spec: t.Spec, until: until})
+}
+
+func (m *Machine) enter(t *wire.Task) (w waiting, fresh bool) {
+	id := core.TaskID(t.Id)
+	if m.queue.in[id] {
+		return w, false
+	}
+	m.queue.in[id] = true
+	return waiting{id: id, rank: m.rank(t), order: t.Order, spec: t.Spec}, true
 }
 
 func (q *queue) push(w waiting) {
 	key := laneKey(w.spec)
 	l := q.lanes[key]
 	if l == nil {
-		l = &lane{key: key, place: newPlacement(w.spec), tasks: heaped[waiting]{less: older}}
+		l = &lane{key: key, place: newPlacement(w.spec), tasks: heaped[waiting]{less: before}}
 		q.lanes[key] = l
 	}
 	l.tasks.push(w)
@@ -127,34 +148,49 @@ func (q *queue) next() core.Instant {
 	return q.aside.first().until
 }
 
-// fill assigns what can be, oldest first.
+// fill assigns what can be, lowest rank first. A task that does better to wait
+// for a member without a free slot lets the next one go ahead.
 func (m *Machine) fill(now core.Instant) {
+	m.again = core.Never
 	if len(m.queue.lanes) == 0 || !slices.ContainsFunc(m.hosts, (*host).ready) {
 		return
 	}
-	open := heaped[*lane]{less: func(a, b *lane) bool { return older(a.tasks.first(), b.tasks.first()) }}
+	open := heaped[*lane]{less: func(a, b *lane) bool { return before(a.tasks.first(), b.tasks.first()) }}
 	for _, key := range slices.Sorted(maps.Keys(m.queue.lanes)) {
 		if l := m.queue.lanes[key]; m.live(l) {
 			open.push(l)
 		}
 	}
-	for open.len() > 0 {
+	var passed []waiting
+	for open.len() > 0 && len(passed) < lookahead {
 		l := open.first()
-		h := m.choose(l.place)
+		w := l.tasks.first()
+		demand := m.history.demand(w.spec)
+		h, wait := m.pick(now, l.place, demand)
 		if h == nil {
 			open.pop()
 			continue
 		}
-		w := l.tasks.pop()
-		delete(m.queue.in, w.id)
-		t, _ := m.opt.Ledger().Task(w.id)
-		m.put(Propose{m.plan(now, w.id, ledger.NextAttempt(t), h)})
+		l.tasks.pop()
+		if wait {
+			passed = append(passed, w)
+		} else {
+			delete(m.queue.in, w.id)
+			t, _ := m.opt.Ledger().Task(w.id)
+			why := m.reason(l.place, h, demand)
+			m.put(Propose{m.plan(now, w.id, ledger.NextAttempt(t), h, why)})
+		}
 		if m.live(l) {
 			open.sink()
 		} else {
 			open.pop()
 		}
 	}
+	for _, w := range passed {
+		m.queue.push(w)
+		m.again = now.Add(lookAgain)
+	}
+	m.forgetEstimates()
 }
 
 // live drops tasks that wait no more from the head of a lane, and a lane
@@ -174,13 +210,13 @@ func (m *Machine) live(l *lane) bool {
 }
 
 // plan counts an assignment and makes the command for it.
-func (m *Machine) plan(now core.Instant, id core.TaskID, attempt uint32, h *host) *wire.Command {
+func (m *Machine) plan(now core.Instant, id core.TaskID, attempt uint32, h *host, why string) *wire.Command {
 	h.planned++
 	until := now.Add(ReplanAfter)
 	m.plans[id] = plan{node: h.id, attempt: attempt, until: until}
 	m.due = core.Earlier(m.due, until)
 	return &wire.Command{Body: &wire.Command_Assign{Assign: &wire.Assign{
-		Task: id[:], Attempt: attempt, Node: uint64(h.id), Instance: uint32(h.instance),
+		Task: id[:], Attempt: attempt, Node: uint64(h.id), Instance: uint32(h.instance), Why: why,
 	}}}
 }
 
@@ -200,30 +236,27 @@ func (m *Machine) PlanFor(now core.Instant, sub *wire.Submit) (*wire.Command, bo
 	if known || keyed || planned {
 		return nil, false
 	}
-	h := m.choose(newPlacement(sub.Spec))
-	if h == nil {
+	p, demand := newPlacement(sub.Spec), m.history.demand(sub.Spec)
+	h, wait := m.pick(now, p, demand)
+	m.forgetEstimates()
+	if h == nil || wait {
 		return nil, false
 	}
-	return m.plan(now, id, 1, h), true
+	return m.plan(now, id, 1, h, m.reason(p, h, demand)), true
 }
 
 // backOff is how long a task that is queued again waits: doubling with each
-// failure, or with each loss of its member in a row but for the first.
+// failure of its own. A loss is hardly the task's fault, and was waited for
+// already: the first is made good at once, further ones in a row after RetryFirst.
 func backOff(t *wire.Task) time.Duration {
 	n := len(t.Attempts)
-	if n == 0 {
+	switch {
+	case n == 0:
 		return 0
+	case t.Attempts[n-1].Outcome == ledger.Ended && t.Failures > 0:
+		return min(RetryMost, RetryFirst<<min(int(t.Failures)-1, 10))
+	case t.Attempts[n-1].Outcome != ledger.Ended && n > 1 && t.Attempts[n-2].Outcome != ledger.Ended:
+		return RetryFirst
 	}
-	times := int(t.Failures)
-	if t.Attempts[n-1].Outcome != ledger.Ended {
-		losses := 0
-		for losses < n && t.Attempts[n-1-losses].Outcome != ledger.Ended {
-			losses++
-		}
-		times = losses - 1
-	}
-	if times <= 0 {
-		return 0
-	}
-	return min(RetryMost, RetryFirst<<min(times-1, 10))
+	return 0
 }

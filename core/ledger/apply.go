@@ -65,6 +65,8 @@ func (s *State) apply(o *Outcome) {
 		s.cancel(o, b.Cancel)
 	case *wire.Command_Expire:
 		s.expire(b.Expire)
+	case *wire.Command_Drain:
+		s.drain(o, b.Drain)
 	case *wire.Command_Note:
 		if len(b.Note.GetText()) > MaxNoteBytes {
 			o.Verdict = refuse(core.CodeBadInput, "a note of %d bytes: at most %d are taken", len(b.Note.GetText()), MaxNoteBytes)

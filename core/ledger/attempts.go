@@ -126,7 +126,7 @@ func closeAttempt(t *wire.Task, outcome string, r *wire.Result) *wire.Task {
 func closed(a *wire.Attempt, outcome string, r *wire.Result) *wire.Attempt {
 	return &wire.Attempt{
 		N: a.N, Fence: a.Fence, Node: a.Node, Instance: a.Instance, GrantedNanos: a.GrantedNanos,
-		Result: r, Outcome: outcome,
+		Result: r, Outcome: outcome, Why: a.Why,
 	}
 }
 

@@ -47,6 +47,9 @@ func (s *State) rowUp(o *Outcome, row *wire.Row) {
 		return
 	}
 	m := &wire.Agreed{Row: lasting, State: Up, SinceNanos: s.wall, Index: s.applied}
+	if known && old.State != Left {
+		m.Drained, m.Evict = old.Drained, old.Evict
+	}
 	if known && old.State == Up && old.Row.Instance == row.Instance {
 		m.SinceNanos = old.SinceNanos // a new address or tag: it was up all the time
 		s.setMember(m)
@@ -84,6 +87,9 @@ func (s *State) memberDown(o *Outcome, c *wire.MemberDown) {
 			continue
 		}
 		m := &wire.Agreed{Row: old.Row, State: state, Reason: c.Reason, SinceNanos: s.wall, Index: s.applied}
+		if state != Left {
+			m.Drained, m.Evict = old.Drained, old.Evict
+		}
 		s.setMember(m)
 		o.Members = append(o.Members, m)
 		o.Events = append(o.Events, Event{"agreed-down", old.Row.Name, c.Reason})
@@ -91,6 +97,29 @@ func (s *State) memberDown(o *Outcome, c *wire.MemberDown) {
 	if state == Left {
 		s.forgetLeft()
 	}
+}
+
+// drain keeps new work from a member, or lets it come again. The wish lasts over
+// restarts of the member, until it leaves. To end what runs there, too, is
+// refused without a drain, for the member would get it back.
+func (s *State) drain(o *Outcome, c *wire.Drain) {
+	old, known := s.members[core.NodeID(c.GetNode())]
+	switch {
+	case !known || old.State == Left:
+		o.Verdict = refuse(core.CodeUnheard, "no member %v is in the directory", core.NodeID(c.GetNode()))
+		return
+	case c.Evict && !c.On:
+		o.Verdict = refuse(core.CodeBadInput, "member %s: what runs there can be ended only while it is drained", old.Row.Name)
+		return
+	case old.Drained == c.On && old.Evict == c.Evict:
+		return
+	}
+	m := &wire.Agreed{
+		Row: old.Row, State: old.State, Reason: old.Reason, SinceNanos: old.SinceNanos, Index: s.applied,
+		Drained: c.On, Evict: c.Evict,
+	}
+	s.setMember(m)
+	o.Members = append(o.Members, m)
 }
 
 // setMember puts a row into the directory.

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"math"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -22,6 +23,8 @@ type index struct {
 	on      map[core.NodeID]map[core.Fence]*entry
 
 	openBytes, endedBytes int
+	// keeps counts the tasks with a --keep of so many nanoseconds.
+	keeps map[int64]int
 }
 
 // entry holds the current record of a task; the record is replaced, never
@@ -40,6 +43,7 @@ func newIndex() index {
 		ended:   line{key: func(e *entry) uint64 { return e.task.Final }},
 		granted: map[core.Fence]*entry{},
 		on:      map[core.NodeID]map[core.Fence]*entry{},
+		keeps:   map[int64]int{},
 	}
 }
 
@@ -50,8 +54,20 @@ func (x *index) add(t *wire.Task) {
 	if t.Spec.Key != "" {
 		x.keys[t.Spec.Key] = e
 	}
+	if keep := t.Spec.KeepNanos; keep > 0 {
+		x.keeps[keep]++
+	}
 	x.all.insert(e)
 	x.place(e)
+}
+
+// leastKeep is the shortest --keep there is.
+func (x *index) leastKeep() int64 {
+	least := int64(math.MaxInt64)
+	for keep := range x.keeps { // the least is the least in any order
+		least = min(least, keep)
+	}
+	return least
 }
 
 // set puts a new record in the place of a task's old one.
@@ -68,6 +84,11 @@ func (x *index) drop(e *entry) {
 	delete(x.byID, core.TaskID(e.task.Id))
 	if key := e.task.Spec.Key; key != "" {
 		delete(x.keys, key)
+	}
+	if keep := e.task.Spec.KeepNanos; keep > 0 {
+		if x.keeps[keep]--; x.keeps[keep] == 0 {
+			delete(x.keeps, keep)
+		}
 	}
 }
 

@@ -24,6 +24,12 @@ func judgeSpec(c *wire.Submit) *wire.Verdict {
 		return refuse(core.CodeBadInput, "a time limit below zero")
 	case spec.Weight < 0 || math.IsNaN(spec.Weight) || math.IsInf(spec.Weight, 0):
 		return refuse(core.CodeBadInput, "weight %v: a number of zero or more is needed", spec.Weight)
+	case spec.KeepNanos < 0:
+		return refuse(core.CodeBadInput, "a record that is kept for less than no time")
+	case spec.Priority < -1 || spec.Priority > 1:
+		return refuse(core.CodeBadInput, "priority %d: -1, 0 or 1 is needed", spec.Priority)
+	case spec.Prefer != "" && spec.Prefer != PreferIdle:
+		return refuse(core.CodeBadInput, "prefer %q: there is only %s", spec.Prefer, PreferIdle)
 	case spec.Once && spec.Retries > 0:
 		v := refuse(core.CodeBadInput, "a task that runs at most once cannot have %d retries", spec.Retries)
 		v.Hint = "--on and --all imply --once; --rerun lifts that"
@@ -40,6 +46,44 @@ func judgeSpec(c *wire.Submit) *wire.Verdict {
 		}
 	}
 	return nil
+}
+
+// PreferIdle, as Spec.Prefer, asks for the least stressed member.
+const PreferIdle = "idle"
+
+// OnLeader, as Spec.On, is whoever leads.
+const OnLeader = "@leader"
+
+// reachable says whether a member that may run a task is up, so that it could
+// be granted without waiting for one to come back.
+func (s *State) reachable(spec *wire.Spec) bool {
+	if spec.On == OnLeader && len(spec.Where) == 0 {
+		return true // it wrote this entry
+	}
+	for _, id := range s.ids {
+		if m := s.members[id]; m.State == Up && mayRun(spec, m) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayRun says whether --on, --where and a drain let a member run a task.
+func mayRun(spec *wire.Spec, m *wire.Agreed) bool {
+	named := spec.On == m.Row.Name || spec.On == core.NodeID(m.Row.Id).String()
+	if spec.On != "" && spec.On != OnLeader && !named || m.Drained && !named {
+		return false
+	}
+	return tagsFit(spec.Where, m.Row.Tags)
+}
+
+func tagsFit(where []string, tags map[string]string) bool {
+	for _, w := range where {
+		if tag, value, differs, _ := ParseWhere(w); (tags[tag] == value) == differs {
+			return false
+		}
+	}
+	return true
 }
 
 // ParseWhere reads one condition of Spec.Where: TAG=VALUE, or TAG!=VALUE

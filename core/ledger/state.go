@@ -18,6 +18,7 @@ const (
 	KeepLeft     = 1024     // rows of members that left
 	KeepAttempts = 100      // of one task: the newest
 	KeepTail     = 4 << 10  // bytes of each output stream in a result
+	KeepWhy      = 200      // bytes of the reason for a choice
 )
 
 // The statuses of a task. A task whose status is one of the last five has ended.
@@ -137,6 +138,12 @@ func (s *State) OpenGrant(f core.Fence) (*wire.Task, bool) {
 // Open is how many tasks have not ended.
 func (s *State) Open() int { return s.tasks.all.len() - s.tasks.ended.len() }
 
+// Recent are the records of the limit tasks that ended last, in that order.
+func (s *State) Recent(limit int) []*wire.Task {
+	ended := s.tasks.ended.entries()
+	return records(ended[max(0, len(ended)-limit):])
+}
+
 // Keyed finds the task that holds a --key.
 func (s *State) Keyed(key string) (*wire.Task, bool) {
 	if e, ok := s.tasks.keys[key]; ok {
@@ -145,17 +152,21 @@ func (s *State) Keyed(key string) (*wire.Task, bool) {
 	return nil, false
 }
 
-// Stale are up to limit tasks that ended longer ago than the given ages, as
-// Wall goes: for an Expire.
+// Stale are up to limit tasks that ended longer ago than the given ages, or
+// than their own --keep, as Wall goes: for an Expire.
 func (s *State) Stale(good, bad time.Duration, limit int) []core.TaskID {
 	var ids []core.TaskID
+	least := min(int64(good), int64(bad), s.tasks.leastKeep())
 	for e := range s.tasks.ended.each() {
-		if len(ids) == limit || s.wall-e.task.EndedNanos <= int64(min(good, bad)) {
+		if len(ids) == limit || s.wall-e.task.EndedNanos <= least {
 			break // in the order of their ends
 		}
 		age := bad
 		if e.task.Status == Succeeded {
 			age = good
+		}
+		if keep := e.task.Spec.KeepNanos; keep > 0 {
+			age = time.Duration(keep)
 		}
 		if s.wall-e.task.EndedNanos > int64(age) {
 			ids = append(ids, core.TaskID(e.task.Id))

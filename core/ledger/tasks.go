@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -40,6 +41,10 @@ func (s *State) submit(o *Outcome, c *wire.Submit) {
 		o.Verdict.Hint = "try again when some have ended"
 		return
 	}
+	if c.Spec.NoQueue && !s.reachable(c.Spec) {
+		o.Verdict = refuse(core.CodeBusy, "no member that may run it is up, and it is not to wait for one")
+		return
+	}
 	o.Task = &wire.Task{
 		Id: c.Task, Spec: c.Spec, Status: Queued,
 		Index: o.Fence.Index(), Order: uint64(o.Fence), SubmittedNanos: s.wall,
@@ -67,16 +72,28 @@ func (s *State) assign(o *Outcome, c *wire.Assign) {
 		o.Verdict = refuse(core.CodeBusy, "member %s is not up as instance %d", s.nameOf(node), c.Instance)
 		return
 	}
+	if m.Drained && !mayRun(e.task.Spec, m) {
+		o.Verdict = refuse(core.CodeBusy, "member %s is drained", m.Row.Name)
+		return
+	}
 	t := revise(e.task)
 	t.Status, t.Reason = Assigned, ""
 	t.Attempts = append(t.Attempts, &wire.Attempt{
-		N: c.Attempt, Fence: uint64(o.Fence), Node: c.Node, Instance: c.Instance, GrantedNanos: s.wall,
+		N: c.Attempt, Fence: uint64(o.Fence), Node: c.Node, Instance: c.Instance, GrantedNanos: s.wall, Why: shortened(c.Why),
 	})
 	if len(t.Attempts) > KeepAttempts {
 		t.Attempts = t.Attempts[len(t.Attempts)-KeepAttempts:]
 	}
 	s.replace(o, e, t)
 	o.Events = append(o.Events, Event{"task-assigned", core.TaskID(c.Task).String(), fmt.Sprintf("attempt %d on %s", c.Attempt, m.Row.Name)})
+}
+
+// shortened bounds the reason for a choice.
+func shortened(why string) string {
+	if len(why) > KeepWhy {
+		why = strings.ToValidUTF8(why[:KeepWhy], "")
+	}
+	return why
 }
 
 // cancel ends a queued task and asks for the end of one that is out.
@@ -192,5 +209,7 @@ func revise(t *wire.Task) *wire.Task {
 		Id: t.Id, Spec: t.Spec, Status: t.Status, Reason: t.Reason, Attempts: attempts,
 		Index: t.Index, SubmittedNanos: t.SubmittedNanos, EndedNanos: t.EndedNanos,
 		Result: t.Result, Order: t.Order, Final: t.Final, Failures: t.Failures,
+		Parent: t.Parent, N: t.N, Target: t.Target, Elements: t.Elements,
+		Done: t.Done, Failed: t.Failed, Worst: t.Worst, Missing: t.Missing, DrainedBy: t.DrainedBy,
 	}
 }

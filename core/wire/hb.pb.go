@@ -57,6 +57,10 @@ type Envelope struct {
 	//	*Envelope_Transfer
 	//	*Envelope_Refused
 	//	*Envelope_Running
+	//	*Envelope_Explain
+	//	*Envelope_Explained
+	//	*Envelope_LeaseAsk
+	//	*Envelope_LeaseGiven
 	Body          isEnvelope_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -323,6 +327,42 @@ func (x *Envelope) GetRunning() *Running {
 	return nil
 }
 
+func (x *Envelope) GetExplain() *Explain {
+	if x != nil {
+		if x, ok := x.Body.(*Envelope_Explain); ok {
+			return x.Explain
+		}
+	}
+	return nil
+}
+
+func (x *Envelope) GetExplained() *Explained {
+	if x != nil {
+		if x, ok := x.Body.(*Envelope_Explained); ok {
+			return x.Explained
+		}
+	}
+	return nil
+}
+
+func (x *Envelope) GetLeaseAsk() *LeaseAsk {
+	if x != nil {
+		if x, ok := x.Body.(*Envelope_LeaseAsk); ok {
+			return x.LeaseAsk
+		}
+	}
+	return nil
+}
+
+func (x *Envelope) GetLeaseGiven() *LeaseGiven {
+	if x != nil {
+		if x, ok := x.Body.(*Envelope_LeaseGiven); ok {
+			return x.LeaseGiven
+		}
+	}
+	return nil
+}
+
 type isEnvelope_Body interface {
 	isEnvelope_Body()
 }
@@ -411,6 +451,22 @@ type Envelope_Running struct {
 	Running *Running `protobuf:"bytes,30,opt,name=running,proto3,oneof"`
 }
 
+type Envelope_Explain struct {
+	Explain *Explain `protobuf:"bytes,40,opt,name=explain,proto3,oneof"`
+}
+
+type Envelope_Explained struct {
+	Explained *Explained `protobuf:"bytes,41,opt,name=explained,proto3,oneof"`
+}
+
+type Envelope_LeaseAsk struct {
+	LeaseAsk *LeaseAsk `protobuf:"bytes,42,opt,name=lease_ask,json=leaseAsk,proto3,oneof"`
+}
+
+type Envelope_LeaseGiven struct {
+	LeaseGiven *LeaseGiven `protobuf:"bytes,43,opt,name=lease_given,json=leaseGiven,proto3,oneof"`
+}
+
 func (*Envelope_Join) isEnvelope_Body() {}
 
 func (*Envelope_Welcome) isEnvelope_Body() {}
@@ -452,6 +508,14 @@ func (*Envelope_Transfer) isEnvelope_Body() {}
 func (*Envelope_Refused) isEnvelope_Body() {}
 
 func (*Envelope_Running) isEnvelope_Body() {}
+
+func (*Envelope_Explain) isEnvelope_Body() {}
+
+func (*Envelope_Explained) isEnvelope_Body() {}
+
+func (*Envelope_LeaseAsk) isEnvelope_Body() {}
+
+func (*Envelope_LeaseGiven) isEnvelope_Body() {}
 
 // Join asks any member to be let in.
 type Join struct {
@@ -1590,6 +1654,343 @@ func (x *Running) GetFences() []uint64 {
 	return nil
 }
 
+// Explain asks the leader how it would place a task.
+type Explain struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // the asker's own
+	Spec          *Spec                  `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Explain) Reset() {
+	*x = Explain{}
+	mi := &file_hb_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Explain) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Explain) ProtoMessage() {}
+
+func (x *Explain) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Explain.ProtoReflect.Descriptor instead.
+func (*Explain) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Explain) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Explain) GetSpec() *Spec {
+	if x != nil {
+		return x.Spec
+	}
+	return nil
+}
+
+// Explained answers it.
+type Explained struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Leading       bool                   `protobuf:"varint,2,opt,name=leading,proto3" json:"leading,omitempty"` // false: somebody else leads, ask again
+	Candidates    []*Candidate           `protobuf:"bytes,3,rep,name=candidates,proto3" json:"candidates,omitempty"`
+	Choice        uint64                 `protobuf:"fixed64,4,opt,name=choice,proto3" json:"choice,omitempty"`                             // NodeID; 0: it would wait
+	DemandNanos   int64                  `protobuf:"varint,5,opt,name=demand_nanos,json=demandNanos,proto3" json:"demand_nanos,omitempty"` // how long it is expected to take; 0: nobody knows
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Explained) Reset() {
+	*x = Explained{}
+	mi := &file_hb_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Explained) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Explained) ProtoMessage() {}
+
+func (x *Explained) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Explained.ProtoReflect.Descriptor instead.
+func (*Explained) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Explained) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Explained) GetLeading() bool {
+	if x != nil {
+		return x.Leading
+	}
+	return false
+}
+
+func (x *Explained) GetCandidates() []*Candidate {
+	if x != nil {
+		return x.Candidates
+	}
+	return nil
+}
+
+func (x *Explained) GetChoice() uint64 {
+	if x != nil {
+		return x.Choice
+	}
+	return 0
+}
+
+func (x *Explained) GetDemandNanos() int64 {
+	if x != nil {
+		return x.DemandNanos
+	}
+	return 0
+}
+
+// Candidate is a member as the choice sees it.
+type Candidate struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Node            uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	Name            string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Slots           uint32                 `protobuf:"varint,3,opt,name=slots,proto3" json:"slots,omitempty"`
+	Busy            uint32                 `protobuf:"varint,4,opt,name=busy,proto3" json:"busy,omitempty"`
+	Known           bool                   `protobuf:"varint,5,opt,name=known,proto3" json:"known,omitempty"` // it has reported its load
+	OthersPermille  uint32                 `protobuf:"varint,6,opt,name=others_permille,json=othersPermille,proto3" json:"others_permille,omitempty"`
+	Slowness        float64                `protobuf:"fixed64,7,opt,name=slowness,proto3" json:"slowness,omitempty"`
+	CompletionNanos int64                  `protobuf:"varint,8,opt,name=completion_nanos,json=completionNanos,proto3" json:"completion_nanos,omitempty"` // until the task would be done there
+	Cost            float64                `protobuf:"fixed64,9,opt,name=cost,proto3" json:"cost,omitempty"`
+	Why             string                 `protobuf:"bytes,10,opt,name=why,proto3" json:"why,omitempty"` // what keeps the task from running there
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Candidate) Reset() {
+	*x = Candidate{}
+	mi := &file_hb_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Candidate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Candidate) ProtoMessage() {}
+
+func (x *Candidate) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
+func (*Candidate) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Candidate) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *Candidate) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Candidate) GetSlots() uint32 {
+	if x != nil {
+		return x.Slots
+	}
+	return 0
+}
+
+func (x *Candidate) GetBusy() uint32 {
+	if x != nil {
+		return x.Busy
+	}
+	return 0
+}
+
+func (x *Candidate) GetKnown() bool {
+	if x != nil {
+		return x.Known
+	}
+	return false
+}
+
+func (x *Candidate) GetOthersPermille() uint32 {
+	if x != nil {
+		return x.OthersPermille
+	}
+	return 0
+}
+
+func (x *Candidate) GetSlowness() float64 {
+	if x != nil {
+		return x.Slowness
+	}
+	return 0
+}
+
+func (x *Candidate) GetCompletionNanos() int64 {
+	if x != nil {
+		return x.CompletionNanos
+	}
+	return 0
+}
+
+func (x *Candidate) GetCost() float64 {
+	if x != nil {
+		return x.Cost
+	}
+	return 0
+}
+
+func (x *Candidate) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+// LeaseAsk asks the leader to renew the lease of exclusive attempts.
+type LeaseAsk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeaseAsk) Reset() {
+	*x = LeaseAsk{}
+	mi := &file_hb_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeaseAsk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeaseAsk) ProtoMessage() {}
+
+func (x *LeaseAsk) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeaseAsk.ProtoReflect.Descriptor instead.
+func (*LeaseAsk) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *LeaseAsk) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+// LeaseGiven says that the leader led after the question was sent.
+type LeaseGiven struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeaseGiven) Reset() {
+	*x = LeaseGiven{}
+	mi := &file_hb_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeaseGiven) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeaseGiven) ProtoMessage() {}
+
+func (x *LeaseGiven) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeaseGiven.ProtoReflect.Descriptor instead.
+func (*LeaseGiven) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *LeaseGiven) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
 // Refused says that the runner does not have the attempt and never started it.
 type Refused struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1602,7 +2003,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_hb_proto_msgTypes[17]
+	mi := &file_hb_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1614,7 +2015,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[17]
+	mi := &file_hb_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1627,7 +2028,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{17}
+	return file_hb_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Refused) GetTask() []byte {
@@ -1663,7 +2064,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_hb_proto_msgTypes[18]
+	mi := &file_hb_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1675,7 +2076,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[18]
+	mi := &file_hb_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1688,7 +2089,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{18}
+	return file_hb_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Done) GetTask() []byte {
@@ -1722,7 +2123,7 @@ type DoneAck struct {
 
 func (x *DoneAck) Reset() {
 	*x = DoneAck{}
-	mi := &file_hb_proto_msgTypes[19]
+	mi := &file_hb_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1734,7 +2135,7 @@ func (x *DoneAck) String() string {
 func (*DoneAck) ProtoMessage() {}
 
 func (x *DoneAck) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[19]
+	mi := &file_hb_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1747,7 +2148,7 @@ func (x *DoneAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DoneAck.ProtoReflect.Descriptor instead.
 func (*DoneAck) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{19}
+	return file_hb_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DoneAck) GetFence() uint64 {
@@ -1771,7 +2172,7 @@ type OutputPull struct {
 
 func (x *OutputPull) Reset() {
 	*x = OutputPull{}
-	mi := &file_hb_proto_msgTypes[20]
+	mi := &file_hb_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1783,7 +2184,7 @@ func (x *OutputPull) String() string {
 func (*OutputPull) ProtoMessage() {}
 
 func (x *OutputPull) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[20]
+	mi := &file_hb_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1796,7 +2197,7 @@ func (x *OutputPull) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputPull.ProtoReflect.Descriptor instead.
 func (*OutputPull) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{20}
+	return file_hb_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *OutputPull) GetId() uint64 {
@@ -1850,7 +2251,7 @@ type OutputChunk struct {
 
 func (x *OutputChunk) Reset() {
 	*x = OutputChunk{}
-	mi := &file_hb_proto_msgTypes[21]
+	mi := &file_hb_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1862,7 +2263,7 @@ func (x *OutputChunk) String() string {
 func (*OutputChunk) ProtoMessage() {}
 
 func (x *OutputChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[21]
+	mi := &file_hb_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1875,7 +2276,7 @@ func (x *OutputChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputChunk.ProtoReflect.Descriptor instead.
 func (*OutputChunk) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{21}
+	return file_hb_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *OutputChunk) GetId() uint64 {
@@ -1931,7 +2332,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_hb_proto_msgTypes[22]
+	mi := &file_hb_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1943,7 +2344,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[22]
+	mi := &file_hb_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1956,7 +2357,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{22}
+	return file_hb_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Entry) GetWallNanos() int64 {
@@ -1990,6 +2391,11 @@ type Command struct {
 	//	*Command_Note
 	//	*Command_Requeue
 	//	*Command_Expire
+	//	*Command_Drain
+	//	*Command_Schedule
+	//	*Command_Unschedule
+	//	*Command_Fire
+	//	*Command_PauseSchedule
 	Body          isCommand_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1997,7 +2403,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_hb_proto_msgTypes[23]
+	mi := &file_hb_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2009,7 +2415,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[23]
+	mi := &file_hb_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2022,7 +2428,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{23}
+	return file_hb_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Command) GetProposer() uint64 {
@@ -2127,6 +2533,51 @@ func (x *Command) GetExpire() *Expire {
 	return nil
 }
 
+func (x *Command) GetDrain() *Drain {
+	if x != nil {
+		if x, ok := x.Body.(*Command_Drain); ok {
+			return x.Drain
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSchedule() *Schedule {
+	if x != nil {
+		if x, ok := x.Body.(*Command_Schedule); ok {
+			return x.Schedule
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetUnschedule() *Unschedule {
+	if x != nil {
+		if x, ok := x.Body.(*Command_Unschedule); ok {
+			return x.Unschedule
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetFire() *Fire {
+	if x != nil {
+		if x, ok := x.Body.(*Command_Fire); ok {
+			return x.Fire
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetPauseSchedule() *PauseSchedule {
+	if x != nil {
+		if x, ok := x.Body.(*Command_PauseSchedule); ok {
+			return x.PauseSchedule
+		}
+	}
+	return nil
+}
+
 type isCommand_Body interface {
 	isCommand_Body()
 }
@@ -2167,6 +2618,26 @@ type Command_Expire struct {
 	Expire *Expire `protobuf:"bytes,18,opt,name=expire,proto3,oneof"`
 }
 
+type Command_Drain struct {
+	Drain *Drain `protobuf:"bytes,40,opt,name=drain,proto3,oneof"`
+}
+
+type Command_Schedule struct {
+	Schedule *Schedule `protobuf:"bytes,41,opt,name=schedule,proto3,oneof"`
+}
+
+type Command_Unschedule struct {
+	Unschedule *Unschedule `protobuf:"bytes,42,opt,name=unschedule,proto3,oneof"`
+}
+
+type Command_Fire struct {
+	Fire *Fire `protobuf:"bytes,43,opt,name=fire,proto3,oneof"`
+}
+
+type Command_PauseSchedule struct {
+	PauseSchedule *PauseSchedule `protobuf:"bytes,44,opt,name=pause_schedule,json=pauseSchedule,proto3,oneof"`
+}
+
 func (*Command_MemberUp) isCommand_Body() {}
 
 func (*Command_MemberDown) isCommand_Body() {}
@@ -2185,6 +2656,16 @@ func (*Command_Requeue) isCommand_Body() {}
 
 func (*Command_Expire) isCommand_Body() {}
 
+func (*Command_Drain) isCommand_Body() {}
+
+func (*Command_Schedule) isCommand_Body() {}
+
+func (*Command_Unschedule) isCommand_Body() {}
+
+func (*Command_Fire) isCommand_Body() {}
+
+func (*Command_PauseSchedule) isCommand_Body() {}
+
 // Verdict is apply's answer to a command. Code 0 is yes.
 type Verdict struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2197,7 +2678,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_hb_proto_msgTypes[24]
+	mi := &file_hb_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2209,7 +2690,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[24]
+	mi := &file_hb_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2222,7 +2703,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{24}
+	return file_hb_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Verdict) GetCode() uint32 {
@@ -2256,7 +2737,7 @@ type MemberUp struct {
 
 func (x *MemberUp) Reset() {
 	*x = MemberUp{}
-	mi := &file_hb_proto_msgTypes[25]
+	mi := &file_hb_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2268,7 +2749,7 @@ func (x *MemberUp) String() string {
 func (*MemberUp) ProtoMessage() {}
 
 func (x *MemberUp) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[25]
+	mi := &file_hb_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2281,7 +2762,7 @@ func (x *MemberUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberUp.ProtoReflect.Descriptor instead.
 func (*MemberUp) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{25}
+	return file_hb_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MemberUp) GetRows() []*Row {
@@ -2303,7 +2784,7 @@ type MemberDown struct {
 
 func (x *MemberDown) Reset() {
 	*x = MemberDown{}
-	mi := &file_hb_proto_msgTypes[26]
+	mi := &file_hb_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2315,7 +2796,7 @@ func (x *MemberDown) String() string {
 func (*MemberDown) ProtoMessage() {}
 
 func (x *MemberDown) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[26]
+	mi := &file_hb_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2328,7 +2809,7 @@ func (x *MemberDown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberDown.ProtoReflect.Descriptor instead.
 func (*MemberDown) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{26}
+	return file_hb_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MemberDown) GetIds() []uint64 {
@@ -2362,7 +2843,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_hb_proto_msgTypes[27]
+	mi := &file_hb_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2374,7 +2855,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[27]
+	mi := &file_hb_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2387,7 +2868,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{27}
+	return file_hb_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Note) GetText() []byte {
@@ -2408,7 +2889,7 @@ type Submit struct {
 
 func (x *Submit) Reset() {
 	*x = Submit{}
-	mi := &file_hb_proto_msgTypes[28]
+	mi := &file_hb_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2420,7 +2901,7 @@ func (x *Submit) String() string {
 func (*Submit) ProtoMessage() {}
 
 func (x *Submit) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[28]
+	mi := &file_hb_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2433,7 +2914,7 @@ func (x *Submit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submit.ProtoReflect.Descriptor instead.
 func (*Submit) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{28}
+	return file_hb_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Submit) GetTask() []byte {
@@ -2463,14 +2944,28 @@ type Spec struct {
 	Retries        uint32                 `protobuf:"varint,8,opt,name=retries,proto3" json:"retries,omitempty"`
 	TimeLimitNanos int64                  `protobuf:"varint,9,opt,name=time_limit_nanos,json=timeLimitNanos,proto3" json:"time_limit_nanos,omitempty"`
 	Key            string                 `protobuf:"bytes,10,opt,name=key,proto3" json:"key,omitempty"`
-	Weight         float64                `protobuf:"fixed64,11,opt,name=weight,proto3" json:"weight,omitempty"`
+	Weight         float64                `protobuf:"fixed64,11,opt,name=weight,proto3" json:"weight,omitempty"`                             // seconds it is expected to take on an ordinary member
+	Priority       int32                  `protobuf:"varint,40,opt,name=priority,proto3" json:"priority,omitempty"`                          // -1 low, 0 normal, 1 high
+	KeepNanos      int64                  `protobuf:"varint,41,opt,name=keep_nanos,json=keepNanos,proto3" json:"keep_nanos,omitempty"`       // how long its record is kept at most; 0: as usual
+	NoQueue        bool                   `protobuf:"varint,42,opt,name=no_queue,json=noQueue,proto3" json:"no_queue,omitempty"`             // refused when no member that may run it is up
+	Prefer         string                 `protobuf:"bytes,43,opt,name=prefer,proto3" json:"prefer,omitempty"`                               // "", or "idle": the least stressed member
+	Exclusive      string                 `protobuf:"bytes,44,opt,name=exclusive,proto3" json:"exclusive,omitempty"`                         // no two attempts of tasks with this key at once
+	Array          uint32                 `protobuf:"varint,45,opt,name=array,proto3" json:"array,omitempty"`                                // that many elements; 0: none
+	All            bool                   `protobuf:"varint,46,opt,name=all,proto3" json:"all,omitempty"`                                    // an element for each member
+	Parallel       uint32                 `protobuf:"varint,47,opt,name=parallel,proto3" json:"parallel,omitempty"`                          // elements at once; 0: all
+	MaxFailures    int32                  `protobuf:"varint,48,opt,name=max_failures,json=maxFailures,proto3" json:"max_failures,omitempty"` // nothing new starts after that many; -1: any number
+	SkipDown       bool                   `protobuf:"varint,49,opt,name=skip_down,json=skipDown,proto3" json:"skip_down,omitempty"`          // members that are down are no failure
+	Stdin          []byte                 `protobuf:"bytes,50,opt,name=stdin,proto3" json:"stdin,omitempty"`
+	OnFailure      string                 `protobuf:"bytes,51,opt,name=on_failure,json=onFailure,proto3" json:"on_failure,omitempty"` // the command to run when it has failed
+	Drain          bool                   `protobuf:"varint,52,opt,name=drain,proto3" json:"drain,omitempty"`                         // of all: drain each member for its element
+	Check          []string               `protobuf:"bytes,53,rep,name=check,proto3" json:"check,omitempty"`                          // of all: what must succeed on it before the next
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Spec) Reset() {
 	*x = Spec{}
-	mi := &file_hb_proto_msgTypes[29]
+	mi := &file_hb_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2482,7 +2977,7 @@ func (x *Spec) String() string {
 func (*Spec) ProtoMessage() {}
 
 func (x *Spec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[29]
+	mi := &file_hb_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2495,7 +2990,7 @@ func (x *Spec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spec.ProtoReflect.Descriptor instead.
 func (*Spec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{29}
+	return file_hb_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Spec) GetName() string {
@@ -2575,6 +3070,104 @@ func (x *Spec) GetWeight() float64 {
 	return 0
 }
 
+func (x *Spec) GetPriority() int32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *Spec) GetKeepNanos() int64 {
+	if x != nil {
+		return x.KeepNanos
+	}
+	return 0
+}
+
+func (x *Spec) GetNoQueue() bool {
+	if x != nil {
+		return x.NoQueue
+	}
+	return false
+}
+
+func (x *Spec) GetPrefer() string {
+	if x != nil {
+		return x.Prefer
+	}
+	return ""
+}
+
+func (x *Spec) GetExclusive() string {
+	if x != nil {
+		return x.Exclusive
+	}
+	return ""
+}
+
+func (x *Spec) GetArray() uint32 {
+	if x != nil {
+		return x.Array
+	}
+	return 0
+}
+
+func (x *Spec) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *Spec) GetParallel() uint32 {
+	if x != nil {
+		return x.Parallel
+	}
+	return 0
+}
+
+func (x *Spec) GetMaxFailures() int32 {
+	if x != nil {
+		return x.MaxFailures
+	}
+	return 0
+}
+
+func (x *Spec) GetSkipDown() bool {
+	if x != nil {
+		return x.SkipDown
+	}
+	return false
+}
+
+func (x *Spec) GetStdin() []byte {
+	if x != nil {
+		return x.Stdin
+	}
+	return nil
+}
+
+func (x *Spec) GetOnFailure() string {
+	if x != nil {
+		return x.OnFailure
+	}
+	return ""
+}
+
+func (x *Spec) GetDrain() bool {
+	if x != nil {
+		return x.Drain
+	}
+	return false
+}
+
+func (x *Spec) GetCheck() []string {
+	if x != nil {
+		return x.Check
+	}
+	return nil
+}
+
 // Assign grants an attempt to a member.
 type Assign struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2582,13 +3175,14 @@ type Assign struct {
 	Attempt       uint32                 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"` // the one to make; refused if it is not the next
 	Node          uint64                 `protobuf:"fixed64,3,opt,name=node,proto3" json:"node,omitempty"`
 	Instance      uint32                 `protobuf:"varint,4,opt,name=instance,proto3" json:"instance,omitempty"`
+	Why           string                 `protobuf:"bytes,40,opt,name=why,proto3" json:"why,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Assign) Reset() {
 	*x = Assign{}
-	mi := &file_hb_proto_msgTypes[30]
+	mi := &file_hb_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2600,7 +3194,7 @@ func (x *Assign) String() string {
 func (*Assign) ProtoMessage() {}
 
 func (x *Assign) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[30]
+	mi := &file_hb_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2613,7 +3207,7 @@ func (x *Assign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assign.ProtoReflect.Descriptor instead.
 func (*Assign) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{30}
+	return file_hb_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Assign) GetTask() []byte {
@@ -2644,6 +3238,13 @@ func (x *Assign) GetInstance() uint32 {
 	return 0
 }
 
+func (x *Assign) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
 // Finish ends an attempt with a result.
 type Finish struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2656,7 +3257,7 @@ type Finish struct {
 
 func (x *Finish) Reset() {
 	*x = Finish{}
-	mi := &file_hb_proto_msgTypes[31]
+	mi := &file_hb_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2668,7 +3269,7 @@ func (x *Finish) String() string {
 func (*Finish) ProtoMessage() {}
 
 func (x *Finish) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[31]
+	mi := &file_hb_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2681,7 +3282,7 @@ func (x *Finish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finish.ProtoReflect.Descriptor instead.
 func (*Finish) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{31}
+	return file_hb_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Finish) GetTask() []byte {
@@ -2719,7 +3320,7 @@ type Requeue struct {
 
 func (x *Requeue) Reset() {
 	*x = Requeue{}
-	mi := &file_hb_proto_msgTypes[32]
+	mi := &file_hb_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2731,7 +3332,7 @@ func (x *Requeue) String() string {
 func (*Requeue) ProtoMessage() {}
 
 func (x *Requeue) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[32]
+	mi := &file_hb_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2744,7 +3345,7 @@ func (x *Requeue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requeue.ProtoReflect.Descriptor instead.
 func (*Requeue) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{32}
+	return file_hb_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Requeue) GetTask() []byte {
@@ -2775,6 +3376,384 @@ func (x *Requeue) GetUnstarted() bool {
 	return false
 }
 
+// Drain keeps new work from a member, or lets it come again.
+type Drain struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	On            bool                   `protobuf:"varint,2,opt,name=on,proto3" json:"on,omitempty"`
+	Evict         bool                   `protobuf:"varint,3,opt,name=evict,proto3" json:"evict,omitempty"` // end what runs there, too
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Drain) Reset() {
+	*x = Drain{}
+	mi := &file_hb_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Drain) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Drain) ProtoMessage() {}
+
+func (x *Drain) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Drain.ProtoReflect.Descriptor instead.
+func (*Drain) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *Drain) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *Drain) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+func (x *Drain) GetEvict() bool {
+	if x != nil {
+		return x.Evict
+	}
+	return false
+}
+
+// Schedule makes tasks at times, or upon events. Field numbers below 40 are
+// those of the definition: the same definition again changes nothing.
+type Schedule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Cron          string                 `protobuf:"bytes,2,opt,name=cron,proto3" json:"cron,omitempty"`                      // five fields or @daily; empty with an event
+	Zone          string                 `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`                      // "" is UTC
+	Event         string                 `protobuf:"bytes,4,opt,name=event,proto3" json:"event,omitempty"`                    // a kind of agreed event
+	Overlap       string                 `protobuf:"bytes,5,opt,name=overlap,proto3" json:"overlap,omitempty"`                // skip, queue, allow
+	CatchUp       string                 `protobuf:"bytes,6,opt,name=catch_up,json=catchUp,proto3" json:"catch_up,omitempty"` // once, skip, all
+	Spec          *Spec                  `protobuf:"bytes,7,opt,name=spec,proto3" json:"spec,omitempty"`
+	Replace       bool                   `protobuf:"varint,40,opt,name=replace,proto3" json:"replace,omitempty"` // another definition takes the place of the old
+	Paused        bool                   `protobuf:"varint,41,opt,name=paused,proto3" json:"paused,omitempty"`
+	SinceNanos    int64                  `protobuf:"varint,42,opt,name=since_nanos,json=sinceNanos,proto3" json:"since_nanos,omitempty"` // times after this are to come
+	Tasks         [][]byte               `protobuf:"bytes,43,rep,name=tasks,proto3" json:"tasks,omitempty"`                              // of the last firings, the newest last
+	FiredNanos    int64                  `protobuf:"varint,44,opt,name=fired_nanos,json=firedNanos,proto3" json:"fired_nanos,omitempty"` // the time of the last firing
+	Index         uint64                 `protobuf:"varint,45,opt,name=index,proto3" json:"index,omitempty"`                             // of its definition
+	Firings       uint64                 `protobuf:"varint,46,opt,name=firings,proto3" json:"firings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Schedule) Reset() {
+	*x = Schedule{}
+	mi := &file_hb_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Schedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Schedule) ProtoMessage() {}
+
+func (x *Schedule) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
+func (*Schedule) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *Schedule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Schedule) GetCron() string {
+	if x != nil {
+		return x.Cron
+	}
+	return ""
+}
+
+func (x *Schedule) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Schedule) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *Schedule) GetOverlap() string {
+	if x != nil {
+		return x.Overlap
+	}
+	return ""
+}
+
+func (x *Schedule) GetCatchUp() string {
+	if x != nil {
+		return x.CatchUp
+	}
+	return ""
+}
+
+func (x *Schedule) GetSpec() *Spec {
+	if x != nil {
+		return x.Spec
+	}
+	return nil
+}
+
+func (x *Schedule) GetReplace() bool {
+	if x != nil {
+		return x.Replace
+	}
+	return false
+}
+
+func (x *Schedule) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *Schedule) GetSinceNanos() int64 {
+	if x != nil {
+		return x.SinceNanos
+	}
+	return 0
+}
+
+func (x *Schedule) GetTasks() [][]byte {
+	if x != nil {
+		return x.Tasks
+	}
+	return nil
+}
+
+func (x *Schedule) GetFiredNanos() int64 {
+	if x != nil {
+		return x.FiredNanos
+	}
+	return 0
+}
+
+func (x *Schedule) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Schedule) GetFirings() uint64 {
+	if x != nil {
+		return x.Firings
+	}
+	return 0
+}
+
+// Unschedule removes a schedule; what it made goes on.
+type Unschedule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unschedule) Reset() {
+	*x = Unschedule{}
+	mi := &file_hb_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unschedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unschedule) ProtoMessage() {}
+
+func (x *Unschedule) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unschedule.ProtoReflect.Descriptor instead.
+func (*Unschedule) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *Unschedule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// PauseSchedule stops a schedule, or lets it go on.
+type PauseSchedule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	On            bool                   `protobuf:"varint,2,opt,name=on,proto3" json:"on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseSchedule) Reset() {
+	*x = PauseSchedule{}
+	mi := &file_hb_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseSchedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseSchedule) ProtoMessage() {}
+
+func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseSchedule.ProtoReflect.Descriptor instead.
+func (*PauseSchedule) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *PauseSchedule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PauseSchedule) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+// Fire makes the task of a schedule at one of its times.
+type Fire struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	AtNanos       int64                  `protobuf:"varint,2,opt,name=at_nanos,json=atNanos,proto3" json:"at_nanos,omitempty"`
+	Index         uint64                 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"` // of the definition that it is a time of
+	Manual        bool                   `protobuf:"varint,4,opt,name=manual,proto3" json:"manual,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fire) Reset() {
+	*x = Fire{}
+	mi := &file_hb_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fire) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fire) ProtoMessage() {}
+
+func (x *Fire) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fire.ProtoReflect.Descriptor instead.
+func (*Fire) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *Fire) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Fire) GetAtNanos() int64 {
+	if x != nil {
+		return x.AtNanos
+	}
+	return 0
+}
+
+func (x *Fire) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Fire) GetManual() bool {
+	if x != nil {
+		return x.Manual
+	}
+	return false
+}
+
 // Cancel asks for the end of a task.
 type Cancel struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2786,7 +3765,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_hb_proto_msgTypes[33]
+	mi := &file_hb_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2798,7 +3777,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[33]
+	mi := &file_hb_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2811,7 +3790,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{33}
+	return file_hb_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Cancel) GetTask() []byte {
@@ -2838,7 +3817,7 @@ type Expire struct {
 
 func (x *Expire) Reset() {
 	*x = Expire{}
-	mi := &file_hb_proto_msgTypes[34]
+	mi := &file_hb_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2850,7 +3829,7 @@ func (x *Expire) String() string {
 func (*Expire) ProtoMessage() {}
 
 func (x *Expire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[34]
+	mi := &file_hb_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2863,7 +3842,7 @@ func (x *Expire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expire.ProtoReflect.Descriptor instead.
 func (*Expire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{34}
+	return file_hb_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Expire) GetTasks() [][]byte {
@@ -2895,7 +3874,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_hb_proto_msgTypes[35]
+	mi := &file_hb_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2907,7 +3886,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[35]
+	mi := &file_hb_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2920,7 +3899,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{35}
+	return file_hb_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Result) GetExit() int32 {
@@ -3034,7 +4013,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_hb_proto_msgTypes[36]
+	mi := &file_hb_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3046,7 +4025,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[36]
+	mi := &file_hb_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3059,7 +4038,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{36}
+	return file_hb_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Record) GetBody() isRecord_Body {
@@ -3189,7 +4168,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_hb_proto_msgTypes[37]
+	mi := &file_hb_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3201,7 +4180,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[37]
+	mi := &file_hb_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3214,7 +4193,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{37}
+	return file_hb_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Mark) GetIndex() uint64 {
@@ -3241,7 +4220,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_hb_proto_msgTypes[38]
+	mi := &file_hb_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3253,7 +4232,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[38]
+	mi := &file_hb_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3266,7 +4245,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{38}
+	return file_hb_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Intent) GetGrant() *Grant {
@@ -3289,7 +4268,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_hb_proto_msgTypes[39]
+	mi := &file_hb_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3301,7 +4280,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[39]
+	mi := &file_hb_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3314,7 +4293,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{39}
+	return file_hb_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Started) GetFence() uint64 {
@@ -3359,7 +4338,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_hb_proto_msgTypes[40]
+	mi := &file_hb_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3371,7 +4350,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[40]
+	mi := &file_hb_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3384,7 +4363,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{40}
+	return file_hb_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Identity) GetFormat() uint32 {
@@ -3433,13 +4412,14 @@ type Ledger struct {
 	Applied       uint64                 `protobuf:"varint,6,opt,name=applied,proto3" json:"applied,omitempty"`
 	WallNanos     int64                  `protobuf:"varint,7,opt,name=wall_nanos,json=wallNanos,proto3" json:"wall_nanos,omitempty"`
 	ExpiredMillis int64                  `protobuf:"varint,8,opt,name=expired_millis,json=expiredMillis,proto3" json:"expired_millis,omitempty"` // no record dropped so far was minted later (Unix time)
+	Schedules     []*Schedule            `protobuf:"bytes,40,rep,name=schedules,proto3" json:"schedules,omitempty"`                              // sorted by name
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3451,7 +4431,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3464,7 +4444,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{41}
+	return file_hb_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Ledger) GetFormat() uint32 {
@@ -3523,6 +4503,13 @@ func (x *Ledger) GetExpiredMillis() int64 {
 	return 0
 }
 
+func (x *Ledger) GetSchedules() []*Schedule {
+	if x != nil {
+		return x.Schedules
+	}
+	return nil
+}
+
 // Agreed is a row of the directory in the log.
 type Agreed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3531,13 +4518,15 @@ type Agreed struct {
 	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	SinceNanos    int64                  `protobuf:"varint,4,opt,name=since_nanos,json=sinceNanos,proto3" json:"since_nanos,omitempty"`
 	Index         uint64                 `protobuf:"varint,5,opt,name=index,proto3" json:"index,omitempty"`
+	Drained       bool                   `protobuf:"varint,40,opt,name=drained,proto3" json:"drained,omitempty"`
+	Evict         bool                   `protobuf:"varint,41,opt,name=evict,proto3" json:"evict,omitempty"` // what runs there is to be ended
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Agreed) Reset() {
 	*x = Agreed{}
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3549,7 +4538,7 @@ func (x *Agreed) String() string {
 func (*Agreed) ProtoMessage() {}
 
 func (x *Agreed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3562,7 +4551,7 @@ func (x *Agreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreed.ProtoReflect.Descriptor instead.
 func (*Agreed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{42}
+	return file_hb_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Agreed) GetRow() *Row {
@@ -3600,6 +4589,20 @@ func (x *Agreed) GetIndex() uint64 {
 	return 0
 }
 
+func (x *Agreed) GetDrained() bool {
+	if x != nil {
+		return x.Drained
+	}
+	return false
+}
+
+func (x *Agreed) GetEvict() bool {
+	if x != nil {
+		return x.Evict
+	}
+	return false
+}
+
 // Task is a task's record in the ledger.
 type Task struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -3612,16 +4615,25 @@ type Task struct {
 	SubmittedNanos int64                  `protobuf:"varint,7,opt,name=submitted_nanos,json=submittedNanos,proto3" json:"submitted_nanos,omitempty"`
 	EndedNanos     int64                  `protobuf:"varint,8,opt,name=ended_nanos,json=endedNanos,proto3" json:"ended_nanos,omitempty"`
 	Result         *Result                `protobuf:"bytes,9,opt,name=result,proto3" json:"result,omitempty"`
-	Order          uint64                 `protobuf:"varint,10,opt,name=order,proto3" json:"order,omitempty"`       // fence-like position of its submit: the queue's order
-	Final          uint64                 `protobuf:"varint,11,opt,name=final,proto3" json:"final,omitempty"`       // fence-like position of the command that ended it; 0: open
-	Failures       uint32                 `protobuf:"varint,12,opt,name=failures,proto3" json:"failures,omitempty"` // attempts that ended badly and were counted
+	Order          uint64                 `protobuf:"varint,10,opt,name=order,proto3" json:"order,omitempty"`                         // fence-like position of its submit: the queue's order
+	Final          uint64                 `protobuf:"varint,11,opt,name=final,proto3" json:"final,omitempty"`                         // fence-like position of the command that ended it; 0: open
+	Failures       uint32                 `protobuf:"varint,12,opt,name=failures,proto3" json:"failures,omitempty"`                   // attempts that ended badly and were counted
+	Parent         []byte                 `protobuf:"bytes,40,opt,name=parent,proto3" json:"parent,omitempty"`                        // of an element: the task it is of
+	N              uint32                 `protobuf:"varint,41,opt,name=n,proto3" json:"n,omitempty"`                                 // of an element: which, from 1
+	Target         uint64                 `protobuf:"fixed64,42,opt,name=target,proto3" json:"target,omitempty"`                      // of an element of --all: its member
+	Elements       uint32                 `protobuf:"varint,43,opt,name=elements,proto3" json:"elements,omitempty"`                   // of a parent: how many
+	Done           uint32                 `protobuf:"varint,44,opt,name=done,proto3" json:"done,omitempty"`                           // how many of them have ended
+	Failed         uint32                 `protobuf:"varint,45,opt,name=failed,proto3" json:"failed,omitempty"`                       // how many of those did not succeed
+	Worst          int32                  `protobuf:"varint,46,opt,name=worst,proto3" json:"worst,omitempty"`                         // the worst exit code of them
+	Missing        []*Missing             `protobuf:"bytes,47,rep,name=missing,proto3" json:"missing,omitempty"`                      // members that --all could not reach
+	DrainedBy      string                 `protobuf:"bytes,48,opt,name=drained_by,json=drainedBy,proto3" json:"drained_by,omitempty"` // of an element with drain: who had drained its member before
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3633,7 +4645,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3646,7 +4658,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{43}
+	return file_hb_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Task) GetId() []byte {
@@ -3733,6 +4745,138 @@ func (x *Task) GetFailures() uint32 {
 	return 0
 }
 
+func (x *Task) GetParent() []byte {
+	if x != nil {
+		return x.Parent
+	}
+	return nil
+}
+
+func (x *Task) GetN() uint32 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *Task) GetTarget() uint64 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+func (x *Task) GetElements() uint32 {
+	if x != nil {
+		return x.Elements
+	}
+	return 0
+}
+
+func (x *Task) GetDone() uint32 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+func (x *Task) GetFailed() uint32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *Task) GetWorst() int32 {
+	if x != nil {
+		return x.Worst
+	}
+	return 0
+}
+
+func (x *Task) GetMissing() []*Missing {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+func (x *Task) GetDrainedBy() string {
+	if x != nil {
+		return x.DrainedBy
+	}
+	return ""
+}
+
+// Missing is a member that has no element, and why.
+type Missing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Why           string                 `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
+	SinceNanos    int64                  `protobuf:"varint,4,opt,name=since_nanos,json=sinceNanos,proto3" json:"since_nanos,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Missing) Reset() {
+	*x = Missing{}
+	mi := &file_hb_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Missing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Missing) ProtoMessage() {}
+
+func (x *Missing) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Missing.ProtoReflect.Descriptor instead.
+func (*Missing) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *Missing) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *Missing) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Missing) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *Missing) GetSinceNanos() int64 {
+	if x != nil {
+		return x.SinceNanos
+	}
+	return 0
+}
+
 // Attempt is one grant of a task.
 type Attempt struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3743,13 +4887,14 @@ type Attempt struct {
 	GrantedNanos  int64                  `protobuf:"varint,5,opt,name=granted_nanos,json=grantedNanos,proto3" json:"granted_nanos,omitempty"`
 	Result        *Result                `protobuf:"bytes,6,opt,name=result,proto3" json:"result,omitempty"`   // absent while open
 	Outcome       string                 `protobuf:"bytes,7,opt,name=outcome,proto3" json:"outcome,omitempty"` // "", ended, requeued, superseded
+	Why           string                 `protobuf:"bytes,40,opt,name=why,proto3" json:"why,omitempty"`        // the leader's reason for choosing this member
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3761,7 +4906,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3774,7 +4919,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{44}
+	return file_hb_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Attempt) GetN() uint32 {
@@ -3826,11 +4971,18 @@ func (x *Attempt) GetOutcome() string {
 	return ""
 }
 
+func (x *Attempt) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
 var File_hb_proto protoreflect.FileDescriptor
 
 const file_hb_proto_rawDesc = "" +
 	"\n" +
-	"\bhb.proto\x12\x02hb\"\xc8\a\n" +
+	"\bhb.proto\x12\x02hb\"\x80\t\n" +
 	"\bEnvelope\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12\x12\n" +
@@ -3860,7 +5012,12 @@ const file_hb_proto_rawDesc = "" +
 	"\x04rows\x18\x1b \x01(\v2\b.hb.RowsH\x00R\x04rows\x12*\n" +
 	"\btransfer\x18\x1c \x01(\v2\f.hb.TransferH\x00R\btransfer\x12'\n" +
 	"\arefused\x18\x1d \x01(\v2\v.hb.RefusedH\x00R\arefused\x12'\n" +
-	"\arunning\x18\x1e \x01(\v2\v.hb.RunningH\x00R\arunningB\x06\n" +
+	"\arunning\x18\x1e \x01(\v2\v.hb.RunningH\x00R\arunning\x12'\n" +
+	"\aexplain\x18( \x01(\v2\v.hb.ExplainH\x00R\aexplain\x12-\n" +
+	"\texplained\x18) \x01(\v2\r.hb.ExplainedH\x00R\texplained\x12+\n" +
+	"\tlease_ask\x18* \x01(\v2\f.hb.LeaseAskH\x00R\bleaseAsk\x121\n" +
+	"\vlease_given\x18+ \x01(\v2\x0e.hb.LeaseGivenH\x00R\n" +
+	"leaseGivenB\x06\n" +
 	"\x04body\"\x9b\x01\n" +
 	"\x04Join\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -3951,7 +5108,35 @@ const file_hb_proto_rawDesc = "" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\"!\n" +
 	"\aRunning\x12\x16\n" +
-	"\x06fences\x18\x01 \x03(\x04R\x06fences\"K\n" +
+	"\x06fences\x18\x01 \x03(\x04R\x06fences\"7\n" +
+	"\aExplain\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1c\n" +
+	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\"\x9f\x01\n" +
+	"\tExplained\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
+	"\aleading\x18\x02 \x01(\bR\aleading\x12-\n" +
+	"\n" +
+	"candidates\x18\x03 \x03(\v2\r.hb.CandidateR\n" +
+	"candidates\x12\x16\n" +
+	"\x06choice\x18\x04 \x01(\x06R\x06choice\x12!\n" +
+	"\fdemand_nanos\x18\x05 \x01(\x03R\vdemandNanos\"\x89\x02\n" +
+	"\tCandidate\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05slots\x18\x03 \x01(\rR\x05slots\x12\x12\n" +
+	"\x04busy\x18\x04 \x01(\rR\x04busy\x12\x14\n" +
+	"\x05known\x18\x05 \x01(\bR\x05known\x12'\n" +
+	"\x0fothers_permille\x18\x06 \x01(\rR\x0eothersPermille\x12\x1a\n" +
+	"\bslowness\x18\a \x01(\x01R\bslowness\x12)\n" +
+	"\x10completion_nanos\x18\b \x01(\x03R\x0fcompletionNanos\x12\x12\n" +
+	"\x04cost\x18\t \x01(\x01R\x04cost\x12\x10\n" +
+	"\x03why\x18\n" +
+	" \x01(\tR\x03why\"\x1a\n" +
+	"\bLeaseAsk\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\"\x1c\n" +
+	"\n" +
+	"LeaseGiven\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\"K\n" +
 	"\aRefused\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x16\n" +
@@ -3980,7 +5165,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x05Entry\x12\x1d\n" +
 	"\n" +
 	"wall_nanos\x18\x01 \x01(\x03R\twallNanos\x12'\n" +
-	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\xa4\x03\n" +
+	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\x81\x05\n" +
 	"\aCommand\x12\x1a\n" +
 	"\bproposer\x18\x01 \x01(\x06R\bproposer\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\x12+\n" +
@@ -3999,7 +5184,14 @@ const file_hb_proto_rawDesc = "" +
 	"\x04note\x18\x10 \x01(\v2\b.hb.NoteH\x00R\x04note\x12'\n" +
 	"\arequeue\x18\x11 \x01(\v2\v.hb.RequeueH\x00R\arequeue\x12$\n" +
 	"\x06expire\x18\x12 \x01(\v2\n" +
-	".hb.ExpireH\x00R\x06expireB\x06\n" +
+	".hb.ExpireH\x00R\x06expire\x12!\n" +
+	"\x05drain\x18( \x01(\v2\t.hb.DrainH\x00R\x05drain\x12*\n" +
+	"\bschedule\x18) \x01(\v2\f.hb.ScheduleH\x00R\bschedule\x120\n" +
+	"\n" +
+	"unschedule\x18* \x01(\v2\x0e.hb.UnscheduleH\x00R\n" +
+	"unschedule\x12\x1e\n" +
+	"\x04fire\x18+ \x01(\v2\b.hb.FireH\x00R\x04fire\x12:\n" +
+	"\x0epause_schedule\x18, \x01(\v2\x11.hb.PauseScheduleH\x00R\rpauseScheduleB\x06\n" +
 	"\x04body\"K\n" +
 	"\aVerdict\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x18\n" +
@@ -4016,7 +5208,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x04text\x18\x01 \x01(\fR\x04text\":\n" +
 	"\x06Submit\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x1c\n" +
-	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\"\xfa\x01\n" +
+	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\"\xeb\x04\n" +
 	"\x04Spec\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04argv\x18\x02 \x03(\tR\x04argv\x12\x10\n" +
@@ -4029,12 +5221,29 @@ const file_hb_proto_rawDesc = "" +
 	"\x10time_limit_nanos\x18\t \x01(\x03R\x0etimeLimitNanos\x12\x10\n" +
 	"\x03key\x18\n" +
 	" \x01(\tR\x03key\x12\x16\n" +
-	"\x06weight\x18\v \x01(\x01R\x06weight\"f\n" +
+	"\x06weight\x18\v \x01(\x01R\x06weight\x12\x1a\n" +
+	"\bpriority\x18( \x01(\x05R\bpriority\x12\x1d\n" +
+	"\n" +
+	"keep_nanos\x18) \x01(\x03R\tkeepNanos\x12\x19\n" +
+	"\bno_queue\x18* \x01(\bR\anoQueue\x12\x16\n" +
+	"\x06prefer\x18+ \x01(\tR\x06prefer\x12\x1c\n" +
+	"\texclusive\x18, \x01(\tR\texclusive\x12\x14\n" +
+	"\x05array\x18- \x01(\rR\x05array\x12\x10\n" +
+	"\x03all\x18. \x01(\bR\x03all\x12\x1a\n" +
+	"\bparallel\x18/ \x01(\rR\bparallel\x12!\n" +
+	"\fmax_failures\x180 \x01(\x05R\vmaxFailures\x12\x1b\n" +
+	"\tskip_down\x181 \x01(\bR\bskipDown\x12\x14\n" +
+	"\x05stdin\x182 \x01(\fR\x05stdin\x12\x1d\n" +
+	"\n" +
+	"on_failure\x183 \x01(\tR\tonFailure\x12\x14\n" +
+	"\x05drain\x184 \x01(\bR\x05drain\x12\x14\n" +
+	"\x05check\x185 \x03(\tR\x05check\"x\n" +
 	"\x06Assign\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x12\n" +
 	"\x04node\x18\x03 \x01(\x06R\x04node\x12\x1a\n" +
-	"\binstance\x18\x04 \x01(\rR\binstance\"V\n" +
+	"\binstance\x18\x04 \x01(\rR\binstance\x12\x10\n" +
+	"\x03why\x18( \x01(\tR\x03why\"V\n" +
 	"\x06Finish\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\"\n" +
@@ -4044,7 +5253,39 @@ const file_hb_proto_rawDesc = "" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1c\n" +
-	"\tunstarted\x18\x04 \x01(\bR\tunstarted\",\n" +
+	"\tunstarted\x18\x04 \x01(\bR\tunstarted\"A\n" +
+	"\x05Drain\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x0e\n" +
+	"\x02on\x18\x02 \x01(\bR\x02on\x12\x14\n" +
+	"\x05evict\x18\x03 \x01(\bR\x05evict\"\xe9\x02\n" +
+	"\bSchedule\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04cron\x18\x02 \x01(\tR\x04cron\x12\x12\n" +
+	"\x04zone\x18\x03 \x01(\tR\x04zone\x12\x14\n" +
+	"\x05event\x18\x04 \x01(\tR\x05event\x12\x18\n" +
+	"\aoverlap\x18\x05 \x01(\tR\aoverlap\x12\x19\n" +
+	"\bcatch_up\x18\x06 \x01(\tR\acatchUp\x12\x1c\n" +
+	"\x04spec\x18\a \x01(\v2\b.hb.SpecR\x04spec\x12\x18\n" +
+	"\areplace\x18( \x01(\bR\areplace\x12\x16\n" +
+	"\x06paused\x18) \x01(\bR\x06paused\x12\x1f\n" +
+	"\vsince_nanos\x18* \x01(\x03R\n" +
+	"sinceNanos\x12\x14\n" +
+	"\x05tasks\x18+ \x03(\fR\x05tasks\x12\x1f\n" +
+	"\vfired_nanos\x18, \x01(\x03R\n" +
+	"firedNanos\x12\x14\n" +
+	"\x05index\x18- \x01(\x04R\x05index\x12\x18\n" +
+	"\afirings\x18. \x01(\x04R\afirings\" \n" +
+	"\n" +
+	"Unschedule\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"3\n" +
+	"\rPauseSchedule\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
+	"\x02on\x18\x02 \x01(\bR\x02on\"c\n" +
+	"\x04Fire\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
+	"\bat_nanos\x18\x02 \x01(\x03R\aatNanos\x12\x14\n" +
+	"\x05index\x18\x03 \x01(\x04R\x05index\x12\x16\n" +
+	"\x06manual\x18\x04 \x01(\bR\x06manual\",\n" +
 	"\x06Cancel\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\"\x1e\n" +
@@ -4095,7 +5336,7 @@ const file_hb_proto_rawDesc = "" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
 	"\fcluster_name\x18\x03 \x01(\tR\vclusterName\x12\x12\n" +
 	"\x04node\x18\x04 \x01(\x06R\x04node\x12\x12\n" +
-	"\x04raft\x18\x05 \x01(\x06R\x04raft\"\x83\x02\n" +
+	"\x04raft\x18\x05 \x01(\x06R\x04raft\"\xaf\x02\n" +
 	"\x06Ledger\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
@@ -4106,14 +5347,17 @@ const file_hb_proto_rawDesc = "" +
 	"\aapplied\x18\x06 \x01(\x04R\aapplied\x12\x1d\n" +
 	"\n" +
 	"wall_nanos\x18\a \x01(\x03R\twallNanos\x12%\n" +
-	"\x0eexpired_millis\x18\b \x01(\x03R\rexpiredMillis\"\x88\x01\n" +
+	"\x0eexpired_millis\x18\b \x01(\x03R\rexpiredMillis\x12*\n" +
+	"\tschedules\x18( \x03(\v2\f.hb.ScheduleR\tschedules\"\xb8\x01\n" +
 	"\x06Agreed\x12\x19\n" +
 	"\x03row\x18\x01 \x01(\v2\a.hb.RowR\x03row\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1f\n" +
 	"\vsince_nanos\x18\x04 \x01(\x03R\n" +
 	"sinceNanos\x12\x14\n" +
-	"\x05index\x18\x05 \x01(\x04R\x05index\"\xd9\x02\n" +
+	"\x05index\x18\x05 \x01(\x04R\x05index\x12\x18\n" +
+	"\adrained\x18( \x01(\bR\adrained\x12\x14\n" +
+	"\x05evict\x18) \x01(\bR\x05evict\"\xbb\x04\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\x12\x16\n" +
@@ -4129,7 +5373,23 @@ const file_hb_proto_rawDesc = "" +
 	"\x05order\x18\n" +
 	" \x01(\x04R\x05order\x12\x14\n" +
 	"\x05final\x18\v \x01(\x04R\x05final\x12\x1a\n" +
-	"\bfailures\x18\f \x01(\rR\bfailures\"\xc0\x01\n" +
+	"\bfailures\x18\f \x01(\rR\bfailures\x12\x16\n" +
+	"\x06parent\x18( \x01(\fR\x06parent\x12\f\n" +
+	"\x01n\x18) \x01(\rR\x01n\x12\x16\n" +
+	"\x06target\x18* \x01(\x06R\x06target\x12\x1a\n" +
+	"\belements\x18+ \x01(\rR\belements\x12\x12\n" +
+	"\x04done\x18, \x01(\rR\x04done\x12\x16\n" +
+	"\x06failed\x18- \x01(\rR\x06failed\x12\x14\n" +
+	"\x05worst\x18. \x01(\x05R\x05worst\x12%\n" +
+	"\amissing\x18/ \x03(\v2\v.hb.MissingR\amissing\x12\x1d\n" +
+	"\n" +
+	"drained_by\x180 \x01(\tR\tdrainedBy\"d\n" +
+	"\aMissing\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
+	"\x03why\x18\x03 \x01(\tR\x03why\x12\x1f\n" +
+	"\vsince_nanos\x18\x04 \x01(\x03R\n" +
+	"sinceNanos\"\xd2\x01\n" +
 	"\aAttempt\x12\f\n" +
 	"\x01n\x18\x01 \x01(\rR\x01n\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x12\n" +
@@ -4138,7 +5398,8 @@ const file_hb_proto_rawDesc = "" +
 	"\rgranted_nanos\x18\x05 \x01(\x03R\fgrantedNanos\x12\"\n" +
 	"\x06result\x18\x06 \x01(\v2\n" +
 	".hb.ResultR\x06result\x12\x18\n" +
-	"\aoutcome\x18\a \x01(\tR\aoutcomeB\x0eZ\fhb/core/wireb\x06proto3"
+	"\aoutcome\x18\a \x01(\tR\aoutcome\x12\x10\n" +
+	"\x03why\x18( \x01(\tR\x03whyB\x0eZ\fhb/core/wireb\x06proto3"
 
 var (
 	file_hb_proto_rawDescOnce sync.Once
@@ -4152,54 +5413,65 @@ func file_hb_proto_rawDescGZIP() []byte {
 	return file_hb_proto_rawDescData
 }
 
-var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
 var file_hb_proto_goTypes = []any{
-	(*Envelope)(nil),    // 0: hb.Envelope
-	(*Join)(nil),        // 1: hb.Join
-	(*Welcome)(nil),     // 2: hb.Welcome
-	(*Refusal)(nil),     // 3: hb.Refusal
-	(*Rows)(nil),        // 4: hb.Rows
-	(*Row)(nil),         // 5: hb.Row
-	(*Echo)(nil),        // 6: hb.Echo
-	(*Pull)(nil),        // 7: hb.Pull
-	(*Page)(nil),        // 8: hb.Page
-	(*Propose)(nil),     // 9: hb.Propose
-	(*Proposed)(nil),    // 10: hb.Proposed
-	(*ReadIndex)(nil),   // 11: hb.ReadIndex
-	(*ReadIndexed)(nil), // 12: hb.ReadIndexed
-	(*Transfer)(nil),    // 13: hb.Transfer
-	(*Grant)(nil),       // 14: hb.Grant
-	(*Kill)(nil),        // 15: hb.Kill
-	(*Running)(nil),     // 16: hb.Running
-	(*Refused)(nil),     // 17: hb.Refused
-	(*Done)(nil),        // 18: hb.Done
-	(*DoneAck)(nil),     // 19: hb.DoneAck
-	(*OutputPull)(nil),  // 20: hb.OutputPull
-	(*OutputChunk)(nil), // 21: hb.OutputChunk
-	(*Entry)(nil),       // 22: hb.Entry
-	(*Command)(nil),     // 23: hb.Command
-	(*Verdict)(nil),     // 24: hb.Verdict
-	(*MemberUp)(nil),    // 25: hb.MemberUp
-	(*MemberDown)(nil),  // 26: hb.MemberDown
-	(*Note)(nil),        // 27: hb.Note
-	(*Submit)(nil),      // 28: hb.Submit
-	(*Spec)(nil),        // 29: hb.Spec
-	(*Assign)(nil),      // 30: hb.Assign
-	(*Finish)(nil),      // 31: hb.Finish
-	(*Requeue)(nil),     // 32: hb.Requeue
-	(*Cancel)(nil),      // 33: hb.Cancel
-	(*Expire)(nil),      // 34: hb.Expire
-	(*Result)(nil),      // 35: hb.Result
-	(*Record)(nil),      // 36: hb.Record
-	(*Mark)(nil),        // 37: hb.Mark
-	(*Intent)(nil),      // 38: hb.Intent
-	(*Started)(nil),     // 39: hb.Started
-	(*Identity)(nil),    // 40: hb.Identity
-	(*Ledger)(nil),      // 41: hb.Ledger
-	(*Agreed)(nil),      // 42: hb.Agreed
-	(*Task)(nil),        // 43: hb.Task
-	(*Attempt)(nil),     // 44: hb.Attempt
-	nil,                 // 45: hb.Row.TagsEntry
+	(*Envelope)(nil),      // 0: hb.Envelope
+	(*Join)(nil),          // 1: hb.Join
+	(*Welcome)(nil),       // 2: hb.Welcome
+	(*Refusal)(nil),       // 3: hb.Refusal
+	(*Rows)(nil),          // 4: hb.Rows
+	(*Row)(nil),           // 5: hb.Row
+	(*Echo)(nil),          // 6: hb.Echo
+	(*Pull)(nil),          // 7: hb.Pull
+	(*Page)(nil),          // 8: hb.Page
+	(*Propose)(nil),       // 9: hb.Propose
+	(*Proposed)(nil),      // 10: hb.Proposed
+	(*ReadIndex)(nil),     // 11: hb.ReadIndex
+	(*ReadIndexed)(nil),   // 12: hb.ReadIndexed
+	(*Transfer)(nil),      // 13: hb.Transfer
+	(*Grant)(nil),         // 14: hb.Grant
+	(*Kill)(nil),          // 15: hb.Kill
+	(*Running)(nil),       // 16: hb.Running
+	(*Explain)(nil),       // 17: hb.Explain
+	(*Explained)(nil),     // 18: hb.Explained
+	(*Candidate)(nil),     // 19: hb.Candidate
+	(*LeaseAsk)(nil),      // 20: hb.LeaseAsk
+	(*LeaseGiven)(nil),    // 21: hb.LeaseGiven
+	(*Refused)(nil),       // 22: hb.Refused
+	(*Done)(nil),          // 23: hb.Done
+	(*DoneAck)(nil),       // 24: hb.DoneAck
+	(*OutputPull)(nil),    // 25: hb.OutputPull
+	(*OutputChunk)(nil),   // 26: hb.OutputChunk
+	(*Entry)(nil),         // 27: hb.Entry
+	(*Command)(nil),       // 28: hb.Command
+	(*Verdict)(nil),       // 29: hb.Verdict
+	(*MemberUp)(nil),      // 30: hb.MemberUp
+	(*MemberDown)(nil),    // 31: hb.MemberDown
+	(*Note)(nil),          // 32: hb.Note
+	(*Submit)(nil),        // 33: hb.Submit
+	(*Spec)(nil),          // 34: hb.Spec
+	(*Assign)(nil),        // 35: hb.Assign
+	(*Finish)(nil),        // 36: hb.Finish
+	(*Requeue)(nil),       // 37: hb.Requeue
+	(*Drain)(nil),         // 38: hb.Drain
+	(*Schedule)(nil),      // 39: hb.Schedule
+	(*Unschedule)(nil),    // 40: hb.Unschedule
+	(*PauseSchedule)(nil), // 41: hb.PauseSchedule
+	(*Fire)(nil),          // 42: hb.Fire
+	(*Cancel)(nil),        // 43: hb.Cancel
+	(*Expire)(nil),        // 44: hb.Expire
+	(*Result)(nil),        // 45: hb.Result
+	(*Record)(nil),        // 46: hb.Record
+	(*Mark)(nil),          // 47: hb.Mark
+	(*Intent)(nil),        // 48: hb.Intent
+	(*Started)(nil),       // 49: hb.Started
+	(*Identity)(nil),      // 50: hb.Identity
+	(*Ledger)(nil),        // 51: hb.Ledger
+	(*Agreed)(nil),        // 52: hb.Agreed
+	(*Task)(nil),          // 53: hb.Task
+	(*Missing)(nil),       // 54: hb.Missing
+	(*Attempt)(nil),       // 55: hb.Attempt
+	nil,                   // 56: hb.Row.TagsEntry
 }
 var file_hb_proto_depIdxs = []int32{
 	1,  // 0: hb.Envelope.join:type_name -> hb.Join
@@ -4213,53 +5485,67 @@ var file_hb_proto_depIdxs = []int32{
 	12, // 8: hb.Envelope.read_indexed:type_name -> hb.ReadIndexed
 	14, // 9: hb.Envelope.grant:type_name -> hb.Grant
 	15, // 10: hb.Envelope.kill:type_name -> hb.Kill
-	18, // 11: hb.Envelope.done:type_name -> hb.Done
-	19, // 12: hb.Envelope.done_ack:type_name -> hb.DoneAck
-	20, // 13: hb.Envelope.output_pull:type_name -> hb.OutputPull
-	21, // 14: hb.Envelope.output_chunk:type_name -> hb.OutputChunk
+	23, // 11: hb.Envelope.done:type_name -> hb.Done
+	24, // 12: hb.Envelope.done_ack:type_name -> hb.DoneAck
+	25, // 13: hb.Envelope.output_pull:type_name -> hb.OutputPull
+	26, // 14: hb.Envelope.output_chunk:type_name -> hb.OutputChunk
 	6,  // 15: hb.Envelope.echo:type_name -> hb.Echo
 	4,  // 16: hb.Envelope.rows:type_name -> hb.Rows
 	13, // 17: hb.Envelope.transfer:type_name -> hb.Transfer
-	17, // 18: hb.Envelope.refused:type_name -> hb.Refused
+	22, // 18: hb.Envelope.refused:type_name -> hb.Refused
 	16, // 19: hb.Envelope.running:type_name -> hb.Running
-	5,  // 20: hb.Join.rows:type_name -> hb.Row
-	5,  // 21: hb.Welcome.rows:type_name -> hb.Row
-	5,  // 22: hb.Rows.rows:type_name -> hb.Row
-	45, // 23: hb.Row.tags:type_name -> hb.Row.TagsEntry
-	23, // 24: hb.Propose.command:type_name -> hb.Command
-	24, // 25: hb.Proposed.verdict:type_name -> hb.Verdict
-	29, // 26: hb.Grant.spec:type_name -> hb.Spec
-	35, // 27: hb.Done.result:type_name -> hb.Result
-	23, // 28: hb.Entry.commands:type_name -> hb.Command
-	25, // 29: hb.Command.member_up:type_name -> hb.MemberUp
-	26, // 30: hb.Command.member_down:type_name -> hb.MemberDown
-	28, // 31: hb.Command.submit:type_name -> hb.Submit
-	30, // 32: hb.Command.assign:type_name -> hb.Assign
-	31, // 33: hb.Command.finish:type_name -> hb.Finish
-	33, // 34: hb.Command.cancel:type_name -> hb.Cancel
-	27, // 35: hb.Command.note:type_name -> hb.Note
-	32, // 36: hb.Command.requeue:type_name -> hb.Requeue
-	34, // 37: hb.Command.expire:type_name -> hb.Expire
-	5,  // 38: hb.MemberUp.rows:type_name -> hb.Row
-	29, // 39: hb.Submit.spec:type_name -> hb.Spec
-	35, // 40: hb.Finish.result:type_name -> hb.Result
-	38, // 41: hb.Record.intent:type_name -> hb.Intent
-	39, // 42: hb.Record.started:type_name -> hb.Started
-	18, // 43: hb.Record.ended:type_name -> hb.Done
-	37, // 44: hb.Record.mark:type_name -> hb.Mark
-	14, // 45: hb.Intent.grant:type_name -> hb.Grant
-	42, // 46: hb.Ledger.members:type_name -> hb.Agreed
-	43, // 47: hb.Ledger.tasks:type_name -> hb.Task
-	5,  // 48: hb.Agreed.row:type_name -> hb.Row
-	29, // 49: hb.Task.spec:type_name -> hb.Spec
-	44, // 50: hb.Task.attempts:type_name -> hb.Attempt
-	35, // 51: hb.Task.result:type_name -> hb.Result
-	35, // 52: hb.Attempt.result:type_name -> hb.Result
-	53, // [53:53] is the sub-list for method output_type
-	53, // [53:53] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	17, // 20: hb.Envelope.explain:type_name -> hb.Explain
+	18, // 21: hb.Envelope.explained:type_name -> hb.Explained
+	20, // 22: hb.Envelope.lease_ask:type_name -> hb.LeaseAsk
+	21, // 23: hb.Envelope.lease_given:type_name -> hb.LeaseGiven
+	5,  // 24: hb.Join.rows:type_name -> hb.Row
+	5,  // 25: hb.Welcome.rows:type_name -> hb.Row
+	5,  // 26: hb.Rows.rows:type_name -> hb.Row
+	56, // 27: hb.Row.tags:type_name -> hb.Row.TagsEntry
+	28, // 28: hb.Propose.command:type_name -> hb.Command
+	29, // 29: hb.Proposed.verdict:type_name -> hb.Verdict
+	34, // 30: hb.Grant.spec:type_name -> hb.Spec
+	34, // 31: hb.Explain.spec:type_name -> hb.Spec
+	19, // 32: hb.Explained.candidates:type_name -> hb.Candidate
+	45, // 33: hb.Done.result:type_name -> hb.Result
+	28, // 34: hb.Entry.commands:type_name -> hb.Command
+	30, // 35: hb.Command.member_up:type_name -> hb.MemberUp
+	31, // 36: hb.Command.member_down:type_name -> hb.MemberDown
+	33, // 37: hb.Command.submit:type_name -> hb.Submit
+	35, // 38: hb.Command.assign:type_name -> hb.Assign
+	36, // 39: hb.Command.finish:type_name -> hb.Finish
+	43, // 40: hb.Command.cancel:type_name -> hb.Cancel
+	32, // 41: hb.Command.note:type_name -> hb.Note
+	37, // 42: hb.Command.requeue:type_name -> hb.Requeue
+	44, // 43: hb.Command.expire:type_name -> hb.Expire
+	38, // 44: hb.Command.drain:type_name -> hb.Drain
+	39, // 45: hb.Command.schedule:type_name -> hb.Schedule
+	40, // 46: hb.Command.unschedule:type_name -> hb.Unschedule
+	42, // 47: hb.Command.fire:type_name -> hb.Fire
+	41, // 48: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
+	5,  // 49: hb.MemberUp.rows:type_name -> hb.Row
+	34, // 50: hb.Submit.spec:type_name -> hb.Spec
+	45, // 51: hb.Finish.result:type_name -> hb.Result
+	34, // 52: hb.Schedule.spec:type_name -> hb.Spec
+	48, // 53: hb.Record.intent:type_name -> hb.Intent
+	49, // 54: hb.Record.started:type_name -> hb.Started
+	23, // 55: hb.Record.ended:type_name -> hb.Done
+	47, // 56: hb.Record.mark:type_name -> hb.Mark
+	14, // 57: hb.Intent.grant:type_name -> hb.Grant
+	52, // 58: hb.Ledger.members:type_name -> hb.Agreed
+	53, // 59: hb.Ledger.tasks:type_name -> hb.Task
+	39, // 60: hb.Ledger.schedules:type_name -> hb.Schedule
+	5,  // 61: hb.Agreed.row:type_name -> hb.Row
+	34, // 62: hb.Task.spec:type_name -> hb.Spec
+	55, // 63: hb.Task.attempts:type_name -> hb.Attempt
+	45, // 64: hb.Task.result:type_name -> hb.Result
+	54, // 65: hb.Task.missing:type_name -> hb.Missing
+	45, // 66: hb.Attempt.result:type_name -> hb.Result
+	67, // [67:67] is the sub-list for method output_type
+	67, // [67:67] is the sub-list for method input_type
+	67, // [67:67] is the sub-list for extension type_name
+	67, // [67:67] is the sub-list for extension extendee
+	0,  // [0:67] is the sub-list for field type_name
 }
 
 func init() { file_hb_proto_init() }
@@ -4289,8 +5575,12 @@ func file_hb_proto_init() {
 		(*Envelope_Transfer)(nil),
 		(*Envelope_Refused)(nil),
 		(*Envelope_Running)(nil),
+		(*Envelope_Explain)(nil),
+		(*Envelope_Explained)(nil),
+		(*Envelope_LeaseAsk)(nil),
+		(*Envelope_LeaseGiven)(nil),
 	}
-	file_hb_proto_msgTypes[23].OneofWrappers = []any{
+	file_hb_proto_msgTypes[28].OneofWrappers = []any{
 		(*Command_MemberUp)(nil),
 		(*Command_MemberDown)(nil),
 		(*Command_Submit)(nil),
@@ -4300,8 +5590,13 @@ func file_hb_proto_init() {
 		(*Command_Note)(nil),
 		(*Command_Requeue)(nil),
 		(*Command_Expire)(nil),
+		(*Command_Drain)(nil),
+		(*Command_Schedule)(nil),
+		(*Command_Unschedule)(nil),
+		(*Command_Fire)(nil),
+		(*Command_PauseSchedule)(nil),
 	}
-	file_hb_proto_msgTypes[36].OneofWrappers = []any{
+	file_hb_proto_msgTypes[46].OneofWrappers = []any{
 		(*Record_Entry)(nil),
 		(*Record_HardState)(nil),
 		(*Record_Intent)(nil),
@@ -4316,7 +5611,7 @@ func file_hb_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hb_proto_rawDesc), len(file_hb_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   46,
+			NumMessages:   57,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
