@@ -28,6 +28,8 @@ func App(version string) *cli.App {
 			waitCommand(),
 			eventsCommand(),
 			statusCommand(),
+			drainCommand(),
+			resumeCommand(),
 			leaveCommand(),
 			configCommand(),
 			logCommand(),

@@ -50,7 +50,7 @@ func runAndWait(c *call, client *control.Client, spec control.Spec) error {
 		}
 	}()
 	id := *spec.Task
-	got, err := client.Submit(ctx, spec)
+	got, err := submitWhenTaken(ctx, c, client, spec)
 	if err != nil {
 		return waitFault(ctx, id, err)
 	}

@@ -196,6 +196,12 @@ func (f *fake) answer(r node.Request) any {
 		return f.task(q.Task)
 	case node.CancelTask:
 		return f.cancel(q.Task)
+	case node.RetryTask:
+		return f.retry(q)
+	case node.ExplainTask:
+		return explained()
+	case node.DrainNode:
+		return nil
 	case node.ListTasks:
 		return f.list()
 	case node.AppendNote:
@@ -309,6 +315,25 @@ func (f *fake) cancel(id core.TaskID) any {
 		f.changed()
 	}
 	return t
+}
+
+func (f *fake) retry(q node.RetryTask) any {
+	t := f.tasks[q.Task]
+	switch {
+	case t == nil:
+		return unheard(q.Task)
+	case t.EndedNanos == 0:
+		return core.Faultf(core.CodeNo, "task %s has not ended: it is %s", q.Task, t.Status)
+	}
+	return f.submit(node.SubmitTask{Task: q.As, Spec: t.Spec})
+}
+
+func explained() any {
+	return &wire.Explained{Leading: true, Choice: 2, DemandNanos: 2e9, Candidates: []*wire.Candidate{
+		{Node: 1, Name: "a", Slots: 4, Busy: 4, Known: true, OthersPermille: 250, Slowness: 1, CompletionNanos: 3e9, Why: "4 of 4 slots taken"},
+		{Node: 2, Name: "b", Slots: 2, Busy: 1, Known: true, Slowness: 1.5, CompletionNanos: 3e9, Cost: 1},
+		{Node: 3, Name: "c", Slowness: 1, Why: "down"},
+	}}
 }
 
 // list is always the same, whatever was submitted.

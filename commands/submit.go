@@ -58,6 +58,14 @@ func taskFlags() []cli.Flag {
 		&cli.StringFlag{Name: "key", Usage: "the same `KEY` and payload again is the same task"},
 		&cli.StringSliceFlag{Name: "env", Usage: "set `K=V` in its environment; may be repeated"},
 		&cli.StringFlag{Name: "cwd", Usage: "run it in `DIR` instead of /"},
+		&cli.StringFlag{Name: "priority", Usage: "low, normal or high: `LEVEL` is worth ten minutes of waiting"},
+		&cli.Float64Flag{Name: "weight", Usage: "it should take `SECONDS` on an ordinary member (default: what runs of its name took)"},
+		&cli.StringFlag{Name: "prefer", Usage: "idle: the member with the least stress, as `WHAT`"},
+		&cli.DurationFlag{Name: "keep", Usage: "keep its record, and its --key, for `DURATION` after its end, if there is room"},
+		&cli.BoolFlag{Name: "no-queue", Usage: "refuse it (75) when all members that may run it are down"},
+		&cli.BoolFlag{Name: "block", Usage: "when the cluster takes no more tasks, wait instead of exiting 75"},
+		&cli.BoolFlag{Name: "dry-run", Usage: "print who would run it and why, and submit nothing"},
+		&cli.BoolFlag{Name: "explain", Usage: "say who may run it, and why, on stderr"},
 		&cli.StringFlag{Name: "script", Usage: "send the script `FILE` along and run it, with the words behind -- as its arguments"},
 	}
 }
@@ -71,17 +79,27 @@ func runSubmit(c *call, wait bool) error {
 	if err != nil {
 		return err
 	}
+	if c.Bool("dry-run") {
+		return dryRun(c, client, *spec)
+	}
+	if c.Bool("explain") {
+		if err := explain(c, client, *spec); err != nil {
+			return err
+		}
+	}
 	id := control.MintTask().String()
 	spec.Task = &id
 	if wait {
 		return runAndWait(c, client, *spec)
 	}
 	ctx, cancel, err := c.answerContext()
-	if err != nil {
+	if c.Bool("block") {
+		ctx, cancel = c.waitContext()
+	} else if err != nil {
 		return err
 	}
 	defer cancel()
-	got, err := client.Submit(ctx, *spec)
+	got, err := submitWhenTaken(ctx, c, client, *spec)
 	if err != nil {
 		return err
 	}
@@ -98,6 +116,8 @@ func taskSpec(c *call) (*control.Spec, error) {
 		On: c.String("on"), Where: c.StringSlice("where"), Once: c.Bool("once"),
 		Retries: uint32(min(c.Uint("retries"), 1<<20)), TimeLimit: c.Duration("time-limit").Seconds(),
 		Key: c.String("key"), Env: c.StringSlice("env"), Cwd: c.String("cwd"),
+		Priority: c.String("priority"), Weight: c.Float64("weight"), Prefer: c.String("prefer"),
+		Keep: c.Duration("keep").Seconds(), NoQueue: c.Bool("no-queue"),
 	}
 	script := c.String("script")
 	switch {

@@ -54,6 +54,31 @@ func runTaskCancel(c *call) error {
 	})
 }
 
+func runTaskRetry(c *call) error {
+	id, err := taskWord(c)
+	if err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel, err := c.answerContext()
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	got, err := client.Retry(ctx, id)
+	if err != nil {
+		return err
+	}
+	if c.isJSON() {
+		return render.JSON(c.stdout, got)
+	}
+	_, err = fmt.Fprintln(c.stdout, got.Task)
+	return err
+}
+
 // aboutTask asks for a task and shows it.
 func aboutTask(c *call, ask func(context.Context, *control.Client, string) (*control.Task, error)) error {
 	id, err := taskWord(c)
@@ -102,6 +127,16 @@ func printTask(c *call, t *control.Task) error {
 	if t.Retries > 0 {
 		add("retries", strconv.Itoa(int(t.Retries)))
 	}
+	if t.Priority != "normal" {
+		add("priority", t.Priority)
+	}
+	if t.Weight != nil {
+		add("weight", fmt.Sprintf("%gs", *t.Weight))
+	}
+	if t.Keep != nil {
+		add("keep", fmt.Sprintf("%gs", *t.Keep))
+	}
+	add("prefer", orEmpty(t.Prefer))
 	if t.TimeLimit != nil {
 		add("time limit", fmt.Sprintf("%gs", *t.TimeLimit))
 	}
@@ -110,6 +145,9 @@ func printTask(c *call, t *control.Task) error {
 	add("index", t.Index)
 	add("submitted", c.when(t.Submitted))
 	add("ended", c.when(t.Ended))
+	if n := len(t.Attempts); n > 0 {
+		add("chosen as", orEmpty(t.Attempts[n-1].Why))
+	}
 	if t.Result != nil {
 		add("error", orEmpty(t.Result.Error))
 		add("cpu", fmt.Sprintf("%.3fs", t.Result.CPU))

@@ -30,6 +30,8 @@ func tasksCommand() *cli.Command {
 				Description: "Waits until the task has ended and exits with its code, as hb submit --wait does:\n125 when hb does not know it, or --timeout is over. ^C ends the waiting, never the task."},
 			{Name: "cancel", Usage: "end a task", ArgsUsage: "ID", Action: plainWords(1, runTaskCancel),
 				Description: "Asks for the end of a task and returns when the wish is in the log. A running task\nis sent SIGTERM, with all its children, and SIGKILL if it does not end; one that\nhas ended stays as it is."},
+			{Name: "retry", Usage: "submit a task that has ended once more", ArgsUsage: "ID", Action: plainWords(1, runTaskRetry),
+				Description: "Submits the content of a task that has ended once more, as a task of its own,\nwithout the --key of the first, and prints the ID of the new one. One that has not\nended is refused (1)."},
 		},
 	}
 }

@@ -63,21 +63,39 @@ func (s server) tasks(r *http.Request) (any, error) {
 	return tasksOf(v, s.names(r.Context())), nil
 }
 
-func (s server) submit(r *http.Request) (any, error) {
+// wanted reads the task that a client describes.
+func (s server) wanted(r *http.Request) (*Spec, *wire.Spec, error) {
 	var want Spec
 	if err := decode(r, &want); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	spec, fault := specOf(&want)
 	if fault != nil {
-		return nil, fault
+		return nil, nil, fault
 	}
-	if err := s.placeable(r.Context(), spec); err != nil {
+	return &want, spec, s.placeable(r.Context(), spec)
+}
+
+// explain says how a task would be placed, and makes none.
+func (s server) explain(r *http.Request) (any, error) {
+	_, spec, err := s.wanted(r)
+	if err != nil {
+		return nil, err
+	}
+	v, err := one[*wire.Explained](r.Context(), s, node.ExplainTask{Spec: spec})
+	if err != nil {
+		return nil, err
+	}
+	return explanationOf(v), nil
+}
+
+func (s server) submit(r *http.Request) (any, error) {
+	want, spec, err := s.wanted(r)
+	if err != nil {
 		return nil, err
 	}
 	id := MintTask()
 	if want.Task != nil {
-		var err error
 		if id, err = core.ParseTaskID(*want.Task); err != nil {
 			return nil, core.Faultf(core.CodeUsage, "%v", err)
 		}
@@ -103,6 +121,30 @@ func (s server) waitTask(r *http.Request) (any, error) {
 
 func (s server) cancel(r *http.Request) (any, error) {
 	return s.aboutTask(r, func(id core.TaskID) node.Request { return node.CancelTask{Task: id} })
+}
+
+// retry submits a task that has ended once more.
+func (s server) retry(r *http.Request) (any, error) {
+	var want retryBody
+	if err := decode(r, &want); err != nil {
+		return nil, err
+	}
+	id, err := pathTask(r)
+	if err != nil {
+		return nil, err
+	}
+	as := MintTask()
+	if want.Task != "" {
+		if as, err = core.ParseTaskID(want.Task); err != nil {
+			return nil, core.Faultf(core.CodeUsage, "%v", err)
+		}
+	}
+	v, err := one[node.Submitted](r.Context(), s, node.RetryTask{Task: id, As: as})
+	return submittedOf(v), err
+}
+
+type retryBody struct {
+	Task string `json:"task"`
 }
 
 func (s server) aboutTask(r *http.Request, ask func(core.TaskID) node.Request) (any, error) {

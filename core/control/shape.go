@@ -81,6 +81,7 @@ func memberOf(v *node.MemberView) Member {
 		Agreed:  text(v.Agreed),
 		Role:    v.Role,
 		Self:    v.Self,
+		Drained: v.Drained,
 		Stress:  known(int(v.Load.Stress), v.Loaded),
 		RTT:     span(v.RTT),
 		Tasks: Slots{

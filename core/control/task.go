@@ -38,6 +38,10 @@ func taskOf(t *wire.Task, who names) *Task {
 		Once:      spec.GetOnce(),
 		Retries:   spec.GetRetries(),
 		TimeLimit: known(time.Duration(spec.GetTimeLimitNanos()).Seconds(), spec.GetTimeLimitNanos() != 0),
+		Priority:  priorityOf(spec.GetPriority()),
+		Weight:    known(spec.GetWeight(), spec.GetWeight() != 0),
+		Keep:      known(time.Duration(spec.GetKeepNanos()).Seconds(), spec.GetKeepNanos() != 0),
+		Prefer:    text(spec.GetPrefer()),
 		Cwd:       text(spec.GetCwd()),
 		Env:       list(spec.GetEnv()),
 		Index:     number(t.Index),
@@ -78,6 +82,7 @@ func attemptOf(a *wire.Attempt, who names) Attempt {
 		Fence:   core.Fence(a.Fence).String(),
 		Node:    who.of(core.NodeID(a.Node)),
 		Outcome: text(a.Outcome),
+		Why:     text(a.Why),
 	}
 	if r := a.Result; r != nil {
 		out.Started, out.Ended = wallTime(r.StartedNanos), wallTime(r.EndedNanos)
@@ -100,6 +105,46 @@ func resultOf(r *wire.Result) *Result {
 		MaxRSS:     r.MaxRssBytes,
 		Error:      text(r.Error),
 	}
+}
+
+// priorityOf gives the words for a priority of -1, 0 and 1.
+func priorityOf(p int32) string {
+	switch {
+	case p < 0:
+		return "low"
+	case p > 0:
+		return "high"
+	}
+	return "normal"
+}
+
+func parsePriority(word string) (int32, *core.Fault) {
+	switch word {
+	case "low":
+		return -1, nil
+	case "", "normal":
+		return 0, nil
+	case "high":
+		return 1, nil
+	}
+	return 0, core.Faultf(core.CodeUsage, "priority %q: there is low, normal and high", word)
+}
+
+func explanationOf(v *wire.Explained) Explanation {
+	out := Explanation{Schema: "hb.explanation/1", Candidates: []Candidate{}}
+	out.Demand = known(time.Duration(v.DemandNanos).Seconds(), v.DemandNanos != 0)
+	for _, c := range v.Candidates {
+		if c.Node == v.Choice {
+			out.Choice = text(c.Name)
+		}
+		out.Candidates = append(out.Candidates, Candidate{
+			Node: c.Name, Busy: known(int(c.Busy), true), Slots: known(int(c.Slots), c.Known),
+			Others: known(float64(c.OthersPermille)/1000, c.Known), Slowness: c.Slowness,
+			Completion: known(time.Duration(c.CompletionNanos).Seconds(), c.CompletionNanos != 0),
+			Why:        text(c.Why),
+		})
+	}
+	return out
 }
 
 func tasksOf(v node.TasksView, who names) Tasks {
@@ -129,15 +174,26 @@ func specOf(s *Spec) (*wire.Spec, *core.Fault) {
 	out := &wire.Spec{
 		Name: s.Name, Argv: s.Argv, Env: s.Env, Cwd: s.Cwd, On: s.On, Where: s.Where,
 		Once: s.Once || s.On != "", Retries: s.Retries, Key: s.Key,
+		Weight: s.Weight, NoQueue: s.NoQueue, Prefer: s.Prefer,
+	}
+	var fault *core.Fault
+	if out.Priority, fault = parsePriority(s.Priority); fault != nil {
+		return nil, fault
+	}
+	if out.KeepNanos, fault = nanosOf("keep", s.Keep); fault != nil {
+		return nil, fault
+	}
+	if out.TimeLimitNanos, fault = nanosOf("a time limit of", s.TimeLimit); fault != nil {
+		return nil, fault
+	}
+	switch {
+	case math.IsNaN(s.Weight) || s.Weight < 0 || s.Weight > 1e9:
+		return nil, core.Faultf(core.CodeUsage, "weight %v: the seconds are meant that it should take", s.Weight)
+	case s.Prefer != "" && s.Prefer != "idle":
+		return nil, core.Faultf(core.CodeUsage, "prefer %q: there is only idle", s.Prefer)
 	}
 	if fault := nameOf(out); fault != nil {
 		return nil, fault
-	}
-	switch limit := s.TimeLimit * float64(time.Second); {
-	case math.IsNaN(limit) || limit < 0 || limit >= math.MaxInt64:
-		return nil, core.Faultf(core.CodeUsage, "a time limit of %v seconds makes no sense", s.TimeLimit)
-	default:
-		out.TimeLimitNanos = int64(limit)
 	}
 	for _, kv := range s.Env {
 		if k, _, ok := strings.Cut(kv, "="); !ok || k == "" {
@@ -157,6 +213,15 @@ func specOf(s *Spec) (*wire.Spec, *core.Fault) {
 			WithHint("put the data in a file that the member can read, and name the file")
 	}
 	return out, nil
+}
+
+// nanosOf reads a duration in seconds.
+func nanosOf(what string, seconds float64) (int64, *core.Fault) {
+	nanos := seconds * float64(time.Second)
+	if math.IsNaN(nanos) || nanos < 0 || nanos >= math.MaxInt64 {
+		return 0, core.Faultf(core.CodeUsage, "%s %v seconds makes no sense", what, seconds)
+	}
+	return int64(nanos), nil
 }
 
 // nameOf settles what is to run and how people call it.

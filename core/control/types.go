@@ -97,6 +97,30 @@ type Spec struct {
 	Retries   uint32   `json:"retries"`
 	TimeLimit float64  `json:"time_limit_seconds"` // 0: none
 	Key       string   `json:"key"`
+	Priority  string   `json:"priority"`     // low, normal (or empty), high
+	Weight    float64  `json:"weight"`       // seconds it should take; 0: unknown
+	Keep      float64  `json:"keep_seconds"` // of its record; 0: as usual
+	NoQueue   bool     `json:"no_queue"`
+	Prefer    string   `json:"prefer"` // idle, or empty
+}
+
+// Explanation is the shape hb.explanation/1: how the leader would place a task.
+type Explanation struct {
+	Schema     string      `json:"schema"`
+	Choice     *string     `json:"choice"` // null: it would wait
+	Demand     *float64    `json:"demand_seconds"`
+	Candidates []Candidate `json:"candidates"`
+}
+
+// Candidate is a member as the choice sees it.
+type Candidate struct {
+	Node       string   `json:"node"`
+	Busy       *int     `json:"busy"`
+	Slots      *int     `json:"slots"`
+	Others     *float64 `json:"others_share"` // of the machine
+	Slowness   float64  `json:"slowness"`
+	Completion *float64 `json:"completion_seconds"`
+	Why        *string  `json:"why"` // what keeps it from running there now
 }
 
 // Submitted is the shape hb.submitted/1; Node is null while it is queued.
@@ -121,6 +145,10 @@ type Task struct {
 	Once      bool       `json:"once"`
 	Retries   uint32     `json:"retries"`
 	TimeLimit *float64   `json:"time_limit_seconds"`
+	Priority  string     `json:"priority"`
+	Weight    *float64   `json:"weight"`
+	Keep      *float64   `json:"keep_seconds"`
+	Prefer    *string    `json:"prefer"`
 	Cwd       *string    `json:"cwd"`
 	Env       []string   `json:"env"`
 	Index     string     `json:"index"`
@@ -144,6 +172,7 @@ type Attempt struct {
 	Signal  *int       `json:"signal"`
 	Outcome *string    `json:"outcome"`
 	Error   *string    `json:"error"`
+	Why     *string    `json:"why"` // the leader's reason for choosing the node
 }
 
 // Result is what the log keeps of a task's output and cost.

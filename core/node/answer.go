@@ -154,7 +154,7 @@ func (n *Node) memberView(row member.Row) MemberView {
 		Since: n.wallAt(row.Since), Blame: n.membership.Blame(row.ID),
 	}
 	if m, ok := n.ledger.Member(row.ID); ok {
-		v.Agreed = m.State
+		v.Agreed, v.Drained = m.State, m.Drained
 	}
 	if rtt, ok := n.membership.RTT(row.ID); ok {
 		v.RTT = rtt
@@ -175,6 +175,7 @@ func (n *Node) agreedOnly(m *wire.Agreed) MemberView {
 	v := MemberView{
 		ID: core.NodeID(m.Row.Id), Name: m.Row.Name, Status: core.Dead, Agreed: m.State, Role: n.roleOf(core.NodeID(m.Row.Id)),
 		RTT: -1, Version: m.Row.Version, Tags: m.Row.Tags, Instance: core.Instance(m.Row.Instance), Since: m.SinceNanos,
+		Drained: m.Drained,
 	}
 	if m.State == ledger.Left {
 		v.Status = core.Left

@@ -10,14 +10,16 @@ import (
 // clients is what local requests are under way, besides the reads, proposals
 // and followers of output that keep their own.
 type clients struct {
-	ring      ring
-	following []uint64 // FollowEvents, in order of asking
-	logs      []*logFollower
-	awaiting  []*awaiting
-	tasks     []taskWait
-	probes    []*probing
-	open      map[uint64]bool // all requests without a last answer
-	tickets   uint64          // of probes
+	ring       ring
+	following  []uint64 // FollowEvents, in order of asking
+	logs       []*logFollower
+	awaiting   []*awaiting
+	tasks      []taskWait
+	probes     []*probing
+	explaining []*explaining
+	draining   []*draining
+	open       map[uint64]bool // all requests without a last answer
+	tickets    uint64          // of probes and explanations
 }
 
 // taskWait is one client that waits for the end of a task.
@@ -44,6 +46,10 @@ func (n *Node) asked(ev Asked) {
 		n.withTask(ev.ID, q.Task, func(t *wire.Task) { n.waitTask(ev.ID, t) })
 	case ListTasks:
 		n.reply(ev.ID, TasksView{Tasks: n.ledger.Tasks()}, true)
+	case ExplainTask:
+		n.explain(ev.ID, q)
+	case RetryTask:
+		n.withTask(ev.ID, q.Task, func(t *wire.Task) { n.retry(ev.ID, q, t) })
 	case CancelTask:
 		n.withTask(ev.ID, q.Task, func(t *wire.Task) { n.cancel(ev.ID, t) })
 	case FollowOutput:
@@ -68,6 +74,8 @@ func (n *Node) askedOfNode(ev Asked) {
 		n.probe(ev.ID, q)
 	case TransferLeader:
 		n.transfer(ev.ID, q.To)
+	case DrainNode:
+		n.drain(ev.ID, q)
 	case Leave:
 		n.leave(ev.ID)
 	default:
@@ -94,6 +102,8 @@ func (n *Node) clientGone(id uint64) {
 	c.logs = without(c.logs, func(f *logFollower) bool { return f.id == id })
 	c.awaiting = without(c.awaiting, func(a *awaiting) bool { return a.id == id })
 	c.tasks = without(c.tasks, func(w taskWait) bool { return w.id == id })
+	c.explaining = without(c.explaining, func(x *explaining) bool { return x.client == id })
+	c.draining = without(c.draining, func(d *draining) bool { return d.id == id })
 	n.pulls.followers = without(n.pulls.followers, func(f *follower) bool { return f.id == id })
 }
 

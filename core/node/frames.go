@@ -100,6 +100,10 @@ func (n *Node) taskFrame(from core.NodeID, e *wire.Envelope) {
 		n.grantRefused(from, body.Refused)
 	case *wire.Envelope_Running:
 		n.runningCame(from, core.Instance(e.Instance), body.Running)
+	case *wire.Envelope_Explain:
+		n.explainAsked(from, body.Explain)
+	case *wire.Envelope_Explained:
+		n.explainedCame(body.Explained)
 	case *wire.Envelope_OutputPull:
 		n.outputAsked(from, body.OutputPull)
 	case *wire.Envelope_OutputChunk:

@@ -87,6 +87,7 @@ type shared struct {
 	sample, load core.Load // as measured; as last reported
 	loadSent     core.Instant
 	finishing    map[core.Fence]bool
+	stepping     core.Instant // when a drained leader next asks another to lead
 	complaints   map[complaint]int
 	refusal      string // last said
 	voterNames   string // last said

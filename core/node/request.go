@@ -43,6 +43,24 @@ type (
 	// CancelTask is answered by a *wire.Task once the wish is in the log.
 	CancelTask struct{ Task core.TaskID }
 
+	// RetryTask is answered by a Submitted: the content of a task that has
+	// ended is submitted anew, under another ID and without its key.
+	RetryTask struct{ Task, As core.TaskID }
+
+	// ExplainTask is answered by a *wire.Explained: how the leader would place
+	// the task now.
+	ExplainTask struct{ Spec *wire.Spec }
+
+	// DrainNode is answered by an empty Last: with On once the log keeps new
+	// work from the member and, with Wait, nothing runs there any more and
+	// another leads; else once it is let in again. What still runs after
+	// KillAfter is ended; below zero: never.
+	DrainNode struct {
+		Node      core.NodeID
+		On, Wait  bool
+		KillAfter time.Duration
+	}
+
 	// FollowOutput is answered by any number of Output and, Last, by the
 	// *wire.Task. With Follow it goes on, over attempts, until the task ends.
 	FollowOutput struct {
@@ -93,6 +111,9 @@ func (GetTask) request()        {}
 func (WaitTask) request()       {}
 func (ListTasks) request()      {}
 func (CancelTask) request()     {}
+func (RetryTask) request()      {}
+func (ExplainTask) request()    {}
+func (DrainNode) request()      {}
 func (FollowOutput) request()   {}
 func (AppendNote) request()     {}
 func (FollowLog) request()      {}
@@ -124,6 +145,7 @@ type (
 		Agreed   string // up, down, left; empty when the log does not know it
 		Role     string // leader, voter, learner, member
 		Self     bool
+		Drained  bool
 		Load     core.Load
 		Loaded   bool          // Load is known
 		RTT      time.Duration // negative: unknown

@@ -112,6 +112,9 @@ func (n *Node) settle() {
 	n.retryOutput()
 	n.serveProbes()
 	n.serveAwaiting()
+	n.serveExplaining()
+	n.serveDraining()
+	n.stepAside()
 	n.advanceLife()
 	n.follow()
 	n.flush()
@@ -144,6 +147,7 @@ func (n *Node) Next() core.Instant {
 	for _, t := range [...]core.Instant{
 		n.membership.Next(), n.discovery.Next(), n.replog.Next(), n.dispatcher.Next(), n.runner.Next(),
 		n.nextRead(), n.proposals.look, n.nextOutput(), n.nextProbe(), n.nextLife(), n.nextAgree(), n.nextLoad(),
+		n.nextExplaining(), n.nextDraining(), n.nextStepAside(),
 	} {
 		next = core.Earlier(next, t)
 	}

@@ -3,6 +3,8 @@ package node
 import (
 	"bytes"
 
+	"google.golang.org/protobuf/proto"
+
 	"hb/core"
 	"hb/core/wire"
 )
@@ -87,4 +89,15 @@ func (n *Node) cancel(id uint64, t *wire.Task) {
 		copy(task[:], t.Id)
 		n.withTask(id, task, func(now *wire.Task) { n.reply(id, now, true) })
 	})
+}
+
+// retry submits the content of a task anew, once it has ended.
+func (n *Node) retry(id uint64, q RetryTask, t *wire.Task) {
+	if !ended(t) {
+		n.reply(id, core.Faultf(core.CodeNo, "task %s has not ended: it is %s", q.Task, t.Status), true)
+		return
+	}
+	spec := proto.Clone(t.Spec).(*wire.Spec)
+	spec.Key = "" // which names the first
+	n.submit(id, SubmitTask{Task: q.As, Spec: spec})
 }

@@ -30,6 +30,15 @@ func (n *Node) commandText(c *wire.Command) string {
 			names[i] = n.nameOf(core.NodeID(id))
 		}
 		return fmt.Sprintf("down (%s): %s", b.MemberDown.Reason, strings.Join(names, " "))
+	case *wire.Command_Drain:
+		verb := "resume "
+		if b.Drain.On {
+			verb = "drain "
+		}
+		if b.Drain.Evict {
+			verb += "and empty "
+		}
+		return verb + n.nameOf(core.NodeID(b.Drain.Node))
 	case *wire.Command_Note:
 		return fmt.Sprintf("note: %s", b.Note.Text)
 	}
