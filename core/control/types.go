@@ -145,10 +145,6 @@ type Task struct {
 	Once      bool       `json:"once"`
 	Retries   uint32     `json:"retries"`
 	TimeLimit *float64   `json:"time_limit_seconds"`
-	Priority  string     `json:"priority"`
-	Weight    *float64   `json:"weight"`
-	Keep      *float64   `json:"keep_seconds"`
-	Prefer    *string    `json:"prefer"`
 	Cwd       *string    `json:"cwd"`
 	Env       []string   `json:"env"`
 	Index     string     `json:"index"`
@@ -159,6 +155,11 @@ type Task struct {
 	// has ended, and for ever when nobody knows.
 	Exit   *int    `json:"exit"`
 	Result *Result `json:"result"`
+
+	Priority string   `json:"priority"`
+	Weight   *float64 `json:"weight"`
+	Keep     *float64 `json:"keep_seconds"`
+	Prefer   *string  `json:"prefer"`
 }
 
 // Attempt is one grant of a task to a member.

@@ -117,7 +117,7 @@ func drawCommand(rt *rapid.T, s *State) *wire.Command {
 			fence = core.Fence(t.Attempts[rapid.IntRange(max(0, k-3), k-1).Draw(rt, "which")].Fence)
 		}
 	}
-	switch rapid.IntRange(0, 11).Draw(rt, "kind") {
+	switch rapid.IntRange(0, 12).Draw(rt, "kind") {
 	case 0, 1:
 		r := row(node, instance)
 		r.Name = fmt.Sprintf("web%d", rapid.IntRange(1, 4).Draw(rt, "name"))
@@ -138,6 +138,9 @@ func drawCommand(rt *rapid.T, s *State) *wire.Command {
 		return cancel(n)
 	case 10:
 		return expire(n, n+1)
+	case 11:
+		on := rapid.Bool().Draw(rt, "on")
+		return drain(node, on, on && rapid.Bool().Draw(rt, "evict"))
 	}
 	return rapid.SampledFrom([]*wire.Command{note("x"), {}}).Draw(rt, "other")
 }
@@ -148,6 +151,8 @@ func drawSpec(rt *rapid.T) *wire.Spec {
 	if s.Once = rapid.Bool().Draw(rt, "once"); !s.Once {
 		s.Retries = uint32(rapid.IntRange(0, 2).Draw(rt, "retries"))
 	}
+	s.NoQueue = rapid.IntRange(0, 9).Draw(rt, "no queue") == 0
+	s.KeepNanos = rapid.SampledFrom([]int64{0, 0, 1e9}).Draw(rt, "keep")
 	return s
 }
 

@@ -9,18 +9,19 @@ import (
 	"hb/core/wire"
 )
 
-// draining is one client that waits until nothing runs on a member.
+// draining is one client that waits until the log has its wish and, if it
+// wants, nothing runs on a member any more.
 type draining struct {
 	id    uint64
-	node  core.NodeID
+	index uint64 // of the wish in the log
+	ask   DrainNode
 	evict core.Instant // when what still runs there is ended; Never: not at all
 }
 
-// drain keeps new work from a member, or lets it come again, and answers when
-// that is in the log, or with Wait when nothing runs there any more.
+// drain keeps new work from a member, or lets it come again.
 func (n *Node) drain(id uint64, q DrainNode) {
 	if m, ok := n.ledger.Member(q.Node); ok && q.On && m.Evict {
-		n.drained(id, q) // to ask again takes nothing back
+		n.drained(id, 0, q) // to ask again takes nothing back
 		return
 	}
 	n.proposeDrain(q.Node, q.On, false, func(a answer) {
@@ -28,18 +29,14 @@ func (n *Node) drain(id uint64, q DrainNode) {
 			n.reply(id, f, true)
 			return
 		}
-		n.drained(id, q)
+		n.drained(id, a.fence.Index(), q)
 	})
 }
 
 // drained goes on once the wish is in the log.
-func (n *Node) drained(id uint64, q DrainNode) {
-	if !q.On || !q.Wait {
-		n.reply(id, nil, true)
-		return
-	}
-	d := &draining{id: id, node: q.Node, evict: core.Never}
-	if q.KillAfter >= 0 {
+func (n *Node) drained(id, index uint64, q DrainNode) {
+	d := &draining{id: id, index: index, ask: q, evict: core.Never}
+	if q.On && q.Wait && q.KillAfter >= 0 {
 		d.evict = n.now.Add(q.KillAfter)
 	}
 	n.clients.draining = append(n.clients.draining, d)
@@ -53,17 +50,25 @@ func (n *Node) proposeDrain(id core.NodeID, on, evict bool, done func(answer)) {
 // what still runs ended when its time is over.
 func (n *Node) serveDraining() {
 	for _, d := range n.clients.draining {
-		m, ok := n.ledger.Member(d.node)
+		m, ok := n.ledger.Member(d.ask.Node)
 		switch {
+		case n.ledger.Applied() < d.index:
+		case !d.ask.On || !d.ask.Wait:
+			n.endDraining(d, nil)
 		case !ok || !m.Drained:
-			n.endDraining(d, core.Faultf(core.CodeNo, "%s is drained no more: somebody has resumed it", n.nameOf(d.node)))
-		case len(n.ledger.OpenOn(d.node)) == 0 && (n.leader().id != d.node || !n.othersMayLead(d.node)):
+			n.endDraining(d, core.Faultf(core.CodeNo, "%s is drained no more: somebody has resumed it", n.nameOf(d.ask.Node)))
+		case n.empty(d.ask.Node):
 			n.endDraining(d, nil)
 		case n.now >= d.evict:
 			d.evict = core.Never
-			n.proposeDrain(d.node, true, true, func(answer) {})
+			n.proposeDrain(d.ask.Node, true, true, func(answer) {})
 		}
 	}
+}
+
+// empty says that nothing runs on a member, and it leads only if nobody else may.
+func (n *Node) empty(id core.NodeID) bool {
+	return len(n.ledger.OpenOn(id)) == 0 && (n.leader().id != id || n.successor(id) == 0)
 }
 
 func (n *Node) endDraining(d *draining, answer any) {
@@ -75,7 +80,9 @@ func (n *Node) endDraining(d *draining, answer any) {
 func (n *Node) nextDraining() core.Instant {
 	next := core.Never
 	for _, d := range n.clients.draining {
-		next = core.Earlier(next, d.evict)
+		if n.ledger.Applied() >= d.index {
+			next = core.Earlier(next, d.evict)
+		}
 	}
 	return next
 }
@@ -119,6 +126,3 @@ func (n *Node) successor(but core.NodeID) core.RaftID {
 	}
 	return best
 }
-
-// othersMayLead says whether there is anybody to hand leadership to.
-func (n *Node) othersMayLead(but core.NodeID) bool { return n.successor(but) != 0 }

@@ -177,7 +177,8 @@ func (n *Node) noteAlone() {
 // follow has a member that is no voter keep up closely while somebody waits.
 func (n *Node) follow() {
 	want := len(n.proposals.order) > 0 || len(n.reads.lagging) > 0 || len(n.clients.tasks) > 0 ||
-		len(n.pulls.followers) > 0 || len(n.clients.awaiting) > 0 || len(n.clients.logs) > 0 || n.life.leaving != 0
+		len(n.pulls.followers) > 0 || len(n.clients.awaiting) > 0 || len(n.clients.logs) > 0 || n.life.leaving != 0 ||
+		len(n.clients.draining) > 0
 	if want != n.following {
 		n.following = want
 		n.replogStep(replog.Follow{On: want})

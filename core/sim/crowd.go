@@ -24,6 +24,7 @@ type crowd struct {
 	w       *World
 	luck    *rand.Rand
 	closed  bool // nothing new is begun
+	calm    bool // no member is drained any more
 	busy    int  // clients in the middle of something
 	doing   map[int]string
 	tasks   []core.TaskID // submitted and acknowledged
@@ -79,12 +80,60 @@ func (c *crowd) choose() node.Request {
 		return node.GetTask{Task: c.some()}
 	case dice < 91:
 		return node.WaitTask{Task: c.some()}
-	case dice < 95:
+	case dice < 94:
 		return node.CancelTask{Task: c.some()}
+	case dice < 95:
+		return c.drain()
 	case dice < 98:
 		return node.FollowOutput{Task: c.some(), Follow: true}
 	}
 	return node.ListTasks{}
+}
+
+// drain drains a member or resumes one. Whoever drains one waits at times, and
+// may have what runs there ended.
+func (c *crowd) drain() node.Request {
+	r := c.w.referee
+	if r.ledger == nil {
+		return node.GetLeader{}
+	}
+	members := r.ledger.Members()
+	m := members[c.luck.IntN(len(members))]
+	q := node.DrainNode{Node: core.NodeID(m.Row.Id), On: !m.Drained && !c.calm && c.luck.IntN(2) == 0, KillAfter: -1}
+	if q.On && c.luck.IntN(2) == 0 {
+		q.Wait, q.KillAfter = true, time.Duration(c.luck.Int64N(int64(3*time.Second)))
+	}
+	return q
+}
+
+// drainsEnd is when, in quiet times, the last drain that was begun before is in
+// the log or never will be.
+const drainsEnd = 6 * time.Second
+
+// resumeAll ends all drains, so that every task can end.
+func (c *crowd) resumeAll() {
+	if c.w.referee.ledger == nil {
+		return // nobody has founded a cluster
+	}
+	for i, m := range c.w.referee.ledger.Members() {
+		if m.Drained {
+			client := c.w.options.Clients + i
+			c.doing[client] = "resume"
+			c.insist(client, node.DrainNode{Node: core.NodeID(m.Row.Id), KillAfter: -1})
+		}
+	}
+}
+
+// insist asks until it is answered.
+func (c *crowd) insist(client int, body node.Request) {
+	w := c.w
+	w.ask(w.hosts[c.luck.IntN(len(w.hosts))], body, func(call *Call) {
+		if call.Lost || call.Fault() != nil {
+			w.after(think, func() { c.insist(client, body) })
+			return
+		}
+		delete(c.doing, client)
+	})
 }
 
 // some is a task that was acknowledged, a late one rather than an early one.
@@ -117,6 +166,16 @@ func (c *crowd) spec() *wire.Spec {
 	if percent(3) {
 		s.Argv[0] = "missing"
 	}
+	if percent(10) {
+		s.Priority = int32(c.luck.IntN(3)) - 1
+	}
+	if percent(10) {
+		s.Weight = runs.Seconds() * (0.5 + c.luck.Float64())
+	}
+	if percent(3) {
+		s.Prefer = "idle"
+	}
+
 	if percent(5) {
 		s = &wire.Spec{Name: "keyed", Argv: []string{Work, "50ms"}, Key: fmt.Sprintf("key-%d", c.luck.IntN(20))}
 	}

@@ -166,7 +166,10 @@ func (r *referee) snapshot(h *host, e node.SaveSnapshot) {
 func (r *referee) answered(c *Call) {
 	switch a := c.Answer().(type) {
 	case node.Submitted:
-		key := c.Body.(node.SubmitTask).Spec.GetKey()
+		key := ""
+		if s, is := c.Body.(node.SubmitTask); is {
+			key = s.Spec.GetKey()
+		}
 		r.check("a key names one task", r.promises.keep(promise{index: a.Index, task: a.Task, key: key}))
 	case node.Appended:
 		r.check("what is written comes after what was there", r.reads.written(c.seen, a.Index))

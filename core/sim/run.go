@@ -50,6 +50,7 @@ func (w *World) run() (Report, error) {
 	w.after(time.Second, func() { w.crowd.enter(o.Clients) })
 	w.after(2*time.Second, func() { w.chaos = newChaos(w, o.Faults, quiet) })
 	w.after(quiet, func() { w.calm() })
+	w.after(quiet+drainsEnd, func() { w.crowd.resumeAll() })
 	w.after(quiet+o.Quiet/settling, func() { w.crowd.closed = true })
 	if err := w.For(o.Time); err != nil {
 		return w.report(), err
@@ -60,6 +61,7 @@ func (w *World) run() (Report, error) {
 
 // calm ends what may still go wrong.
 func (w *World) calm() {
+	w.crowd.calm = true
 	w.Heal()
 	w.SetNetwork(w.network.was)
 	for i, h := range w.hosts {
