@@ -181,7 +181,7 @@ func (d *demo) loseLeader() error {
 	}
 	old := orEmpty(leader.Name)
 	d.step("Twelve more; and while they run, the leader (%s) dies without a word.", old)
-	if d.ids, err = d.submit(12, "sh", "-c", "sleep 2; echo done on $HB_NODE"); err != nil {
+	if d.ids, err = d.submit(12, "sh", "-c", fmt.Sprintf("sleep %d; echo done on $HB_NODE", d.longer())); err != nil {
 		return err
 	}
 	if err := d.untilBusy(old); err != nil {

@@ -22,15 +22,16 @@ import (
 // is asked.
 type demo struct {
 	*call
-	ctx    context.Context
-	binary string
-	dir    string
-	nodes  []*demoNode
-	asked  *demoNode
-	client *control.Client
-	ids    []string // of the tasks that must survive
-	steps  int
-	input  *bufio.Reader
+	ctx     context.Context
+	binary  string
+	dir     string
+	nodes   []*demoNode
+	asked   *demoNode
+	client  *control.Client
+	ids     []string // of the tasks that must survive
+	steps   int
+	submits time.Duration // how long the last series of submits took
+	input   *bufio.Reader
 }
 
 // demoNode is one child process.
@@ -174,6 +175,7 @@ func (d *demo) command(args ...string) *exec.Cmd {
 // submit puts the same command into the log, times over, and gives the IDs.
 func (d *demo) submit(times int, words ...string) ([]string, error) {
 	d.say("$ for i in $(seq %d); do hb submit -- %s; done", times, commandLine(words))
+	began := time.Now()
 	var ids []string
 	for range times {
 		args := append([]string{"submit", "--env", marker + d.dir, "--"}, words...)
@@ -185,9 +187,14 @@ func (d *demo) submit(times int, words ...string) ([]string, error) {
 		}
 		ids = append(ids, strings.TrimSpace(said.String()))
 	}
+	d.submits = time.Since(began)
 	d.say("%s\n... and %d more", ids[0], times-1)
 	return ids, nil
 }
+
+// longer is how many seconds a task must last to be still there when a dozen
+// more were submitted, as fast as this machine submitted the last ones.
+func (d *demo) longer() int { return 2 + int(2*d.submits/time.Second) }
 
 // waitFor waits until the tasks have ended.
 func (d *demo) waitFor(ids []string) error {
