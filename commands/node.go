@@ -139,6 +139,7 @@ func nodeOptions(c *call, conf *config.Config) (*daemon.Options, error) {
 		Beacons:     conf.Discover.Beacons && c.Bool("insecure"),
 		BeaconPort:  conf.Discover.Port,
 		Detector:    conf.Detector.Kind,
+		Spread:      conf.Detector.Spread,
 		Period:      conf.Detector.Period,
 		Voters:      conf.Log.Voters,
 		Slots:       conf.Node.Slots,

@@ -21,7 +21,8 @@ func TestWhatEachKeyTakesAndRefuses(t *testing.T) {
 		"discover.port":      {[]string{"1", "65535"}, []string{"0", "65536"}},
 		"discover.multicast": {[]string{"", "239.192.71.18"}, []string{"10.0.0.1", "ff02::71", "239.192.71.18:7118", "x"}},
 		"detector.period":    {[]string{"50ms", "1m", "1500ms"}, []string{"", "1", "49ms", "61s", "-1s", "1y"}},
-		"detector.kind":      {[]string{"swim"}, []string{"", "SWIM", "gossip"}},
+		"detector.kind":      {[]string{"swim", "central", "ring", "ring-bi", "all-to-all", "gossip"}, []string{"", "SWIM", "rumour"}},
+		"detector.spread":    {[]string{"piggyback", "unicast", "multicast"}, []string{"", "broadcast"}},
 		"log.voters":         {[]string{"1", "3"}, []string{"0", "2", "4", "03"}},
 	} {
 		for _, value := range c.good {

@@ -60,6 +60,8 @@ type Discover struct {
 type Detector struct {
 	// Kind names the detector; all members of a cluster use the same.
 	Kind string
+	// Spread is how news of members leaves this one.
+	Spread string
 	// Period is the time between two probes.
 	Period time.Duration
 }

@@ -52,7 +52,7 @@ func TestEveryFaultIsNamedWithItsPlaceAndWhatWouldBeRight(t *testing.T) {
 				`f:8:1: log.voters: there is no "2": 1 or 3`}},
 		"a detector nobody wrote": {
 			"[detector]\nkind = \"rumour\"\n",
-			[]string{`f:2:1: detector.kind: there is no "rumour": "swim"`}},
+			[]string{`f:2:1: detector.kind: there is no "rumour": "swim", "central", "ring", "ring-bi", "all-to-all" or "gossip"`}},
 		"a key set twice": {
 			"[node]\nname = \"a\"\nname = \"b\"\nslots = -1\n",
 			[]string{
@@ -112,7 +112,8 @@ beacons = false
 port = 7200
 multicast = ""
 [detector]
-kind = "swim"
+kind = "ring-bi"
+spread = "unicast"
 period = "250ms"
 [log]
 voters = 1
@@ -130,7 +131,7 @@ func TestGoodKeysAreRead(t *testing.T) {
 		},
 		Cluster:  Cluster{Name: "lab", Seeds: []string{"db1.example:7117", "10.0.0.2:7117", "[fd00::2]:7117"}},
 		Discover: Discover{Port: 7200},
-		Detector: Detector{Kind: "swim", Period: 250e6},
+		Detector: Detector{Kind: "ring-bi", Spread: "unicast", Period: 250e6},
 		Log:      Log{Voters: 1},
 	}
 	if !reflect.DeepEqual(c, want) {

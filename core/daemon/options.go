@@ -46,7 +46,10 @@ type Options struct {
 	Multicast  netip.Addr
 	// Detector is the kind of failure detector, Period the time between two of
 	// its probes; defaults swim and 1 s.
+	// Spread is how news of members leaves: "piggyback" (the default),
+	// "unicast", or "multicast", which takes Beacons.
 	Detector string
+	Spread   string
 	Period   time.Duration
 	// Voters is how many members vote once there are so many: 1 or 3, the
 	// default. Slots is how many tasks run here at once; default: one a

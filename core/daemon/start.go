@@ -54,7 +54,7 @@ func open(o Options) (d *daemon, fault *core.Fault) {
 	}
 	d.machine = node.New(node.Options{
 		Name: d.options.Name, Version: o.Version, Addr: d.options.Advertise, Tags: o.Tags,
-		Detector: o.Detector, Period: o.Period, Voters: o.Voters, Slots: d.options.Slots,
+		Detector: o.Detector, Spread: o.Spread, Period: o.Period, Voters: o.Voters, Slots: d.options.Slots,
 		Seeds: len(o.Seeds) > 0, Beacons: d.network.beacon != nil, Rand: newRand(),
 	}, restored)
 	return d, nil

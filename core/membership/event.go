@@ -18,10 +18,12 @@ type (
 	Tick struct{}
 
 	// Packet is a decoded datagram. Beacons are none of its business. P is
-	// read during the step only.
+	// read during the step only. Cast says that it came by multicast, so that
+	// its sender is not reached at From.
 	Packet struct {
 		From netip.AddrPort
 		P    *wire.Packet
+		Cast bool
 	}
 
 	// Rows is a table, or a part of one, from a stream: of a joiner, in a
@@ -75,6 +77,9 @@ type (
 		Data []byte
 	}
 
+	// Cast sends one datagram to all members on the wire, by multicast.
+	Cast struct{ Data []byte }
+
 	// SendRows sends a wire.Rows over the stream to a member.
 	SendRows struct {
 		To    netip.AddrPort
@@ -125,6 +130,7 @@ type (
 )
 
 func (Send) effect()     {}
+func (Cast) effect()     {}
 func (SendRows) effect() {}
 func (Changed) effect()  {}
 func (Heard) effect()    {}

@@ -7,6 +7,7 @@ import (
 	"hb/core"
 	"hb/core/detect"
 	"hb/core/member"
+	"hb/core/spread"
 	"hb/core/wire"
 )
 
@@ -63,7 +64,7 @@ func (m *Machine) learned(now core.Instant, e member.Evidence, pass bool) bool {
 		return false
 	}
 	if pass && (change.Before.ID != 0 || change.After.Living()) {
-		m.queue.Push(change.After)
+		m.push(change.After)
 	}
 	m.follow(now, change)
 	return true
@@ -74,8 +75,8 @@ func (m *Machine) follow(now core.Instant, c member.Change) {
 	if c.Before.Living() != c.After.Living() || c.Before.Incarnation != c.After.Incarnation || c.Before.Instance != c.After.Instance {
 		m.reconcile.changed = now
 	}
-	if c.After.Accuser == m.self && !m.without.Has(detect.Buddy) {
-		m.haste.First(c.After.ID)
+	if c.After.Accuser == m.self && m.news.mode == spread.Piggyback && !m.without.Has(detect.Buddy) {
+		m.news.haste.First(c.After.ID)
 	}
 	m.watchName(c)
 	if why, visible := m.explain(c); visible {
@@ -145,10 +146,13 @@ func (m *Machine) nameOf(id core.NodeID) string {
 	return id.String()
 }
 
-// Blame says who suspects or declared dead a member, and why; empty when
-// nobody does.
+// Blame says who suspects or declared dead a member, and why, or why it is
+// unreachable; empty when nobody does.
 func (m *Machine) Blame(id core.NodeID) string {
 	row, ok := m.table.Get(id)
+	if m.Unreachable(id) && row.Status == core.Alive {
+		return "no answer from here; nobody watches it, so only an election can replace it"
+	}
 	if !ok || row.Accuser == 0 {
 		return ""
 	}

@@ -25,6 +25,10 @@ type Options struct {
 	Period time.Duration
 	// Rand is the machine's only source of chance.
 	Rand *rand.Rand
+	// Spread is how news leaves; CanCast says that the driver can multicast.
+	// Without, Multicast is Unicast.
+	Spread  spread.Mode
+	CanCast bool
 	// Gap is the time between two bulletins; default spread.Gap.
 	Gap time.Duration
 	// Without are the mechanisms to leave out: for laboratories only.
@@ -45,8 +49,8 @@ type Machine struct {
 	// and answers nobody.
 	detector  detect.Detector
 	claims    []detect.Effect // of the detector, not yet carried out
-	queue     *spread.Queue
-	haste     *spread.Haste
+	leader    core.NodeID     // that the detector was told of
+	news      news
 	hints     hints
 	reconcile reconcile
 	heal      heal
@@ -77,7 +81,7 @@ func New(o Options) *Machine {
 	return &Machine{
 		self: o.Self.ID, newDetector: o.NewDetector, period: o.Period, rand: o.Rand, without: o.Without,
 		cluster: o.Cluster, table: member.New(o.Self),
-		queue: spread.NewQueue(o.Self.ID), haste: spread.NewHaste(o.Rand, o.Gap),
+		news:      newNews(o),
 		notes:     notes{said: map[string]bool{}},
 		reconcile: reconcile{fresh: true, last: o.Cluster}, heal: heal{told: map[core.NodeID]core.Instant{}},
 	}
@@ -95,11 +99,12 @@ func errText(err error) string {
 func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 	m.out = m.out[:0]
 	m.wake(now)
+	m.tellLeader(now)
 	switch e := ev.(type) {
 	case Tick:
 		m.tick(now)
 	case Packet:
-		m.packet(now, e.From, e.P)
+		m.datagram(now, e)
 	case Rows:
 		m.rows(now, e)
 	case Refused:
@@ -129,7 +134,16 @@ func (m *Machine) wake(now core.Instant) {
 		own.Incarnation++
 		m.learned(now, member.Evidence{Row: own}, true)
 	}
-	m.queue.Push(m.table.Self())
+	m.push(m.table.Self())
+	m.sayFallback()
+}
+
+// tellLeader tells the detector who leads the log when that has changed.
+func (m *Machine) tellLeader(now core.Instant) {
+	if m.detector != nil && m.leader != m.hints.log.Leader {
+		m.leader = m.hints.log.Leader
+		m.detect(now, detect.Leads{ID: m.leader})
+	}
 }
 
 // tick runs out clocks.
@@ -165,10 +179,7 @@ func (m *Machine) Next() core.Instant {
 	if m.leave != nil {
 		next = core.Earlier(next, m.leave.next)
 	}
-	if m.without.Has(detect.Bulletins) {
-		return next
-	}
-	return core.Earlier(next, m.haste.Next(m.queue, m.table))
+	return core.Earlier(next, m.nextBulletin())
 }
 
 // SetCluster says which cluster the node belongs to, from the next Step on. A
@@ -181,12 +192,12 @@ func (m *Machine) SetCluster(tag wire.Tag) {
 	last := m.reconcile.last
 	if !tag.IsZero() && !last.IsZero() && tag != last {
 		m.table.Clear()
-		m.queue = spread.NewQueue(m.self)
+		m.news.clear(m.self)
 	}
 	if !tag.IsZero() {
 		last = tag
 	}
-	m.detector, m.leave, m.cluster = nil, nil, tag
+	m.detector, m.leave, m.cluster, m.leader = nil, nil, tag, 0
 	m.reconcile = reconcile{fresh: true, last: last}
 }
 
@@ -213,3 +224,9 @@ func (m *Machine) RTT(id core.NodeID) (time.Duration, bool) {
 // Isolated says that this node hears nobody although others should be there,
 // and so judges nobody.
 func (m *Machine) Isolated() bool { return m.detector != nil && m.detector.Isolated() }
+
+// Unreachable says that a member does not answer this node, which may not judge
+// it.
+func (m *Machine) Unreachable(id core.NodeID) bool {
+	return m.detector != nil && m.detector.Unreachable(id)
+}

@@ -11,6 +11,17 @@ import (
 	"hb/core/wire"
 )
 
+// datagram settles where the sender is reached. Who multicasts hears itself.
+func (m *Machine) datagram(now core.Instant, e Packet) {
+	if !e.Cast {
+		m.packet(now, e.From, e.P)
+		return
+	}
+	if row, known := m.table.Get(e.P.From); known && e.P.From != m.self && e.P.Kind == wire.KindBulletin && e.P.Nonce == 0 {
+		m.packet(now, row.Addr, e.P)
+	}
+}
+
 // packet handles a datagram: its news first, so that whoever is judged by it
 // is judged by the latest.
 func (m *Machine) packet(now core.Instant, from netip.AddrPort, p *wire.Packet) {
@@ -43,7 +54,7 @@ func (m *Machine) packet(now core.Instant, from netip.AddrPort, p *wire.Packet) 
 		if e, err := member.FromNews(&p.News[i]); err != nil {
 			m.once("news from "+from.String(), true, "%s sends unusable news: %v", from, err)
 		} else {
-			m.learn(now, e, p.From, from, true)
+			m.learn(now, e, p.From, from, m.news.mode.Relays())
 		}
 	}
 	m.carried(p)
@@ -116,7 +127,7 @@ func (m *Machine) detect(now core.Instant, ev detect.Event) {
 		case detect.Claim:
 			m.learned(now, e.Evidence, true)
 		case detect.Repeat:
-			m.queue.Push(e.Row)
+			m.push(e.Row)
 		case detect.Note:
 			m.note(e.Warn, "%s", e.Text)
 		}
@@ -126,19 +137,19 @@ func (m *Machine) detect(now core.Instant, ev detect.Event) {
 
 // send completes a packet to a member with hints and news, and sends it.
 func (m *Machine) send(to core.NodeID, addr netip.AddrPort, p wire.Packet) {
-	if p.Kind == wire.KindPing || p.Kind == wire.KindAck {
+	if p.Kind == wire.KindPing || p.Kind == wire.KindAck || p.Kind == wire.KindHeartbeat {
 		p.Log = m.hints.log
 		if !m.without.Has(detect.AntiEntropy) {
 			p.View = m.table.Hash()
 		}
 	}
-	if p.Kind == wire.KindAck {
+	if p.Kind == wire.KindAck || p.Kind == wire.KindHeartbeat {
 		p.Load, p.Applied = m.hints.load, m.hints.applied
 	}
 	if !m.without.Has(detect.Buddy) {
 		spread.Remind(&p, m.table, to)
 	}
-	m.queue.Fill(&p, m.table, to)
+	m.news.queue.Fill(&p, m.table, to)
 	if p.Kind == wire.KindBulletin && len(p.News) == 0 {
 		return
 	}
@@ -147,16 +158,11 @@ func (m *Machine) send(to core.NodeID, addr netip.AddrPort, p wire.Packet) {
 
 // emit sends a packet as it is.
 func (m *Machine) emit(addr netip.AddrPort, p wire.Packet) {
-	p.Cluster, p.From, p.Instance = m.cluster, m.self, m.table.Self().Instance
-	m.out = append(m.out, Send{To: addr, Data: wire.AppendPacket(make([]byte, 0, p.Size()), &p)})
+	m.out = append(m.out, Send{To: addr, Data: m.encode(p)})
 }
 
-// bulletins sends the news that does not wait for a ping.
-func (m *Machine) bulletins(now core.Instant) {
-	if m.detector == nil || m.without.Has(detect.Bulletins) {
-		return
-	}
-	for _, row := range m.haste.Due(now, m.queue, m.table) {
-		m.send(row.ID, row.Addr, wire.Packet{Kind: wire.KindBulletin})
-	}
+// encode signs a packet with this node's name and cluster.
+func (m *Machine) encode(p wire.Packet) []byte {
+	p.Cluster, p.From, p.Instance = m.cluster, m.self, m.table.Self().Instance
+	return wire.AppendPacket(make([]byte, 0, p.Size()), &p)
 }

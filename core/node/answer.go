@@ -108,7 +108,7 @@ func (n *Node) health() string {
 		}
 	}
 	for _, row := range n.membership.Table().Rows() {
-		if row.Status == core.Suspect || row.Status == core.Dead {
+		if row.Status == core.Suspect || row.Status == core.Dead || n.membership.Unreachable(row.ID) {
 			return "degraded"
 		}
 	}
@@ -152,6 +152,9 @@ func (n *Node) memberView(row member.Row) MemberView {
 		ID: row.ID, Name: row.Name, Addr: row.Addr, Status: row.Status, Role: n.roleOf(row.ID),
 		Self: row.ID == n.self.id, RTT: -1, Version: row.Version, Tags: row.Tags, Instance: row.Instance,
 		Since: n.wallAt(row.Since), Blame: n.membership.Blame(row.ID),
+	}
+	if v.Status == core.Alive && n.membership.Unreachable(row.ID) {
+		v.Status = core.Unreachable
 	}
 	if m, ok := n.ledger.Member(row.ID); ok {
 		v.Agreed, v.Drained = m.State, m.Drained

@@ -20,7 +20,8 @@ type (
 	}
 
 	// SendBeacon sends one packet to the beacon port on every chosen interface,
-	// by broadcast and multicast. Drivers without beacons drop it.
+	// by broadcast and multicast: a beacon, or news of members. Drivers without
+	// beacons drop it.
 	SendBeacon struct{ Data []byte }
 
 	// SendFrame sends one frame over the stream to an address, in order with

@@ -114,7 +114,7 @@ func (n *Node) welcomed(e *wire.Envelope, w *wire.Welcome) {
 }
 
 func (n *Node) identity(cluster core.ClusterID, name string) *wire.Identity {
-	return &wire.Identity{Format: 1, Cluster: cluster[:], ClusterName: name, Node: uint64(n.self.id), Raft: uint64(n.self.raft)}
+	return &wire.Identity{Format: 1, Cluster: cluster[:], ClusterName: name, Node: uint64(n.self.id), Raft: uint64(n.self.raft), Detector: n.opts.Detector}
 }
 
 // identitySaved makes the node a member of the cluster that let it in.

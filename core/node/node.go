@@ -28,8 +28,6 @@ import (
 	"time"
 
 	"hb/core"
-	"hb/core/detect"
-	"hb/core/detect/swim"
 	"hb/core/discover"
 	"hb/core/dispatch"
 	"hb/core/ledger"
@@ -37,6 +35,7 @@ import (
 	"hb/core/membership"
 	"hb/core/replog"
 	"hb/core/runner"
+	"hb/core/spread"
 	"hb/core/wire"
 )
 
@@ -98,15 +97,6 @@ type shared struct {
 	packet       wire.Packet // decoded into, over and over
 }
 
-// detectors is the table of the failure detectors by kind.
-func detectors(kind string) (detect.Factory, bool) {
-	switch kind {
-	case "swim":
-		return swim.New, true
-	}
-	return nil, false
-}
-
 // New makes a node of what it is told and what its disk holds. It does nothing
 // before its first Step.
 func New(o Options, from Restored) *Node {
@@ -139,6 +129,9 @@ func (n *Node) identify(from Restored) {
 		n.self.cluster = core.ClusterID(id.Cluster)
 		n.self.joined = !n.self.cluster.IsZero()
 	}
+	if n.self.joined {
+		n.checkDetector(id)
+	}
 	if n.self.joined && from.Damaged != nil {
 		// What was promised under the old raft ID may be forgotten.
 		n.self.raft = core.RaftID(nonzero(n.opts.Rand))
@@ -152,6 +145,10 @@ func (n *Node) makeParts(from Restored) {
 	factory, ok := detectors(n.opts.Detector)
 	if !ok {
 		panic(fmt.Sprintf("node: no detector of kind %q", n.opts.Detector))
+	}
+	mode, ok := spread.ParseMode(n.opts.Spread)
+	if !ok {
+		panic(fmt.Sprintf("node: no way to spread news by %q", n.opts.Spread))
 	}
 	n.ledger = ledger.New(n.self.cluster, n.self.clusterName)
 	if from.Snapshot != nil {
@@ -172,6 +169,7 @@ func (n *Node) makeParts(from Restored) {
 	}
 	n.membership = membership.New(membership.Options{
 		Self: row, Cluster: tag, NewDetector: factory, Period: n.opts.Period, Rand: n.fork(),
+		Spread: mode, CanCast: n.opts.Beacons,
 	})
 	n.discovery = discover.New(discover.Options{
 		ID: n.self.id, Instance: n.self.instance, Addr: n.opts.Addr, Cluster: tag,

@@ -24,8 +24,12 @@ type Options struct {
 	Addr netip.AddrPort
 	// Tags are labels for placement.
 	Tags map[string]string
-	// Detector is the kind of failure detector; default "swim".
+	// Detector is the kind of failure detector, of those that [detector] kind
+	// names; default "swim".
 	Detector string
+	// Spread is how news of members leaves this node: "piggyback" (default),
+	// "unicast" or "multicast", which takes Beacons.
+	Spread string
 	// Period is the detector's period; default 1 s.
 	Period time.Duration
 	// Voters is the number of voters aimed at: 1 or 3; default 3.

@@ -15,10 +15,13 @@ import (
 // Step tells the node of one event. The effects are valid until the next Step.
 // After Stop nothing follows any more.
 func (n *Node) Step(now core.Instant, ev Event) []Effect {
-	if n.started == 0 {
-		n.begin(now)
-	} else {
+	switch {
+	case n.started != 0:
 		n.out = n.out[:0]
+	case n.life.stopped: // what its disk holds is nothing to begin with
+		n.started = now
+	default:
+		n.begin(now)
 	}
 	if n.life.stopped {
 		return n.out

@@ -29,7 +29,7 @@ func (n *Node) datagram(ev Datagram) {
 	case wire.KindBeacon, wire.KindBeaconAnswer:
 		n.discover(discover.Heard{From: ev.From, P: p})
 	default:
-		n.memberships.do(n.now, membership.Packet{From: ev.From, P: p})
+		n.memberships.do(n.now, membership.Packet{From: ev.From, P: p, Cast: ev.Beacon})
 	}
 }
 
@@ -38,6 +38,8 @@ func (n *Node) carryView(f membership.Effect) {
 	switch f := f.(type) {
 	case membership.Send:
 		n.put(SendDatagram{To: f.To, Data: f.Data})
+	case membership.Cast:
+		n.put(SendBeacon{Data: f.Data})
 	case membership.SendRows:
 		n.sendFrame(f.To, &wire.Envelope{Body: &wire.Envelope_Rows{Rows: &wire.Rows{Rows: f.Rows, Reply: f.Reply}}})
 	case membership.Changed:

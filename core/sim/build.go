@@ -35,7 +35,8 @@ func buildNode(h *host) (machine, error) {
 	return node.New(node.Options{
 		Name: h.name, Version: "sim", Addr: h.addr, Slots: h.w.options.Slots,
 		Tags:  map[string]string{"rack": string('a' + rune(h.i%2)), "kind": "simulated"},
-		Seeds: true, Beacons: true, Rand: luck, Log: h.w.options.Log,
+		Seeds: true, Beacons: true, Rand: luck,
+		Detector: h.w.options.Detector, Spread: h.w.options.Spread, Log: h.w.options.Log,
 	}, restored), nil
 }
 

@@ -21,6 +21,9 @@ type Options struct {
 	Quiet time.Duration
 	// Slots is how many tasks a node runs at once; default 2.
 	Slots int
+	// Detector and Spread are the nodes' failure detector and how news of
+	// members leaves them; default what a node's are.
+	Detector, Spread string
 	// Net is the network in ordinary times; the zero value is a healthy one.
 	Net Network
 	// Disk is the disks in ordinary times; the zero value is healthy.

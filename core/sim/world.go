@@ -131,6 +131,12 @@ func newViolation(w *World, invariant, detail string) *Violation {
 	if o.Faults == (Faults{Every: o.Faults.Every}) {
 		v.Replay += " --calm"
 	}
+	if o.Detector != "" {
+		v.Replay += " --detector " + o.Detector
+	}
+	if o.Spread != "" {
+		v.Replay += " --spread " + o.Spread
+	}
 	return v
 }
 

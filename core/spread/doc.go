@@ -1,5 +1,22 @@
 // Package spread decides which news rides on which packet, and how often.
 //
+// # Three ways
+//
+// News reaches everybody in one of three ways (Mode). Each works under every
+// detector, and members that use different ones understand each other.
+//
+//   - Piggyback: news rides on packets that leave anyway, and everybody passes
+//     it on. What follows is about this one.
+//   - Unicast: who finds something out sends it to each of the others, once:
+//     N−1 packets, one hop, nothing afterwards. A lost packet is made good by
+//     anti-entropy (core/membership), some periods later.
+//   - Multicast: the same in one packet to all on the wire. Each receiver may
+//     lose it by itself, and those on other wires never get it; both are left
+//     to anti-entropy. The accused gets its own copy by unicast, so that it can
+//     refute. Where there is no multicast, it is unicast.
+//
+// # Piggyback
+//
 // News of a member travels as SWIM's infection (Das et al. 2002, §4.1): each
 // who learns it puts it on some of the packets it sends anyway, ⌈λ·ln(N+1)⌉
 // times, λ = 3, after which everybody has it but for N^−(2λ−2) of the cases.

@@ -4332,6 +4332,7 @@ type Identity struct {
 	ClusterName   string                 `protobuf:"bytes,3,opt,name=cluster_name,json=clusterName,proto3" json:"cluster_name,omitempty"`
 	Node          uint64                 `protobuf:"fixed64,4,opt,name=node,proto3" json:"node,omitempty"`
 	Raft          uint64                 `protobuf:"fixed64,5,opt,name=raft,proto3" json:"raft,omitempty"`
+	Detector      string                 `protobuf:"bytes,60,opt,name=detector,proto3" json:"detector,omitempty"` // kind of the cluster's failure detector
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4399,6 +4400,13 @@ func (x *Identity) GetRaft() uint64 {
 		return x.Raft
 	}
 	return 0
+}
+
+func (x *Identity) GetDetector() string {
+	if x != nil {
+		return x.Detector
+	}
+	return ""
 }
 
 // Ledger is the body of a snapshot.
@@ -5330,13 +5338,14 @@ const file_hb_proto_rawDesc = "" +
 	"\x03pid\x18\x02 \x01(\x03R\x03pid\x12\x1f\n" +
 	"\vstart_ticks\x18\x03 \x01(\x04R\n" +
 	"startTicks\x12\x12\n" +
-	"\x04boot\x18\x04 \x01(\tR\x04boot\"\x87\x01\n" +
+	"\x04boot\x18\x04 \x01(\tR\x04boot\"\xa3\x01\n" +
 	"\bIdentity\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
 	"\fcluster_name\x18\x03 \x01(\tR\vclusterName\x12\x12\n" +
 	"\x04node\x18\x04 \x01(\x06R\x04node\x12\x12\n" +
-	"\x04raft\x18\x05 \x01(\x06R\x04raft\"\xaf\x02\n" +
+	"\x04raft\x18\x05 \x01(\x06R\x04raft\x12\x1a\n" +
+	"\bdetector\x18< \x01(\tR\bdetector\"\xaf\x02\n" +
 	"\x06Ledger\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +

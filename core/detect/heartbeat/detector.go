@@ -116,7 +116,7 @@ func (d *detector) tick(now core.Instant) {
 // received handles a packet.
 func (d *detector) received(now core.Instant, from netip.AddrPort, p *wire.Packet) {
 	d.thaw(now)
-	d.gates.heard = now
+	d.gates.heard, d.gates.ever = now, true
 	if p.Kind == wire.KindHeartbeat {
 		d.heartbeat(now, from, p)
 	} else {
@@ -207,13 +207,17 @@ func (d *detector) RTT(id core.NodeID) (time.Duration, bool) {
 	return p.rtt, true
 }
 
-// Heard implements detect.Detector.
+// Heard implements detect.Detector. A living member that others watch was heard
+// when anybody was: had they missed it, they would have said so.
 func (d *detector) Heard(id core.NodeID) (core.Instant, bool) {
-	p := d.peers[id]
-	if p == nil || !p.ever {
-		return 0, false
+	heard, ever := core.Instant(0), false
+	if p := d.peers[id]; p != nil && p.ever {
+		heard, ever = p.heard, true
 	}
-	return p.heard, true
+	if d.gates.ever && !slices.Contains(d.watched, id) && d.row(id).Living() {
+		heard, ever = max(heard, d.gates.heard), true
+	}
+	return heard, ever
 }
 
 // Isolated implements detect.Detector.

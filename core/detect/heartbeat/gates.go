@@ -9,7 +9,8 @@ import (
 
 // gates keep a node from judging others when the fault may be its own.
 type gates struct {
-	heard core.Instant // when anybody was last heard
+	heard core.Instant // when anybody was last heard; before that, a grant
+	ever  bool         // anybody was
 	since core.Instant // when isolation began; 0: not isolated
 	asked core.Instant // when others were last asked whose fault the silence is
 	due   core.Instant // when the next tick was wanted

@@ -22,6 +22,7 @@ type settings struct {
 	calm, trace       bool
 	worker, once      bool
 	profile           string
+	detector, spread  string
 }
 
 func main() {
@@ -32,6 +33,8 @@ func main() {
 	flag.IntVar(&s.nodes, "nodes", 5, "nodes of the cluster")
 	flag.DurationVar(&s.time, "time", time.Minute, "virtual time of each run")
 	flag.BoolVar(&s.calm, "calm", false, "no faults")
+	flag.StringVar(&s.detector, "detector", "", "the nodes' failure detector, as [detector] kind names it")
+	flag.StringVar(&s.spread, "spread", "", "how their news of members spreads, as [detector] spread names it")
 	flag.BoolVar(&s.once, "once", false, "run each seed once and compare no hashes")
 	flag.BoolVar(&s.trace, "trace", false, "with --seed: print every event and effect")
 	flag.IntVar(&s.jobs, "jobs", runtime.NumCPU(), "processes")
@@ -54,7 +57,7 @@ func (s settings) run() int {
 
 // options says what to simulate for one seed.
 func (s settings) options(seed uint64) sim.Options {
-	o := sim.Options{Seed: seed, Nodes: s.nodes, Time: s.time, Faults: sim.AllFaults()}
+	o := sim.Options{Seed: seed, Nodes: s.nodes, Time: s.time, Faults: sim.AllFaults(), Detector: s.detector, Spread: s.spread}
 	if s.calm {
 		o.Faults = sim.Faults{}
 	}

@@ -56,7 +56,7 @@ func employ(s settings, seeds <-chan uint64, verdicts chan<- verdict) bool {
 		panic(err)
 	}
 	cmd := exec.Command(self, "--worker", "--nodes", fmt.Sprint(s.nodes), "--time", s.time.String(),
-		fmt.Sprintf("--calm=%t", s.calm), fmt.Sprintf("--once=%t", s.once))
+		fmt.Sprintf("--calm=%t", s.calm), "--detector="+s.detector, "--spread="+s.spread, fmt.Sprintf("--once=%t", s.once))
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
