@@ -24,6 +24,8 @@ type Options struct {
 	// Detector and Spread are the nodes' failure detector and how news of
 	// members leaves them; default what a node's are.
 	Detector, Spread string
+	// Voters is how many nodes vote; default 3.
+	Voters int
 	// Net is the network in ordinary times; the zero value is a healthy one.
 	Net Network
 	// Disk is the disks in ordinary times; the zero value is healthy.
