@@ -26,9 +26,9 @@ func TestRealScripts(t *testing.T) {
 	all := &stages{of: map[*testscript.TestScript]*stage{}}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/real",
-		Setup:               quietEnvironment,
+		Setup:               manyTasks,
 		RequireExplicitExec: true,
-		Deadline:            time.Now().Add(4 * time.Minute),
+		Deadline:            time.Now().Add(8 * time.Minute),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
 			"nodes": all.nodes,
@@ -39,6 +39,16 @@ func TestRealScripts(t *testing.T) {
 			"lines": lines,
 		},
 	})
+}
+
+// manyTasks tells scripts how many tasks are many, each a process of its own.
+func manyTasks(e *testscript.Env) error {
+	many := "200"
+	if underRace {
+		many = "30"
+	}
+	e.Setenv("TASKS", many)
+	return quietEnvironment(e)
 }
 
 // stages has the nodes of each script that runs.
