@@ -67,6 +67,12 @@ func (s *State) apply(o *Outcome) {
 		s.expire(b.Expire)
 	case *wire.Command_Drain:
 		s.drain(o, b.Drain)
+	case *wire.Command_SetVoters:
+		s.setVoters(o, b.SetVoters)
+	case *wire.Command_SetVote:
+		s.setVote(o, b.SetVote)
+	case *wire.Command_Forget:
+		s.forgetMember(o, b.Forget)
 	case *wire.Command_Note:
 		if len(b.Note.GetText()) > MaxNoteBytes {
 			o.Verdict = refuse(core.CodeBadInput, "a note of %d bytes: at most %d are taken", len(b.Note.GetText()), MaxNoteBytes)

@@ -65,6 +65,9 @@ func checkMember(m *wire.Agreed) error {
 	if m.State != Up && m.State != Down && m.State != Left {
 		return fmt.Errorf("member %v is %q", core.NodeID(m.Row.Id), m.State)
 	}
+	if Vote(m.Vote) > VoteNever || m.State == Left && m.Vote != 0 {
+		return fmt.Errorf("member %v is %q with the wish %d about its vote", core.NodeID(m.Row.Id), m.State, m.Vote)
+	}
 	return nil
 }
 

@@ -16,6 +16,7 @@ func (s *State) Encode() []byte {
 		Format: Format, Cluster: s.cluster[:], ClusterName: s.name,
 		Members: s.Members(), Tasks: s.Tasks(),
 		Applied: s.applied, WallNanos: s.wall, ExpiredMillis: s.expired,
+		Voters: s.voters, Tombstones: s.tombstones,
 	})
 }
 
@@ -33,7 +34,7 @@ func Decode(b []byte) (*State, error) {
 		return nil, fmt.Errorf("ledger: a cluster ID of %d bytes: %w", len(l.Cluster), wire.ErrMalformed)
 	}
 	s := New(core.ClusterID(l.Cluster), l.ClusterName)
-	s.applied, s.wall, s.expired = l.Applied, l.WallNanos, l.ExpiredMillis
+	s.applied, s.wall, s.expired, s.voters = l.Applied, l.WallNanos, l.ExpiredMillis, l.Voters
 	if err := s.load(&l); err != nil {
 		return nil, fmt.Errorf("ledger: %w: %w", wire.ErrMalformed, err)
 	}
@@ -53,6 +54,15 @@ func (s *State) load(l *wire.Ledger) error {
 			return fmt.Errorf("members %v and %v have one name", holder, core.NodeID(m.Row.Id))
 		}
 		s.setMember(m)
+	}
+	if l.Voters != 0 && !ValidVoters(l.Voters) {
+		return fmt.Errorf("%d voters", l.Voters)
+	}
+	for _, t := range l.Tombstones {
+		if _, twice := s.graves[core.NodeID(t.Node)]; twice || t.Node == 0 {
+			return fmt.Errorf("member %v is forgotten twice", core.NodeID(t.Node))
+		}
+		s.bury(t)
 	}
 	var order uint64
 	finals := map[uint64]bool{}

@@ -29,6 +29,9 @@ func (s *State) judgeRow(row *wire.Row) *wire.Verdict {
 	if row.GetId() == 0 || row.GetName() == "" {
 		return refuse(core.CodeBadInput, "a member without an ID or a name")
 	}
+	if t, was := s.buried(row); was {
+		return refuse(core.CodeBadInput, "member %v (%s) was forgotten in entry %d: its IDs are void", core.NodeID(t.Node), t.Name, t.Index)
+	}
 	if holder, taken := s.names[row.Name]; taken && holder != core.NodeID(row.Id) {
 		return refuse(core.CodeBadInput, "the name %s is taken by member %v", row.Name, holder)
 	}
@@ -48,7 +51,7 @@ func (s *State) rowUp(o *Outcome, row *wire.Row) {
 	}
 	m := &wire.Agreed{Row: lasting, State: Up, SinceNanos: s.wall, Index: s.applied}
 	if known && old.State != Left {
-		m.Drained, m.Evict = old.Drained, old.Evict
+		m.Drained, m.Evict, m.Vote = old.Drained, old.Evict, old.Vote
 	}
 	if known && old.State == Up && old.Row.Instance == row.Instance {
 		m.SinceNanos = old.SinceNanos // a new address or tag: it was up all the time
@@ -88,7 +91,7 @@ func (s *State) memberDown(o *Outcome, c *wire.MemberDown) {
 		}
 		m := &wire.Agreed{Row: old.Row, State: state, Reason: c.Reason, SinceNanos: s.wall, Index: s.applied}
 		if state != Left {
-			m.Drained, m.Evict = old.Drained, old.Evict
+			m.Drained, m.Evict, m.Vote = old.Drained, old.Evict, old.Vote
 		}
 		s.setMember(m)
 		o.Members = append(o.Members, m)

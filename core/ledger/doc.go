@@ -17,6 +17,11 @@
 // that left comes back only with a newer one. The names of members that are up
 // are unique.
 //
+// Beside it the log keeps what people wish about the voters: how many there
+// should be, and who is to vote, or is not. replog's controller fulfils it. A
+// member that was forgotten leaves a tombstone: neither its node ID nor its
+// raft ID is taken in again.
+//
 // # The life of a task
 //
 //	queued ─Assign→ assigned ─Finish→ succeeded | failed | timed-out

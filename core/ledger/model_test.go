@@ -117,7 +117,7 @@ func drawCommand(rt *rapid.T, s *State) *wire.Command {
 			fence = core.Fence(t.Attempts[rapid.IntRange(max(0, k-3), k-1).Draw(rt, "which")].Fence)
 		}
 	}
-	switch rapid.IntRange(0, 12).Draw(rt, "kind") {
+	switch rapid.IntRange(0, 14).Draw(rt, "kind") {
 	case 0, 1:
 		r := row(node, instance)
 		r.Name = fmt.Sprintf("web%d", rapid.IntRange(1, 4).Draw(rt, "name"))
@@ -141,6 +141,18 @@ func drawCommand(rt *rapid.T, s *State) *wire.Command {
 	case 11:
 		on := rapid.Bool().Draw(rt, "on")
 		return drain(node, on, on && rapid.Bool().Draw(rt, "evict"))
+	}
+	return drawWish(rt, node, instance)
+}
+
+func drawWish(rt *rapid.T, node uint64, instance uint32) *wire.Command {
+	switch rapid.IntRange(0, 5).Draw(rt, "wish") {
+	case 0:
+		return setVoters(uint32(rapid.IntRange(0, 7).Draw(rt, "voters")))
+	case 1, 2:
+		return setVote(node, Vote(rapid.IntRange(0, 4).Draw(rt, "vote")))
+	case 3:
+		return forget(node, instance, rapid.Bool().Draw(rt, "force"))
 	}
 	return rapid.SampledFrom([]*wire.Command{note("x"), {}}).Draw(rt, "other")
 }

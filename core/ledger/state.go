@@ -61,6 +61,10 @@ type State struct {
 	ids     []core.NodeID          // the keys of members, sorted
 	names   map[string]core.NodeID // of members that are up
 
+	voters     uint32            // how many shall vote; 0: DefaultVoters
+	tombstones []*wire.Tombstone // oldest first; graves has them by node
+	graves     map[core.NodeID]*wire.Tombstone
+
 	tasks  index
 	bounds bounds
 }
@@ -73,6 +77,7 @@ func New(cluster core.ClusterID, name string) *State {
 	return &State{
 		cluster: cluster, name: name,
 		members: map[core.NodeID]*wire.Agreed{}, names: map[string]core.NodeID{},
+		graves: map[core.NodeID]*wire.Tombstone{},
 		tasks:  newIndex(),
 		bounds: bounds{open: MaxOpen, openBytes: MaxOpenBytes, records: KeepRecords, recordBytes: KeepBytes, left: KeepLeft},
 	}

@@ -50,7 +50,12 @@
 // moment with two. A voter that was down for ten seconds is replaced by a member
 // that was up as long, in one joint step, but never just removed. One that has
 // left is replaced at once, or removed when nobody can take its place. A leader
-// that leaves hands over first and never removes itself.
+// that leaves hands over first and never removes itself (yield.go).
+//
+// People may wish for more: a promoted member takes the place of a voter without
+// a wish, once it has been up for ten seconds; a demoted voter gives its place to
+// the next candidate, but keeps it while there is none, unless that was asked
+// for, too. Standings says of each what is about to happen, and why.
 //
 // # Time
 //

@@ -36,9 +36,12 @@ type (
 	Read struct{ Ticket uint64 }
 
 	// Peers brings the agreed directory whenever it changes: the members among
-	// whom voters are chosen, and the way from raft IDs to nodes. The order
-	// does not matter. The list belongs to the log from then on.
-	Peers struct{ List []Peer }
+	// whom voters are chosen, the way from raft IDs to nodes, and what people
+	// wish about the voters. The order does not matter. The list belongs to the log from then on.
+	Peers struct {
+		List   []Peer
+		Voters int // how many shall vote; 0: Options.Voters
+	}
 
 	// Heard says up to where another member says that the log is committed.
 	Heard struct {
@@ -105,4 +108,19 @@ type Peer struct {
 	Up   bool   // agreed up, and believed alive here
 	Left bool   // left on purpose, or was forgotten
 	Zone string // voters are spread over zones where they are given
+	Wish Wish
 }
+
+// Wish is what people want of a member's vote.
+type Wish uint8
+
+// The wishes.
+const (
+	WishNothing Wish = iota
+	// WishVote: it votes, in the place of one without a wish.
+	WishVote
+	// WishYield: it gives its vote to another as soon as there is one.
+	WishYield
+	// WishGo: it gives its vote up even if nobody can take it.
+	WishGo
+)

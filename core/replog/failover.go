@@ -228,12 +228,17 @@ func (l *Log) transfer(to core.RaftID) {
 
 // heir is the voter that could lead soonest; 0: nobody.
 func (l *Log) heir() core.RaftID {
+	return l.heirWhere(func(core.RaftID) bool { return true })
+}
+
+// heirWhere is the heir among some.
+func (l *Log) heirWhere(may func(core.RaftID) bool) core.RaftID {
 	best, merit := core.RaftID(0), position{}
 	progress := l.progress()
 	for _, id := range votersOf(l.state.conf) {
 		p := progress[id]
 		this := position{uint64(btoi(p.RecentActive)), p.Match}
-		if id != l.opt.Self && !l.peers.down(id) && merit.less(this) {
+		if id != l.opt.Self && may(id) && !l.peers.down(id) && merit.less(this) {
 			best, merit = id, this
 		}
 	}

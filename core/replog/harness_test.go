@@ -30,6 +30,7 @@ type world struct {
 	rng    *rand.Rand
 	sites  []*site // by number - 1
 	opt    Options
+	target int // how many shall vote; 0: as the options say
 
 	loss      float64
 	torn      float64 // how often a crash tears the frame that is being written
@@ -58,6 +59,8 @@ type site struct {
 	life  int // grows at each crash; events of an earlier life are void
 	left  bool
 	seen  bool // the directory knows it
+	wish  Wish
+	zone  string
 	data  []string
 	at    uint64 // applied
 	conf  Conf
@@ -200,10 +203,10 @@ func (w *world) tellPeers(d time.Duration) {
 			var list []Peer
 			for _, o := range w.sites {
 				if o.seen {
-					list = append(list, Peer{Raft: o.raft, Node: o.node, Up: o.log != nil && !o.left, Left: o.left})
+					list = append(list, Peer{Raft: o.raft, Node: o.node, Up: o.log != nil && !o.left, Left: o.left, Wish: o.wish, Zone: o.zone})
 				}
 			}
-			w.step(s, Peers{List: list})
+			w.step(s, Peers{List: list, Voters: w.target})
 		}
 	})
 }

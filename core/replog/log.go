@@ -122,7 +122,7 @@ func (l *Log) take(ev Event) {
 	case Read:
 		l.reads.waiting = append(l.reads.waiting, ev.Ticket)
 	case Peers:
-		l.setPeers(ev.List)
+		l.setPeers(ev.List, ev.Voters)
 	case Heard:
 		l.heard(ev.Node, ev.Commit)
 	case PullAsked:

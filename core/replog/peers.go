@@ -13,6 +13,7 @@ type peers struct {
 	list   []Peer // by raft ID, then node ID
 	since  map[core.RaftID]since
 	blamed map[string]bool
+	voters int // how many shall vote; 0: as the options say
 }
 
 // since is from when on a raft ID has been up, or down.
@@ -21,7 +22,8 @@ type since struct {
 	at core.Instant
 }
 
-func (l *Log) setPeers(list []Peer) {
+func (l *Log) setPeers(list []Peer, voters int) {
+	l.peers.voters = voters
 	slices.SortFunc(list, func(a, b Peer) int {
 		return cmp.Or(cmp.Compare(a.Raft, b.Raft), cmp.Compare(a.Node, b.Node))
 	})
@@ -74,6 +76,14 @@ func (p *peers) left(id core.RaftID) bool {
 	peer, ok := p.find(id)
 	return ok && peer.Left
 }
+
+func (p *peers) wish(id core.RaftID) Wish {
+	peer, _ := p.find(id)
+	return peer.Wish
+}
+
+// goes says that an ID is to vote no longer, whoever takes its place.
+func (p *peers) goes(id core.RaftID) bool { return p.left(id) || p.wish(id) == WishGo }
 
 // node is the member behind a raft ID; 0: not known.
 func (p *peers) node(id core.RaftID) core.NodeID {

@@ -49,11 +49,9 @@ func (l *Log) manageVoters() bool {
 		return false
 	}
 	v.joint = 0
-	if l.peers.left(l.opt.Self) {
-		if heir := l.heir(); heir != 0 {
-			l.transfer(heir)
-			return l.engine.HasReady()
-		}
+	if heir := l.successor(); heir != 0 {
+		l.transfer(heir)
+		return l.engine.HasReady()
 	}
 	if changes := l.plan(); len(changes) > 0 {
 		return l.change(changes)
@@ -82,7 +80,7 @@ func (l *Log) change(changes []*raftpb.ConfChangeSingle) bool {
 func (l *Log) plan() []*raftpb.ConfChangeSingle {
 	var stay, leaving []core.RaftID
 	for _, id := range votersOf(l.state.conf) {
-		if id != l.opt.Self && l.peers.left(id) {
+		if id != l.opt.Self && l.peers.goes(id) {
 			leaving = append(leaving, id)
 		} else {
 			stay = append(stay, id)
@@ -116,11 +114,9 @@ func (l *Log) plan() []*raftpb.ConfChangeSingle {
 // candidates for the places that are free (all of them when none is).
 func (l *Log) recruits(stay []core.RaftID) (int, []core.RaftID) {
 	candidates := l.candidates(stay)
-	n := min(l.opt.Voters, len(stay)+len(candidates))
-	n -= (n + 1) % 2
-	need := max(n, 1) - len(stay)
-	if need == 0 && len(stay) == 1 && l.peers.left(stay[0]) && len(candidates) > 0 {
-		need = 1 // the only voter leaves: its successor must vote before it goes
+	need := l.places(len(stay)+len(candidates)) - len(stay)
+	if need == 0 && len(stay) == 1 && len(candidates) > 0 && l.yieldsTo(candidates[0]) {
+		need = 1 // the only voter goes: its successor must vote before that
 	}
 	if need > 0 {
 		candidates = candidates[:need]
@@ -128,33 +124,48 @@ func (l *Log) recruits(stay []core.RaftID) (int, []core.RaftID) {
 	return need, candidates
 }
 
-// successors picks replacements for voters that have been down long enough.
-func (l *Log) successors(stay, candidates, drop []core.RaftID) (recruits, dropped []core.RaftID) {
-	var stable []core.RaftID
-	for _, id := range candidates {
-		if l.peers.lasted(id, true, l.now) >= l.opt.ReplaceAfter {
-			stable = append(stable, id)
-		}
+// places is how many of so many members vote.
+func (l *Log) places(members int) int {
+	target := l.peers.voters
+	if target == 0 {
+		target = l.opt.Voters
 	}
-	for _, id := range stay {
-		if len(stable) == 0 {
-			break
-		}
-		if id != l.opt.Self && l.peers.lasted(id, false, l.now) >= l.opt.ReplaceAfter {
-			drop = append(drop, id)
-			recruits, stable = append(recruits, stable[0]), stable[1:]
+	n := min(target, members)
+	return max(n-(n+1)%2, 1)
+}
+
+// successors picks replacements for voters that people want to yield, and for
+// those that have been down long enough; and it gives members that people want
+// to vote the places of voters that nobody wished for.
+func (l *Log) successors(stay, candidates, drop []core.RaftID) (recruits, dropped []core.RaftID) {
+	for _, id := range l.surplus(stay, len(stay)) {
+		down := l.peers.lasted(id, false, l.now) >= l.opt.ReplaceAfter
+		i := slices.IndexFunc(candidates, func(c core.RaftID) bool {
+			switch {
+			case l.peers.wish(id) == WishYield:
+				return true
+			case l.peers.lasted(c, true, l.now) < l.opt.ReplaceAfter:
+				return false
+			}
+			return down || l.peers.wish(c) == WishVote && l.peers.wish(id) != WishVote
+		})
+		if i >= 0 {
+			recruits, drop = append(recruits, candidates[i]), append(drop, id)
+			candidates = slices.Delete(slices.Clone(candidates), i, i+1)
 		}
 	}
 	return recruits, drop
 }
 
-// surplus picks voters to give up: those that are down, then those behind; this
-// leader never.
+// surplus picks voters to give up: those that people want to yield, then those
+// that nobody wished for; of these the ones that are down, then those behind.
+// This leader never.
 func (l *Log) surplus(stay []core.RaftID, n int) []core.RaftID {
 	progress := l.progress()
 	rest := slices.DeleteFunc(slices.Clone(stay), func(id core.RaftID) bool { return id == l.opt.Self })
 	slices.SortFunc(rest, func(a, b core.RaftID) int {
 		return cmp.Or(
+			cmp.Compare(fondness(l.peers.wish(a)), fondness(l.peers.wish(b))),
 			cmp.Compare(btoi(l.peers.up(a)), btoi(l.peers.up(b))),
 			cmp.Compare(progress[a].Match, progress[b].Match),
 			-cmp.Compare(a, b))
@@ -162,8 +173,8 @@ func (l *Log) surplus(stay []core.RaftID, n int) []core.RaftID {
 	return rest[:min(n, len(rest))]
 }
 
-// candidates lists the members that could vote, best first: zones with fewer
-// voters, then those who learn already, then by ID.
+// candidates lists the members that could vote, best first: those that people
+// want to, zones with fewer voters, then those who learn already, then by ID.
 func (l *Log) candidates(stay []core.RaftID) []core.RaftID {
 	crowd := map[string]int{}
 	for _, id := range stay {
@@ -173,7 +184,7 @@ func (l *Log) candidates(stay []core.RaftID) []core.RaftID {
 	}
 	var pool []Peer
 	for _, p := range l.peers.list {
-		if p.Raft != 0 && p.Up && !p.Left && !isVoter(l.state.conf, p.Raft) && l.now >= l.voters.slow[p.Raft] {
+		if l.eligible(p) && !isVoter(l.state.conf, p.Raft) && l.now >= l.voters.slow[p.Raft] {
 			pool = append(pool, p)
 		}
 	}
@@ -198,8 +209,14 @@ func (l *Log) candidates(stay []core.RaftID) []core.RaftID {
 }
 
 func (l *Log) rank(p Peer, crowd map[string]int) int {
-	return 2*crowd[p.Zone] + btoi(!runsEngine(l.state.conf, p.Raft))
+	return 2*crowd[p.Zone] + btoi(!runsEngine(l.state.conf, p.Raft)) - wanted*btoi(p.Wish == WishVote)
 }
+
+// wanted is more than any number of voters in one zone.
+const wanted = 1000
+
+// eligible says whether a member may be given a vote.
+func (l *Log) eligible(p Peer) bool { return p.Raft != 0 && p.Up && !p.Left && p.Wish < WishYield }
 
 // learn makes the recruits learners, and nobody else.
 func (l *Log) learn(recruits []core.RaftID) []*raftpb.ConfChangeSingle {

@@ -61,6 +61,8 @@ type Envelope struct {
 	//	*Envelope_Explained
 	//	*Envelope_LeaseAsk
 	//	*Envelope_LeaseGiven
+	//	*Envelope_PositionAsk
+	//	*Envelope_Position
 	Body          isEnvelope_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -363,6 +365,24 @@ func (x *Envelope) GetLeaseGiven() *LeaseGiven {
 	return nil
 }
 
+func (x *Envelope) GetPositionAsk() *PositionAsk {
+	if x != nil {
+		if x, ok := x.Body.(*Envelope_PositionAsk); ok {
+			return x.PositionAsk
+		}
+	}
+	return nil
+}
+
+func (x *Envelope) GetPosition() *Position {
+	if x != nil {
+		if x, ok := x.Body.(*Envelope_Position); ok {
+			return x.Position
+		}
+	}
+	return nil
+}
+
 type isEnvelope_Body interface {
 	isEnvelope_Body()
 }
@@ -467,6 +487,14 @@ type Envelope_LeaseGiven struct {
 	LeaseGiven *LeaseGiven `protobuf:"bytes,43,opt,name=lease_given,json=leaseGiven,proto3,oneof"`
 }
 
+type Envelope_PositionAsk struct {
+	PositionAsk *PositionAsk `protobuf:"bytes,70,opt,name=position_ask,json=positionAsk,proto3,oneof"`
+}
+
+type Envelope_Position struct {
+	Position *Position `protobuf:"bytes,71,opt,name=position,proto3,oneof"`
+}
+
 func (*Envelope_Join) isEnvelope_Body() {}
 
 func (*Envelope_Welcome) isEnvelope_Body() {}
@@ -516,6 +544,10 @@ func (*Envelope_Explained) isEnvelope_Body() {}
 func (*Envelope_LeaseAsk) isEnvelope_Body() {}
 
 func (*Envelope_LeaseGiven) isEnvelope_Body() {}
+
+func (*Envelope_PositionAsk) isEnvelope_Body() {}
+
+func (*Envelope_Position) isEnvelope_Body() {}
 
 // Join asks any member to be let in.
 type Join struct {
@@ -692,7 +724,8 @@ type Refusal struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
 	Hint          string                 `protobuf:"bytes,2,opt,name=hint,proto3" json:"hint,omitempty"`
-	Final         bool                   `protobuf:"varint,3,opt,name=final,proto3" json:"final,omitempty"` // asking again will not help
+	Final         bool                   `protobuf:"varint,3,opt,name=final,proto3" json:"final,omitempty"`          // asking again will not help
+	Forgotten     bool                   `protobuf:"varint,70,opt,name=forgotten,proto3" json:"forgotten,omitempty"` // the cluster has forgotten whoever asked: its IDs are void
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -744,6 +777,13 @@ func (x *Refusal) GetHint() string {
 func (x *Refusal) GetFinal() bool {
 	if x != nil {
 		return x.Final
+	}
+	return false
+}
+
+func (x *Refusal) GetForgotten() bool {
+	if x != nil {
+		return x.Forgotten
 	}
 	return false
 }
@@ -1426,6 +1466,222 @@ func (x *ReadIndexed) GetLeader() uint64 {
 	return 0
 }
 
+// PositionAsk asks a member how far its log is.
+type PositionAsk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nonce         uint64                 `protobuf:"varint,1,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PositionAsk) Reset() {
+	*x = PositionAsk{}
+	mi := &file_hb_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PositionAsk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PositionAsk) ProtoMessage() {}
+
+func (x *PositionAsk) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PositionAsk.ProtoReflect.Descriptor instead.
+func (*PositionAsk) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *PositionAsk) GetNonce() uint64 {
+	if x != nil {
+		return x.Nonce
+	}
+	return 0
+}
+
+// Position answers it. Standings come from the leader alone.
+type Position struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nonce         uint64                 `protobuf:"varint,1,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`
+	Commit        uint64                 `protobuf:"varint,3,opt,name=commit,proto3" json:"commit,omitempty"`
+	Applied       uint64                 `protobuf:"varint,4,opt,name=applied,proto3" json:"applied,omitempty"`
+	First         uint64                 `protobuf:"varint,5,opt,name=first,proto3" json:"first,omitempty"`       // the oldest entry it still has
+	Last          uint64                 `protobuf:"varint,6,opt,name=last,proto3" json:"last,omitempty"`         // the newest, committed or not
+	Snapshot      uint64                 `protobuf:"varint,7,opt,name=snapshot,proto3" json:"snapshot,omitempty"` // index of its newest snapshot
+	Role          string                 `protobuf:"bytes,8,opt,name=role,proto3" json:"role,omitempty"`          // leader, voter, learner, member
+	Standings     []*Standing            `protobuf:"bytes,9,rep,name=standings,proto3" json:"standings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Position) Reset() {
+	*x = Position{}
+	mi := &file_hb_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Position) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Position) ProtoMessage() {}
+
+func (x *Position) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Position.ProtoReflect.Descriptor instead.
+func (*Position) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Position) GetNonce() uint64 {
+	if x != nil {
+		return x.Nonce
+	}
+	return 0
+}
+
+func (x *Position) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *Position) GetCommit() uint64 {
+	if x != nil {
+		return x.Commit
+	}
+	return 0
+}
+
+func (x *Position) GetApplied() uint64 {
+	if x != nil {
+		return x.Applied
+	}
+	return 0
+}
+
+func (x *Position) GetFirst() uint64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *Position) GetLast() uint64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+func (x *Position) GetSnapshot() uint64 {
+	if x != nil {
+		return x.Snapshot
+	}
+	return 0
+}
+
+func (x *Position) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *Position) GetStandings() []*Standing {
+	if x != nil {
+		return x.Standings
+	}
+	return nil
+}
+
+// Standing is what the leader knows of one member's part in the log, and what
+// it means to do about it.
+type Standing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Raft          uint64                 `protobuf:"fixed64,1,opt,name=raft,proto3" json:"raft,omitempty"`
+	Match         uint64                 `protobuf:"varint,2,opt,name=match,proto3" json:"match,omitempty"` // it holds all up to here; 0: not known
+	Why           string                 `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`      // in words
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Standing) Reset() {
+	*x = Standing{}
+	mi := &file_hb_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Standing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Standing) ProtoMessage() {}
+
+func (x *Standing) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Standing.ProtoReflect.Descriptor instead.
+func (*Standing) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Standing) GetRaft() uint64 {
+	if x != nil {
+		return x.Raft
+	}
+	return 0
+}
+
+func (x *Standing) GetMatch() uint64 {
+	if x != nil {
+		return x.Match
+	}
+	return 0
+}
+
+func (x *Standing) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
 // Transfer asks the leader to hand over.
 type Transfer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1436,7 +1692,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_hb_proto_msgTypes[13]
+	mi := &file_hb_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1448,7 +1704,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[13]
+	mi := &file_hb_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1461,7 +1717,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{13}
+	return file_hb_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Transfer) GetTo() uint64 {
@@ -1485,7 +1741,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_hb_proto_msgTypes[14]
+	mi := &file_hb_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1497,7 +1753,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[14]
+	mi := &file_hb_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1510,7 +1766,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{14}
+	return file_hb_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Grant) GetTask() []byte {
@@ -1560,7 +1816,7 @@ type Kill struct {
 
 func (x *Kill) Reset() {
 	*x = Kill{}
-	mi := &file_hb_proto_msgTypes[15]
+	mi := &file_hb_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1828,7 @@ func (x *Kill) String() string {
 func (*Kill) ProtoMessage() {}
 
 func (x *Kill) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[15]
+	mi := &file_hb_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +1841,7 @@ func (x *Kill) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kill.ProtoReflect.Descriptor instead.
 func (*Kill) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{15}
+	return file_hb_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Kill) GetTask() []byte {
@@ -1619,7 +1875,7 @@ type Running struct {
 
 func (x *Running) Reset() {
 	*x = Running{}
-	mi := &file_hb_proto_msgTypes[16]
+	mi := &file_hb_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1631,7 +1887,7 @@ func (x *Running) String() string {
 func (*Running) ProtoMessage() {}
 
 func (x *Running) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[16]
+	mi := &file_hb_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1644,7 +1900,7 @@ func (x *Running) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Running.ProtoReflect.Descriptor instead.
 func (*Running) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{16}
+	return file_hb_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Running) GetFences() []uint64 {
@@ -1665,7 +1921,7 @@ type Explain struct {
 
 func (x *Explain) Reset() {
 	*x = Explain{}
-	mi := &file_hb_proto_msgTypes[17]
+	mi := &file_hb_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1677,7 +1933,7 @@ func (x *Explain) String() string {
 func (*Explain) ProtoMessage() {}
 
 func (x *Explain) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[17]
+	mi := &file_hb_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1690,7 +1946,7 @@ func (x *Explain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explain.ProtoReflect.Descriptor instead.
 func (*Explain) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{17}
+	return file_hb_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Explain) GetId() uint64 {
@@ -1721,7 +1977,7 @@ type Explained struct {
 
 func (x *Explained) Reset() {
 	*x = Explained{}
-	mi := &file_hb_proto_msgTypes[18]
+	mi := &file_hb_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +1989,7 @@ func (x *Explained) String() string {
 func (*Explained) ProtoMessage() {}
 
 func (x *Explained) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[18]
+	mi := &file_hb_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +2002,7 @@ func (x *Explained) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explained.ProtoReflect.Descriptor instead.
 func (*Explained) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{18}
+	return file_hb_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Explained) GetId() uint64 {
@@ -1803,7 +2059,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_hb_proto_msgTypes[19]
+	mi := &file_hb_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1815,7 +2071,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[19]
+	mi := &file_hb_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1828,7 +2084,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{19}
+	return file_hb_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Candidate) GetNode() uint64 {
@@ -1911,7 +2167,7 @@ type LeaseAsk struct {
 
 func (x *LeaseAsk) Reset() {
 	*x = LeaseAsk{}
-	mi := &file_hb_proto_msgTypes[20]
+	mi := &file_hb_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1923,7 +2179,7 @@ func (x *LeaseAsk) String() string {
 func (*LeaseAsk) ProtoMessage() {}
 
 func (x *LeaseAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[20]
+	mi := &file_hb_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1936,7 +2192,7 @@ func (x *LeaseAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseAsk.ProtoReflect.Descriptor instead.
 func (*LeaseAsk) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{20}
+	return file_hb_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *LeaseAsk) GetId() uint64 {
@@ -1956,7 +2212,7 @@ type LeaseGiven struct {
 
 func (x *LeaseGiven) Reset() {
 	*x = LeaseGiven{}
-	mi := &file_hb_proto_msgTypes[21]
+	mi := &file_hb_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1968,7 +2224,7 @@ func (x *LeaseGiven) String() string {
 func (*LeaseGiven) ProtoMessage() {}
 
 func (x *LeaseGiven) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[21]
+	mi := &file_hb_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1981,7 +2237,7 @@ func (x *LeaseGiven) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseGiven.ProtoReflect.Descriptor instead.
 func (*LeaseGiven) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{21}
+	return file_hb_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *LeaseGiven) GetId() uint64 {
@@ -2003,7 +2259,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_hb_proto_msgTypes[22]
+	mi := &file_hb_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2015,7 +2271,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[22]
+	mi := &file_hb_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2028,7 +2284,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{22}
+	return file_hb_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Refused) GetTask() []byte {
@@ -2064,7 +2320,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_hb_proto_msgTypes[23]
+	mi := &file_hb_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2076,7 +2332,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[23]
+	mi := &file_hb_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2089,7 +2345,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{23}
+	return file_hb_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Done) GetTask() []byte {
@@ -2123,7 +2379,7 @@ type DoneAck struct {
 
 func (x *DoneAck) Reset() {
 	*x = DoneAck{}
-	mi := &file_hb_proto_msgTypes[24]
+	mi := &file_hb_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2135,7 +2391,7 @@ func (x *DoneAck) String() string {
 func (*DoneAck) ProtoMessage() {}
 
 func (x *DoneAck) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[24]
+	mi := &file_hb_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2148,7 +2404,7 @@ func (x *DoneAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DoneAck.ProtoReflect.Descriptor instead.
 func (*DoneAck) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{24}
+	return file_hb_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DoneAck) GetFence() uint64 {
@@ -2172,7 +2428,7 @@ type OutputPull struct {
 
 func (x *OutputPull) Reset() {
 	*x = OutputPull{}
-	mi := &file_hb_proto_msgTypes[25]
+	mi := &file_hb_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2184,7 +2440,7 @@ func (x *OutputPull) String() string {
 func (*OutputPull) ProtoMessage() {}
 
 func (x *OutputPull) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[25]
+	mi := &file_hb_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2197,7 +2453,7 @@ func (x *OutputPull) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputPull.ProtoReflect.Descriptor instead.
 func (*OutputPull) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{25}
+	return file_hb_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *OutputPull) GetId() uint64 {
@@ -2251,7 +2507,7 @@ type OutputChunk struct {
 
 func (x *OutputChunk) Reset() {
 	*x = OutputChunk{}
-	mi := &file_hb_proto_msgTypes[26]
+	mi := &file_hb_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2263,7 +2519,7 @@ func (x *OutputChunk) String() string {
 func (*OutputChunk) ProtoMessage() {}
 
 func (x *OutputChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[26]
+	mi := &file_hb_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2276,7 +2532,7 @@ func (x *OutputChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputChunk.ProtoReflect.Descriptor instead.
 func (*OutputChunk) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{26}
+	return file_hb_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *OutputChunk) GetId() uint64 {
@@ -2332,7 +2588,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_hb_proto_msgTypes[27]
+	mi := &file_hb_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2344,7 +2600,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[27]
+	mi := &file_hb_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2357,7 +2613,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{27}
+	return file_hb_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Entry) GetWallNanos() int64 {
@@ -2396,6 +2652,9 @@ type Command struct {
 	//	*Command_Unschedule
 	//	*Command_Fire
 	//	*Command_PauseSchedule
+	//	*Command_SetVoters
+	//	*Command_SetVote
+	//	*Command_Forget
 	Body          isCommand_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2403,7 +2662,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_hb_proto_msgTypes[28]
+	mi := &file_hb_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2415,7 +2674,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[28]
+	mi := &file_hb_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2428,7 +2687,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{28}
+	return file_hb_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Command) GetProposer() uint64 {
@@ -2578,6 +2837,33 @@ func (x *Command) GetPauseSchedule() *PauseSchedule {
 	return nil
 }
 
+func (x *Command) GetSetVoters() *SetVoters {
+	if x != nil {
+		if x, ok := x.Body.(*Command_SetVoters); ok {
+			return x.SetVoters
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSetVote() *SetVote {
+	if x != nil {
+		if x, ok := x.Body.(*Command_SetVote); ok {
+			return x.SetVote
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetForget() *Forget {
+	if x != nil {
+		if x, ok := x.Body.(*Command_Forget); ok {
+			return x.Forget
+		}
+	}
+	return nil
+}
+
 type isCommand_Body interface {
 	isCommand_Body()
 }
@@ -2638,6 +2924,18 @@ type Command_PauseSchedule struct {
 	PauseSchedule *PauseSchedule `protobuf:"bytes,44,opt,name=pause_schedule,json=pauseSchedule,proto3,oneof"`
 }
 
+type Command_SetVoters struct {
+	SetVoters *SetVoters `protobuf:"bytes,70,opt,name=set_voters,json=setVoters,proto3,oneof"`
+}
+
+type Command_SetVote struct {
+	SetVote *SetVote `protobuf:"bytes,71,opt,name=set_vote,json=setVote,proto3,oneof"`
+}
+
+type Command_Forget struct {
+	Forget *Forget `protobuf:"bytes,72,opt,name=forget,proto3,oneof"`
+}
+
 func (*Command_MemberUp) isCommand_Body() {}
 
 func (*Command_MemberDown) isCommand_Body() {}
@@ -2666,6 +2964,12 @@ func (*Command_Fire) isCommand_Body() {}
 
 func (*Command_PauseSchedule) isCommand_Body() {}
 
+func (*Command_SetVoters) isCommand_Body() {}
+
+func (*Command_SetVote) isCommand_Body() {}
+
+func (*Command_Forget) isCommand_Body() {}
+
 // Verdict is apply's answer to a command. Code 0 is yes.
 type Verdict struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2678,7 +2982,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_hb_proto_msgTypes[29]
+	mi := &file_hb_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2690,7 +2994,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[29]
+	mi := &file_hb_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2703,7 +3007,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{29}
+	return file_hb_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Verdict) GetCode() uint32 {
@@ -2737,7 +3041,7 @@ type MemberUp struct {
 
 func (x *MemberUp) Reset() {
 	*x = MemberUp{}
-	mi := &file_hb_proto_msgTypes[30]
+	mi := &file_hb_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2749,7 +3053,7 @@ func (x *MemberUp) String() string {
 func (*MemberUp) ProtoMessage() {}
 
 func (x *MemberUp) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[30]
+	mi := &file_hb_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2762,7 +3066,7 @@ func (x *MemberUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberUp.ProtoReflect.Descriptor instead.
 func (*MemberUp) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{30}
+	return file_hb_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MemberUp) GetRows() []*Row {
@@ -2784,7 +3088,7 @@ type MemberDown struct {
 
 func (x *MemberDown) Reset() {
 	*x = MemberDown{}
-	mi := &file_hb_proto_msgTypes[31]
+	mi := &file_hb_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2796,7 +3100,7 @@ func (x *MemberDown) String() string {
 func (*MemberDown) ProtoMessage() {}
 
 func (x *MemberDown) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[31]
+	mi := &file_hb_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2809,7 +3113,7 @@ func (x *MemberDown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberDown.ProtoReflect.Descriptor instead.
 func (*MemberDown) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{31}
+	return file_hb_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MemberDown) GetIds() []uint64 {
@@ -2833,6 +3137,165 @@ func (x *MemberDown) GetReason() string {
 	return ""
 }
 
+// SetVoters says how many members shall vote: 1, 3, 5 or 7.
+type SetVoters struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        uint32                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetVoters) Reset() {
+	*x = SetVoters{}
+	mi := &file_hb_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetVoters) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetVoters) ProtoMessage() {}
+
+func (x *SetVoters) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetVoters.ProtoReflect.Descriptor instead.
+func (*SetVoters) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *SetVoters) GetTarget() uint32 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+// SetVote says whether a member shall vote (core/ledger: Vote).
+type SetVote struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	Vote          uint32                 `protobuf:"varint,2,opt,name=vote,proto3" json:"vote,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetVote) Reset() {
+	*x = SetVote{}
+	mi := &file_hb_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetVote) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetVote) ProtoMessage() {}
+
+func (x *SetVote) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetVote.ProtoReflect.Descriptor instead.
+func (*SetVote) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *SetVote) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *SetVote) GetVote() uint32 {
+	if x != nil {
+		return x.Vote
+	}
+	return 0
+}
+
+// Forget takes a member out of the directory for good. Its IDs never come back.
+type Forget struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	Instance      uint32                 `protobuf:"varint,2,opt,name=instance,proto3" json:"instance,omitempty"` // the one that whoever asked has seen
+	Force         bool                   `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`       // even if it is up
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Forget) Reset() {
+	*x = Forget{}
+	mi := &file_hb_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Forget) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Forget) ProtoMessage() {}
+
+func (x *Forget) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Forget.ProtoReflect.Descriptor instead.
+func (*Forget) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *Forget) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *Forget) GetInstance() uint32 {
+	if x != nil {
+		return x.Instance
+	}
+	return 0
+}
+
+func (x *Forget) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
+}
+
 // Note is a user's own entry in the log.
 type Note struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2843,7 +3306,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_hb_proto_msgTypes[32]
+	mi := &file_hb_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2855,7 +3318,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[32]
+	mi := &file_hb_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2868,7 +3331,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{32}
+	return file_hb_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Note) GetText() []byte {
@@ -2889,7 +3352,7 @@ type Submit struct {
 
 func (x *Submit) Reset() {
 	*x = Submit{}
-	mi := &file_hb_proto_msgTypes[33]
+	mi := &file_hb_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2901,7 +3364,7 @@ func (x *Submit) String() string {
 func (*Submit) ProtoMessage() {}
 
 func (x *Submit) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[33]
+	mi := &file_hb_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2914,7 +3377,7 @@ func (x *Submit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submit.ProtoReflect.Descriptor instead.
 func (*Submit) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{33}
+	return file_hb_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Submit) GetTask() []byte {
@@ -2965,7 +3428,7 @@ type Spec struct {
 
 func (x *Spec) Reset() {
 	*x = Spec{}
-	mi := &file_hb_proto_msgTypes[34]
+	mi := &file_hb_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2977,7 +3440,7 @@ func (x *Spec) String() string {
 func (*Spec) ProtoMessage() {}
 
 func (x *Spec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[34]
+	mi := &file_hb_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2990,7 +3453,7 @@ func (x *Spec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spec.ProtoReflect.Descriptor instead.
 func (*Spec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{34}
+	return file_hb_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Spec) GetName() string {
@@ -3182,7 +3645,7 @@ type Assign struct {
 
 func (x *Assign) Reset() {
 	*x = Assign{}
-	mi := &file_hb_proto_msgTypes[35]
+	mi := &file_hb_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3194,7 +3657,7 @@ func (x *Assign) String() string {
 func (*Assign) ProtoMessage() {}
 
 func (x *Assign) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[35]
+	mi := &file_hb_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3207,7 +3670,7 @@ func (x *Assign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assign.ProtoReflect.Descriptor instead.
 func (*Assign) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{35}
+	return file_hb_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Assign) GetTask() []byte {
@@ -3257,7 +3720,7 @@ type Finish struct {
 
 func (x *Finish) Reset() {
 	*x = Finish{}
-	mi := &file_hb_proto_msgTypes[36]
+	mi := &file_hb_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3269,7 +3732,7 @@ func (x *Finish) String() string {
 func (*Finish) ProtoMessage() {}
 
 func (x *Finish) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[36]
+	mi := &file_hb_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3282,7 +3745,7 @@ func (x *Finish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finish.ProtoReflect.Descriptor instead.
 func (*Finish) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{36}
+	return file_hb_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Finish) GetTask() []byte {
@@ -3320,7 +3783,7 @@ type Requeue struct {
 
 func (x *Requeue) Reset() {
 	*x = Requeue{}
-	mi := &file_hb_proto_msgTypes[37]
+	mi := &file_hb_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3332,7 +3795,7 @@ func (x *Requeue) String() string {
 func (*Requeue) ProtoMessage() {}
 
 func (x *Requeue) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[37]
+	mi := &file_hb_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3345,7 +3808,7 @@ func (x *Requeue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requeue.ProtoReflect.Descriptor instead.
 func (*Requeue) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{37}
+	return file_hb_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Requeue) GetTask() []byte {
@@ -3388,7 +3851,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_hb_proto_msgTypes[38]
+	mi := &file_hb_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3400,7 +3863,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[38]
+	mi := &file_hb_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3413,7 +3876,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{38}
+	return file_hb_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Drain) GetNode() uint64 {
@@ -3461,7 +3924,7 @@ type Schedule struct {
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_hb_proto_msgTypes[39]
+	mi := &file_hb_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3473,7 +3936,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[39]
+	mi := &file_hb_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3486,7 +3949,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{39}
+	return file_hb_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Schedule) GetName() string {
@@ -3597,7 +4060,7 @@ type Unschedule struct {
 
 func (x *Unschedule) Reset() {
 	*x = Unschedule{}
-	mi := &file_hb_proto_msgTypes[40]
+	mi := &file_hb_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3609,7 +4072,7 @@ func (x *Unschedule) String() string {
 func (*Unschedule) ProtoMessage() {}
 
 func (x *Unschedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[40]
+	mi := &file_hb_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3622,7 +4085,7 @@ func (x *Unschedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unschedule.ProtoReflect.Descriptor instead.
 func (*Unschedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{40}
+	return file_hb_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Unschedule) GetName() string {
@@ -3643,7 +4106,7 @@ type PauseSchedule struct {
 
 func (x *PauseSchedule) Reset() {
 	*x = PauseSchedule{}
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3655,7 +4118,7 @@ func (x *PauseSchedule) String() string {
 func (*PauseSchedule) ProtoMessage() {}
 
 func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3668,7 +4131,7 @@ func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseSchedule.ProtoReflect.Descriptor instead.
 func (*PauseSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{41}
+	return file_hb_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *PauseSchedule) GetName() string {
@@ -3698,7 +4161,7 @@ type Fire struct {
 
 func (x *Fire) Reset() {
 	*x = Fire{}
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3710,7 +4173,7 @@ func (x *Fire) String() string {
 func (*Fire) ProtoMessage() {}
 
 func (x *Fire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3723,7 +4186,7 @@ func (x *Fire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fire.ProtoReflect.Descriptor instead.
 func (*Fire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{42}
+	return file_hb_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Fire) GetName() string {
@@ -3765,7 +4228,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3777,7 +4240,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3790,7 +4253,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{43}
+	return file_hb_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Cancel) GetTask() []byte {
@@ -3817,7 +4280,7 @@ type Expire struct {
 
 func (x *Expire) Reset() {
 	*x = Expire{}
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3829,7 +4292,7 @@ func (x *Expire) String() string {
 func (*Expire) ProtoMessage() {}
 
 func (x *Expire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3842,7 +4305,7 @@ func (x *Expire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expire.ProtoReflect.Descriptor instead.
 func (*Expire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{44}
+	return file_hb_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Expire) GetTasks() [][]byte {
@@ -3874,7 +4337,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_hb_proto_msgTypes[45]
+	mi := &file_hb_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3886,7 +4349,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[45]
+	mi := &file_hb_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3899,7 +4362,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{45}
+	return file_hb_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Result) GetExit() int32 {
@@ -4013,7 +4476,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_hb_proto_msgTypes[46]
+	mi := &file_hb_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4025,7 +4488,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[46]
+	mi := &file_hb_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4038,7 +4501,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{46}
+	return file_hb_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Record) GetBody() isRecord_Body {
@@ -4168,7 +4631,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4180,7 +4643,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4193,7 +4656,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{47}
+	return file_hb_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Mark) GetIndex() uint64 {
@@ -4220,7 +4683,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4232,7 +4695,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4245,7 +4708,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{48}
+	return file_hb_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Intent) GetGrant() *Grant {
@@ -4268,7 +4731,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4280,7 +4743,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4293,7 +4756,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{49}
+	return file_hb_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Started) GetFence() uint64 {
@@ -4339,7 +4802,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4351,7 +4814,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4364,7 +4827,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{50}
+	return file_hb_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Identity) GetFormat() uint32 {
@@ -4421,13 +4884,15 @@ type Ledger struct {
 	WallNanos     int64                  `protobuf:"varint,7,opt,name=wall_nanos,json=wallNanos,proto3" json:"wall_nanos,omitempty"`
 	ExpiredMillis int64                  `protobuf:"varint,8,opt,name=expired_millis,json=expiredMillis,proto3" json:"expired_millis,omitempty"` // no record dropped so far was minted later (Unix time)
 	Schedules     []*Schedule            `protobuf:"bytes,40,rep,name=schedules,proto3" json:"schedules,omitempty"`                              // sorted by name
+	Voters        uint32                 `protobuf:"varint,70,opt,name=voters,proto3" json:"voters,omitempty"`                                   // how many members shall vote; 0: the default
+	Tombstones    []*Tombstone           `protobuf:"bytes,71,rep,name=tombstones,proto3" json:"tombstones,omitempty"`                            // of members that were forgotten, oldest first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4439,7 +4904,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4452,7 +4917,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{51}
+	return file_hb_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Ledger) GetFormat() uint32 {
@@ -4518,6 +4983,89 @@ func (x *Ledger) GetSchedules() []*Schedule {
 	return nil
 }
 
+func (x *Ledger) GetVoters() uint32 {
+	if x != nil {
+		return x.Voters
+	}
+	return 0
+}
+
+func (x *Ledger) GetTombstones() []*Tombstone {
+	if x != nil {
+		return x.Tombstones
+	}
+	return nil
+}
+
+// Tombstone keeps the IDs of a forgotten member from coming back.
+type Tombstone struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	Raft          uint64                 `protobuf:"fixed64,2,opt,name=raft,proto3" json:"raft,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Index         uint64                 `protobuf:"varint,4,opt,name=index,proto3" json:"index,omitempty"` // of the entry that forgot it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tombstone) Reset() {
+	*x = Tombstone{}
+	mi := &file_hb_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tombstone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tombstone) ProtoMessage() {}
+
+func (x *Tombstone) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tombstone.ProtoReflect.Descriptor instead.
+func (*Tombstone) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *Tombstone) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *Tombstone) GetRaft() uint64 {
+	if x != nil {
+		return x.Raft
+	}
+	return 0
+}
+
+func (x *Tombstone) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Tombstone) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
 // Agreed is a row of the directory in the log.
 type Agreed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4528,13 +5076,14 @@ type Agreed struct {
 	Index         uint64                 `protobuf:"varint,5,opt,name=index,proto3" json:"index,omitempty"`
 	Drained       bool                   `protobuf:"varint,40,opt,name=drained,proto3" json:"drained,omitempty"`
 	Evict         bool                   `protobuf:"varint,41,opt,name=evict,proto3" json:"evict,omitempty"` // what runs there is to be ended
+	Vote          uint32                 `protobuf:"varint,70,opt,name=vote,proto3" json:"vote,omitempty"`   // core/ledger: Vote
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Agreed) Reset() {
 	*x = Agreed{}
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4546,7 +5095,7 @@ func (x *Agreed) String() string {
 func (*Agreed) ProtoMessage() {}
 
 func (x *Agreed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4559,7 +5108,7 @@ func (x *Agreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreed.ProtoReflect.Descriptor instead.
 func (*Agreed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{52}
+	return file_hb_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Agreed) GetRow() *Row {
@@ -4611,6 +5160,13 @@ func (x *Agreed) GetEvict() bool {
 	return false
 }
 
+func (x *Agreed) GetVote() uint32 {
+	if x != nil {
+		return x.Vote
+	}
+	return 0
+}
+
 // Task is a task's record in the ledger.
 type Task struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -4641,7 +5197,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4653,7 +5209,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4666,7 +5222,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{53}
+	return file_hb_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Task) GetId() []byte {
@@ -4829,7 +5385,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4841,7 +5397,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4854,7 +5410,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{54}
+	return file_hb_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Missing) GetNode() uint64 {
@@ -4902,7 +5458,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4914,7 +5470,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4927,7 +5483,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{55}
+	return file_hb_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Attempt) GetN() uint32 {
@@ -4990,7 +5546,7 @@ var File_hb_proto protoreflect.FileDescriptor
 
 const file_hb_proto_rawDesc = "" +
 	"\n" +
-	"\bhb.proto\x12\x02hb\"\x80\t\n" +
+	"\bhb.proto\x12\x02hb\"\xe2\t\n" +
 	"\bEnvelope\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12\x12\n" +
@@ -5025,7 +5581,9 @@ const file_hb_proto_rawDesc = "" +
 	"\texplained\x18) \x01(\v2\r.hb.ExplainedH\x00R\texplained\x12+\n" +
 	"\tlease_ask\x18* \x01(\v2\f.hb.LeaseAskH\x00R\bleaseAsk\x121\n" +
 	"\vlease_given\x18+ \x01(\v2\x0e.hb.LeaseGivenH\x00R\n" +
-	"leaseGivenB\x06\n" +
+	"leaseGiven\x124\n" +
+	"\fposition_ask\x18F \x01(\v2\x0f.hb.PositionAskH\x00R\vpositionAsk\x12*\n" +
+	"\bposition\x18G \x01(\v2\f.hb.PositionH\x00R\bpositionB\x06\n" +
 	"\x04body\"\x9b\x01\n" +
 	"\x04Join\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -5040,11 +5598,12 @@ const file_hb_proto_rawDesc = "" +
 	"\x04rows\x18\x03 \x03(\v2\a.hb.RowR\x04rows\x12\x16\n" +
 	"\x06leader\x18\x04 \x01(\x06R\x06leader\x12\x16\n" +
 	"\x06commit\x18\x05 \x01(\x04R\x06commit\x12\x12\n" +
-	"\x04term\x18\x06 \x01(\x04R\x04term\"K\n" +
+	"\x04term\x18\x06 \x01(\x04R\x04term\"i\n" +
 	"\aRefusal\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x12\n" +
 	"\x04hint\x18\x02 \x01(\tR\x04hint\x12\x14\n" +
-	"\x05final\x18\x03 \x01(\bR\x05final\"9\n" +
+	"\x05final\x18\x03 \x01(\bR\x05final\x12\x1c\n" +
+	"\tforgotten\x18F \x01(\bR\tforgotten\"9\n" +
 	"\x04Rows\x12\x1b\n" +
 	"\x04rows\x18\x01 \x03(\v2\a.hb.RowR\x04rows\x12\x14\n" +
 	"\x05reply\x18\x02 \x01(\bR\x05reply\"\xee\x02\n" +
@@ -5102,7 +5661,23 @@ const file_hb_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04term\x18\x03 \x01(\x04R\x04term\x12\x16\n" +
-	"\x06leader\x18\x04 \x01(\x06R\x06leader\"\x1a\n" +
+	"\x06leader\x18\x04 \x01(\x06R\x06leader\"#\n" +
+	"\vPositionAsk\x12\x14\n" +
+	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\"\xec\x01\n" +
+	"\bPosition\x12\x14\n" +
+	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x16\n" +
+	"\x06commit\x18\x03 \x01(\x04R\x06commit\x12\x18\n" +
+	"\aapplied\x18\x04 \x01(\x04R\aapplied\x12\x14\n" +
+	"\x05first\x18\x05 \x01(\x04R\x05first\x12\x12\n" +
+	"\x04last\x18\x06 \x01(\x04R\x04last\x12\x1a\n" +
+	"\bsnapshot\x18\a \x01(\x04R\bsnapshot\x12\x12\n" +
+	"\x04role\x18\b \x01(\tR\x04role\x12*\n" +
+	"\tstandings\x18\t \x03(\v2\f.hb.StandingR\tstandings\"F\n" +
+	"\bStanding\x12\x12\n" +
+	"\x04raft\x18\x01 \x01(\x06R\x04raft\x12\x14\n" +
+	"\x05match\x18\x02 \x01(\x04R\x05match\x12\x10\n" +
+	"\x03why\x18\x03 \x01(\tR\x03why\"\x1a\n" +
 	"\bTransfer\x12\x0e\n" +
 	"\x02to\x18\x01 \x01(\x06R\x02to\"\x85\x01\n" +
 	"\x05Grant\x12\x12\n" +
@@ -5173,7 +5748,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x05Entry\x12\x1d\n" +
 	"\n" +
 	"wall_nanos\x18\x01 \x01(\x03R\twallNanos\x12'\n" +
-	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\x81\x05\n" +
+	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\x81\x06\n" +
 	"\aCommand\x12\x1a\n" +
 	"\bproposer\x18\x01 \x01(\x06R\bproposer\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\x12+\n" +
@@ -5199,7 +5774,12 @@ const file_hb_proto_rawDesc = "" +
 	"unschedule\x18* \x01(\v2\x0e.hb.UnscheduleH\x00R\n" +
 	"unschedule\x12\x1e\n" +
 	"\x04fire\x18+ \x01(\v2\b.hb.FireH\x00R\x04fire\x12:\n" +
-	"\x0epause_schedule\x18, \x01(\v2\x11.hb.PauseScheduleH\x00R\rpauseScheduleB\x06\n" +
+	"\x0epause_schedule\x18, \x01(\v2\x11.hb.PauseScheduleH\x00R\rpauseSchedule\x12.\n" +
+	"\n" +
+	"set_voters\x18F \x01(\v2\r.hb.SetVotersH\x00R\tsetVoters\x12(\n" +
+	"\bset_vote\x18G \x01(\v2\v.hb.SetVoteH\x00R\asetVote\x12$\n" +
+	"\x06forget\x18H \x01(\v2\n" +
+	".hb.ForgetH\x00R\x06forgetB\x06\n" +
 	"\x04body\"K\n" +
 	"\aVerdict\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x18\n" +
@@ -5211,7 +5791,16 @@ const file_hb_proto_rawDesc = "" +
 	"MemberDown\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\x06R\x03ids\x12\x1c\n" +
 	"\tinstances\x18\x02 \x03(\rR\tinstances\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x1a\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"#\n" +
+	"\tSetVoters\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\rR\x06target\"1\n" +
+	"\aSetVote\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
+	"\x04vote\x18\x02 \x01(\rR\x04vote\"N\n" +
+	"\x06Forget\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x1a\n" +
+	"\binstance\x18\x02 \x01(\rR\binstance\x12\x14\n" +
+	"\x05force\x18\x03 \x01(\bR\x05force\"\x1a\n" +
 	"\x04Note\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\fR\x04text\":\n" +
 	"\x06Submit\x12\x12\n" +
@@ -5345,7 +5934,7 @@ const file_hb_proto_rawDesc = "" +
 	"\fcluster_name\x18\x03 \x01(\tR\vclusterName\x12\x12\n" +
 	"\x04node\x18\x04 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04raft\x18\x05 \x01(\x06R\x04raft\x12\x1a\n" +
-	"\bdetector\x18< \x01(\tR\bdetector\"\xaf\x02\n" +
+	"\bdetector\x18< \x01(\tR\bdetector\"\xf6\x02\n" +
 	"\x06Ledger\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
@@ -5357,7 +5946,16 @@ const file_hb_proto_rawDesc = "" +
 	"\n" +
 	"wall_nanos\x18\a \x01(\x03R\twallNanos\x12%\n" +
 	"\x0eexpired_millis\x18\b \x01(\x03R\rexpiredMillis\x12*\n" +
-	"\tschedules\x18( \x03(\v2\f.hb.ScheduleR\tschedules\"\xb8\x01\n" +
+	"\tschedules\x18( \x03(\v2\f.hb.ScheduleR\tschedules\x12\x16\n" +
+	"\x06voters\x18F \x01(\rR\x06voters\x12-\n" +
+	"\n" +
+	"tombstones\x18G \x03(\v2\r.hb.TombstoneR\n" +
+	"tombstones\"]\n" +
+	"\tTombstone\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
+	"\x04raft\x18\x02 \x01(\x06R\x04raft\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x14\n" +
+	"\x05index\x18\x04 \x01(\x04R\x05index\"\xcc\x01\n" +
 	"\x06Agreed\x12\x19\n" +
 	"\x03row\x18\x01 \x01(\v2\a.hb.RowR\x03row\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x16\n" +
@@ -5366,7 +5964,8 @@ const file_hb_proto_rawDesc = "" +
 	"sinceNanos\x12\x14\n" +
 	"\x05index\x18\x05 \x01(\x04R\x05index\x12\x18\n" +
 	"\adrained\x18( \x01(\bR\adrained\x12\x14\n" +
-	"\x05evict\x18) \x01(\bR\x05evict\"\xbb\x04\n" +
+	"\x05evict\x18) \x01(\bR\x05evict\x12\x12\n" +
+	"\x04vote\x18F \x01(\rR\x04vote\"\xbb\x04\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\x12\x16\n" +
@@ -5422,7 +6021,7 @@ func file_hb_proto_rawDescGZIP() []byte {
 	return file_hb_proto_rawDescData
 }
 
-var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
+var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
 var file_hb_proto_goTypes = []any{
 	(*Envelope)(nil),      // 0: hb.Envelope
 	(*Join)(nil),          // 1: hb.Join
@@ -5437,50 +6036,57 @@ var file_hb_proto_goTypes = []any{
 	(*Proposed)(nil),      // 10: hb.Proposed
 	(*ReadIndex)(nil),     // 11: hb.ReadIndex
 	(*ReadIndexed)(nil),   // 12: hb.ReadIndexed
-	(*Transfer)(nil),      // 13: hb.Transfer
-	(*Grant)(nil),         // 14: hb.Grant
-	(*Kill)(nil),          // 15: hb.Kill
-	(*Running)(nil),       // 16: hb.Running
-	(*Explain)(nil),       // 17: hb.Explain
-	(*Explained)(nil),     // 18: hb.Explained
-	(*Candidate)(nil),     // 19: hb.Candidate
-	(*LeaseAsk)(nil),      // 20: hb.LeaseAsk
-	(*LeaseGiven)(nil),    // 21: hb.LeaseGiven
-	(*Refused)(nil),       // 22: hb.Refused
-	(*Done)(nil),          // 23: hb.Done
-	(*DoneAck)(nil),       // 24: hb.DoneAck
-	(*OutputPull)(nil),    // 25: hb.OutputPull
-	(*OutputChunk)(nil),   // 26: hb.OutputChunk
-	(*Entry)(nil),         // 27: hb.Entry
-	(*Command)(nil),       // 28: hb.Command
-	(*Verdict)(nil),       // 29: hb.Verdict
-	(*MemberUp)(nil),      // 30: hb.MemberUp
-	(*MemberDown)(nil),    // 31: hb.MemberDown
-	(*Note)(nil),          // 32: hb.Note
-	(*Submit)(nil),        // 33: hb.Submit
-	(*Spec)(nil),          // 34: hb.Spec
-	(*Assign)(nil),        // 35: hb.Assign
-	(*Finish)(nil),        // 36: hb.Finish
-	(*Requeue)(nil),       // 37: hb.Requeue
-	(*Drain)(nil),         // 38: hb.Drain
-	(*Schedule)(nil),      // 39: hb.Schedule
-	(*Unschedule)(nil),    // 40: hb.Unschedule
-	(*PauseSchedule)(nil), // 41: hb.PauseSchedule
-	(*Fire)(nil),          // 42: hb.Fire
-	(*Cancel)(nil),        // 43: hb.Cancel
-	(*Expire)(nil),        // 44: hb.Expire
-	(*Result)(nil),        // 45: hb.Result
-	(*Record)(nil),        // 46: hb.Record
-	(*Mark)(nil),          // 47: hb.Mark
-	(*Intent)(nil),        // 48: hb.Intent
-	(*Started)(nil),       // 49: hb.Started
-	(*Identity)(nil),      // 50: hb.Identity
-	(*Ledger)(nil),        // 51: hb.Ledger
-	(*Agreed)(nil),        // 52: hb.Agreed
-	(*Task)(nil),          // 53: hb.Task
-	(*Missing)(nil),       // 54: hb.Missing
-	(*Attempt)(nil),       // 55: hb.Attempt
-	nil,                   // 56: hb.Row.TagsEntry
+	(*PositionAsk)(nil),   // 13: hb.PositionAsk
+	(*Position)(nil),      // 14: hb.Position
+	(*Standing)(nil),      // 15: hb.Standing
+	(*Transfer)(nil),      // 16: hb.Transfer
+	(*Grant)(nil),         // 17: hb.Grant
+	(*Kill)(nil),          // 18: hb.Kill
+	(*Running)(nil),       // 19: hb.Running
+	(*Explain)(nil),       // 20: hb.Explain
+	(*Explained)(nil),     // 21: hb.Explained
+	(*Candidate)(nil),     // 22: hb.Candidate
+	(*LeaseAsk)(nil),      // 23: hb.LeaseAsk
+	(*LeaseGiven)(nil),    // 24: hb.LeaseGiven
+	(*Refused)(nil),       // 25: hb.Refused
+	(*Done)(nil),          // 26: hb.Done
+	(*DoneAck)(nil),       // 27: hb.DoneAck
+	(*OutputPull)(nil),    // 28: hb.OutputPull
+	(*OutputChunk)(nil),   // 29: hb.OutputChunk
+	(*Entry)(nil),         // 30: hb.Entry
+	(*Command)(nil),       // 31: hb.Command
+	(*Verdict)(nil),       // 32: hb.Verdict
+	(*MemberUp)(nil),      // 33: hb.MemberUp
+	(*MemberDown)(nil),    // 34: hb.MemberDown
+	(*SetVoters)(nil),     // 35: hb.SetVoters
+	(*SetVote)(nil),       // 36: hb.SetVote
+	(*Forget)(nil),        // 37: hb.Forget
+	(*Note)(nil),          // 38: hb.Note
+	(*Submit)(nil),        // 39: hb.Submit
+	(*Spec)(nil),          // 40: hb.Spec
+	(*Assign)(nil),        // 41: hb.Assign
+	(*Finish)(nil),        // 42: hb.Finish
+	(*Requeue)(nil),       // 43: hb.Requeue
+	(*Drain)(nil),         // 44: hb.Drain
+	(*Schedule)(nil),      // 45: hb.Schedule
+	(*Unschedule)(nil),    // 46: hb.Unschedule
+	(*PauseSchedule)(nil), // 47: hb.PauseSchedule
+	(*Fire)(nil),          // 48: hb.Fire
+	(*Cancel)(nil),        // 49: hb.Cancel
+	(*Expire)(nil),        // 50: hb.Expire
+	(*Result)(nil),        // 51: hb.Result
+	(*Record)(nil),        // 52: hb.Record
+	(*Mark)(nil),          // 53: hb.Mark
+	(*Intent)(nil),        // 54: hb.Intent
+	(*Started)(nil),       // 55: hb.Started
+	(*Identity)(nil),      // 56: hb.Identity
+	(*Ledger)(nil),        // 57: hb.Ledger
+	(*Tombstone)(nil),     // 58: hb.Tombstone
+	(*Agreed)(nil),        // 59: hb.Agreed
+	(*Task)(nil),          // 60: hb.Task
+	(*Missing)(nil),       // 61: hb.Missing
+	(*Attempt)(nil),       // 62: hb.Attempt
+	nil,                   // 63: hb.Row.TagsEntry
 }
 var file_hb_proto_depIdxs = []int32{
 	1,  // 0: hb.Envelope.join:type_name -> hb.Join
@@ -5492,69 +6098,76 @@ var file_hb_proto_depIdxs = []int32{
 	10, // 6: hb.Envelope.proposed:type_name -> hb.Proposed
 	11, // 7: hb.Envelope.read_index:type_name -> hb.ReadIndex
 	12, // 8: hb.Envelope.read_indexed:type_name -> hb.ReadIndexed
-	14, // 9: hb.Envelope.grant:type_name -> hb.Grant
-	15, // 10: hb.Envelope.kill:type_name -> hb.Kill
-	23, // 11: hb.Envelope.done:type_name -> hb.Done
-	24, // 12: hb.Envelope.done_ack:type_name -> hb.DoneAck
-	25, // 13: hb.Envelope.output_pull:type_name -> hb.OutputPull
-	26, // 14: hb.Envelope.output_chunk:type_name -> hb.OutputChunk
+	17, // 9: hb.Envelope.grant:type_name -> hb.Grant
+	18, // 10: hb.Envelope.kill:type_name -> hb.Kill
+	26, // 11: hb.Envelope.done:type_name -> hb.Done
+	27, // 12: hb.Envelope.done_ack:type_name -> hb.DoneAck
+	28, // 13: hb.Envelope.output_pull:type_name -> hb.OutputPull
+	29, // 14: hb.Envelope.output_chunk:type_name -> hb.OutputChunk
 	6,  // 15: hb.Envelope.echo:type_name -> hb.Echo
 	4,  // 16: hb.Envelope.rows:type_name -> hb.Rows
-	13, // 17: hb.Envelope.transfer:type_name -> hb.Transfer
-	22, // 18: hb.Envelope.refused:type_name -> hb.Refused
-	16, // 19: hb.Envelope.running:type_name -> hb.Running
-	17, // 20: hb.Envelope.explain:type_name -> hb.Explain
-	18, // 21: hb.Envelope.explained:type_name -> hb.Explained
-	20, // 22: hb.Envelope.lease_ask:type_name -> hb.LeaseAsk
-	21, // 23: hb.Envelope.lease_given:type_name -> hb.LeaseGiven
-	5,  // 24: hb.Join.rows:type_name -> hb.Row
-	5,  // 25: hb.Welcome.rows:type_name -> hb.Row
-	5,  // 26: hb.Rows.rows:type_name -> hb.Row
-	56, // 27: hb.Row.tags:type_name -> hb.Row.TagsEntry
-	28, // 28: hb.Propose.command:type_name -> hb.Command
-	29, // 29: hb.Proposed.verdict:type_name -> hb.Verdict
-	34, // 30: hb.Grant.spec:type_name -> hb.Spec
-	34, // 31: hb.Explain.spec:type_name -> hb.Spec
-	19, // 32: hb.Explained.candidates:type_name -> hb.Candidate
-	45, // 33: hb.Done.result:type_name -> hb.Result
-	28, // 34: hb.Entry.commands:type_name -> hb.Command
-	30, // 35: hb.Command.member_up:type_name -> hb.MemberUp
-	31, // 36: hb.Command.member_down:type_name -> hb.MemberDown
-	33, // 37: hb.Command.submit:type_name -> hb.Submit
-	35, // 38: hb.Command.assign:type_name -> hb.Assign
-	36, // 39: hb.Command.finish:type_name -> hb.Finish
-	43, // 40: hb.Command.cancel:type_name -> hb.Cancel
-	32, // 41: hb.Command.note:type_name -> hb.Note
-	37, // 42: hb.Command.requeue:type_name -> hb.Requeue
-	44, // 43: hb.Command.expire:type_name -> hb.Expire
-	38, // 44: hb.Command.drain:type_name -> hb.Drain
-	39, // 45: hb.Command.schedule:type_name -> hb.Schedule
-	40, // 46: hb.Command.unschedule:type_name -> hb.Unschedule
-	42, // 47: hb.Command.fire:type_name -> hb.Fire
-	41, // 48: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
-	5,  // 49: hb.MemberUp.rows:type_name -> hb.Row
-	34, // 50: hb.Submit.spec:type_name -> hb.Spec
-	45, // 51: hb.Finish.result:type_name -> hb.Result
-	34, // 52: hb.Schedule.spec:type_name -> hb.Spec
-	48, // 53: hb.Record.intent:type_name -> hb.Intent
-	49, // 54: hb.Record.started:type_name -> hb.Started
-	23, // 55: hb.Record.ended:type_name -> hb.Done
-	47, // 56: hb.Record.mark:type_name -> hb.Mark
-	14, // 57: hb.Intent.grant:type_name -> hb.Grant
-	52, // 58: hb.Ledger.members:type_name -> hb.Agreed
-	53, // 59: hb.Ledger.tasks:type_name -> hb.Task
-	39, // 60: hb.Ledger.schedules:type_name -> hb.Schedule
-	5,  // 61: hb.Agreed.row:type_name -> hb.Row
-	34, // 62: hb.Task.spec:type_name -> hb.Spec
-	55, // 63: hb.Task.attempts:type_name -> hb.Attempt
-	45, // 64: hb.Task.result:type_name -> hb.Result
-	54, // 65: hb.Task.missing:type_name -> hb.Missing
-	45, // 66: hb.Attempt.result:type_name -> hb.Result
-	67, // [67:67] is the sub-list for method output_type
-	67, // [67:67] is the sub-list for method input_type
-	67, // [67:67] is the sub-list for extension type_name
-	67, // [67:67] is the sub-list for extension extendee
-	0,  // [0:67] is the sub-list for field type_name
+	16, // 17: hb.Envelope.transfer:type_name -> hb.Transfer
+	25, // 18: hb.Envelope.refused:type_name -> hb.Refused
+	19, // 19: hb.Envelope.running:type_name -> hb.Running
+	20, // 20: hb.Envelope.explain:type_name -> hb.Explain
+	21, // 21: hb.Envelope.explained:type_name -> hb.Explained
+	23, // 22: hb.Envelope.lease_ask:type_name -> hb.LeaseAsk
+	24, // 23: hb.Envelope.lease_given:type_name -> hb.LeaseGiven
+	13, // 24: hb.Envelope.position_ask:type_name -> hb.PositionAsk
+	14, // 25: hb.Envelope.position:type_name -> hb.Position
+	5,  // 26: hb.Join.rows:type_name -> hb.Row
+	5,  // 27: hb.Welcome.rows:type_name -> hb.Row
+	5,  // 28: hb.Rows.rows:type_name -> hb.Row
+	63, // 29: hb.Row.tags:type_name -> hb.Row.TagsEntry
+	31, // 30: hb.Propose.command:type_name -> hb.Command
+	32, // 31: hb.Proposed.verdict:type_name -> hb.Verdict
+	15, // 32: hb.Position.standings:type_name -> hb.Standing
+	40, // 33: hb.Grant.spec:type_name -> hb.Spec
+	40, // 34: hb.Explain.spec:type_name -> hb.Spec
+	22, // 35: hb.Explained.candidates:type_name -> hb.Candidate
+	51, // 36: hb.Done.result:type_name -> hb.Result
+	31, // 37: hb.Entry.commands:type_name -> hb.Command
+	33, // 38: hb.Command.member_up:type_name -> hb.MemberUp
+	34, // 39: hb.Command.member_down:type_name -> hb.MemberDown
+	39, // 40: hb.Command.submit:type_name -> hb.Submit
+	41, // 41: hb.Command.assign:type_name -> hb.Assign
+	42, // 42: hb.Command.finish:type_name -> hb.Finish
+	49, // 43: hb.Command.cancel:type_name -> hb.Cancel
+	38, // 44: hb.Command.note:type_name -> hb.Note
+	43, // 45: hb.Command.requeue:type_name -> hb.Requeue
+	50, // 46: hb.Command.expire:type_name -> hb.Expire
+	44, // 47: hb.Command.drain:type_name -> hb.Drain
+	45, // 48: hb.Command.schedule:type_name -> hb.Schedule
+	46, // 49: hb.Command.unschedule:type_name -> hb.Unschedule
+	48, // 50: hb.Command.fire:type_name -> hb.Fire
+	47, // 51: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
+	35, // 52: hb.Command.set_voters:type_name -> hb.SetVoters
+	36, // 53: hb.Command.set_vote:type_name -> hb.SetVote
+	37, // 54: hb.Command.forget:type_name -> hb.Forget
+	5,  // 55: hb.MemberUp.rows:type_name -> hb.Row
+	40, // 56: hb.Submit.spec:type_name -> hb.Spec
+	51, // 57: hb.Finish.result:type_name -> hb.Result
+	40, // 58: hb.Schedule.spec:type_name -> hb.Spec
+	54, // 59: hb.Record.intent:type_name -> hb.Intent
+	55, // 60: hb.Record.started:type_name -> hb.Started
+	26, // 61: hb.Record.ended:type_name -> hb.Done
+	53, // 62: hb.Record.mark:type_name -> hb.Mark
+	17, // 63: hb.Intent.grant:type_name -> hb.Grant
+	59, // 64: hb.Ledger.members:type_name -> hb.Agreed
+	60, // 65: hb.Ledger.tasks:type_name -> hb.Task
+	45, // 66: hb.Ledger.schedules:type_name -> hb.Schedule
+	58, // 67: hb.Ledger.tombstones:type_name -> hb.Tombstone
+	5,  // 68: hb.Agreed.row:type_name -> hb.Row
+	40, // 69: hb.Task.spec:type_name -> hb.Spec
+	62, // 70: hb.Task.attempts:type_name -> hb.Attempt
+	51, // 71: hb.Task.result:type_name -> hb.Result
+	61, // 72: hb.Task.missing:type_name -> hb.Missing
+	51, // 73: hb.Attempt.result:type_name -> hb.Result
+	74, // [74:74] is the sub-list for method output_type
+	74, // [74:74] is the sub-list for method input_type
+	74, // [74:74] is the sub-list for extension type_name
+	74, // [74:74] is the sub-list for extension extendee
+	0,  // [0:74] is the sub-list for field type_name
 }
 
 func init() { file_hb_proto_init() }
@@ -5588,8 +6201,10 @@ func file_hb_proto_init() {
 		(*Envelope_Explained)(nil),
 		(*Envelope_LeaseAsk)(nil),
 		(*Envelope_LeaseGiven)(nil),
+		(*Envelope_PositionAsk)(nil),
+		(*Envelope_Position)(nil),
 	}
-	file_hb_proto_msgTypes[28].OneofWrappers = []any{
+	file_hb_proto_msgTypes[31].OneofWrappers = []any{
 		(*Command_MemberUp)(nil),
 		(*Command_MemberDown)(nil),
 		(*Command_Submit)(nil),
@@ -5604,8 +6219,11 @@ func file_hb_proto_init() {
 		(*Command_Unschedule)(nil),
 		(*Command_Fire)(nil),
 		(*Command_PauseSchedule)(nil),
+		(*Command_SetVoters)(nil),
+		(*Command_SetVote)(nil),
+		(*Command_Forget)(nil),
 	}
-	file_hb_proto_msgTypes[46].OneofWrappers = []any{
+	file_hb_proto_msgTypes[52].OneofWrappers = []any{
 		(*Record_Entry)(nil),
 		(*Record_HardState)(nil),
 		(*Record_Intent)(nil),
@@ -5620,7 +6238,7 @@ func file_hb_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hb_proto_rawDesc), len(file_hb_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   57,
+			NumMessages:   64,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
