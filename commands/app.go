@@ -31,6 +31,8 @@ func App(version string) *cli.App {
 			drainCommand(),
 			resumeCommand(),
 			leaveCommand(),
+			forgetCommand(),
+			votersCommand(),
 			configCommand(),
 			logCommand(),
 			helpCommand(),

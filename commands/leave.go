@@ -1,10 +1,6 @@
 package commands
 
 import (
-	"bufio"
-	"fmt"
-	"strings"
-
 	"github.com/urfave/cli/v2"
 )
 
@@ -26,15 +22,8 @@ func runLeave(c *call) error {
 	if err != nil {
 		return err
 	}
-	if !c.Bool("yes") {
-		if !c.isTerminal() {
-			return usage("hb leave asks on a terminal; there is none").WithHint("hb leave --yes does not ask")
-		}
-		fmt.Fprint(c.stderr, "This node will leave its cluster for good. Go on? [y/N] ")
-		answer, _ := bufio.NewReader(c.App.Reader).ReadString('\n')
-		if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
-			return exit(1)
-		}
+	if err := c.confirm("This node will leave its cluster for good."); err != nil {
+		return err
 	}
 	// It waits for the node's tasks, however long they take.
 	ctx, cancel := c.waitContext()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -34,6 +35,15 @@ it still has or from --from on: index, term, time, and what the entry does.`,
 			Description: `Puts TEXT, or with - what stands on the standard input, into the log as one entry
 of at most 64 KiB, and prints its index once it is durable.`,
 			Action: plainWords(1, runAppend),
+		}, {
+			Name:  "status",
+			Usage: "show how far everybody's log is",
+			Description: `Asks every living member how far its log is. COMMITTED is up to where it knows the
+log to be agreed, APPLIED up to where it has acted on it, LAG how many agreed
+entries are still before it; LOG is from the oldest to the newest entry that it
+has, SNAPSHOT what its newest snapshot covers. A member that does not answer within
+a second shows what its heartbeats said last.`,
+			Action: plainWords(0, runLogStatus),
 		}},
 	}
 }
@@ -70,6 +80,46 @@ func printEntry(c *call, e *control.Entry) error {
 	}
 	_, err := fmt.Fprintf(c.stdout, "%8s  term %-3s  %-12s  %s\n", render.Safe(e.Index), render.Safe(e.Term), at, render.Safe(e.Text))
 	return err
+}
+
+func runLogStatus(c *call) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel, err := c.answerContext()
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	list, err := client.Positions(ctx)
+	if err != nil {
+		return err
+	}
+	t := &render.Table{
+		Header: []string{"NAME", "ROLE", "STATUS", "TERM", "COMMITTED", "APPLIED", "LAG", "LOG", "SNAPSHOT"},
+		Shrink: []int{0},
+		Drop:   []int{3, 8, 7},
+		Paint:  3,
+	}
+	var records []any
+	for _, m := range list.Members {
+		span, lag := "", ""
+		if m.First != nil && m.Last != nil {
+			span = *m.First + "-" + *m.Last
+		}
+		if m.Lag != nil {
+			lag = strconv.FormatInt(*m.Lag, 10)
+		}
+		t.Rows = append(t.Rows, []string{
+			m.Name, m.Role, m.Status, orEmpty(m.Term), orEmpty(m.Commit), orEmpty(m.Applied), lag, span, orEmpty(m.Snapshot),
+		})
+		records = append(records, struct {
+			Schema string `json:"schema"`
+			control.Position
+		}{"hb.position/1", m})
+	}
+	return c.print(list, records, t)
 }
 
 func runAppend(c *call) error {

@@ -23,7 +23,7 @@ func TestWhatEachKeyTakesAndRefuses(t *testing.T) {
 		"detector.period":    {[]string{"50ms", "1m", "1500ms"}, []string{"", "1", "49ms", "61s", "-1s", "1y"}},
 		"detector.kind":      {[]string{"swim", "central", "ring", "ring-bi", "all-to-all", "gossip"}, []string{"", "SWIM", "rumour"}},
 		"detector.spread":    {[]string{"piggyback", "unicast", "multicast"}, []string{"", "broadcast"}},
-		"log.voters":         {[]string{"1", "3"}, []string{"0", "2", "4", "03"}},
+		"log.voters":         {[]string{"1", "3", "5", "7"}, []string{"0", "2", "4", "9", "03"}},
 	} {
 		for _, value := range c.good {
 			if err := New().Set(key, value); err != nil {

@@ -68,7 +68,8 @@ type Detector struct {
 
 // Log is the section about the agreed log.
 type Log struct {
-	// Voters is how many members vote, once there are so many: 1 or 3.
+	// Voters is how many members shall vote in a cluster that this node founds:
+	// 1, 3, 5 or 7.
 	Voters int
 }
 

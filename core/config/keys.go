@@ -134,8 +134,8 @@ func clusterKeys() []key {
 			"Time between two probes of one member; all members of a cluster use the same. A crash is noticed after a few periods.",
 			func(c *Config) any { return &c.Detector.Period }},
 		{"log", "voters", number, `3`,
-			"1 or 3", oneOf("1", "3"),
-			"How many members vote on the log, once there are so many. With 3 the cluster survives the loss of one voter, with 1 of none.",
+			"1, 3, 5 or 7", oneOf("1", "3", "5", "7"),
+			"How many members shall vote in a cluster that this node founds, once there are so many: of 3 one may be lost, of 5 two. Later `hb voters set` changes it.",
 			func(c *Config) any { return &c.Log.Voters }},
 	}
 }

@@ -49,7 +49,7 @@ func TestEveryFaultIsNamedWithItsPlaceAndWhatWouldBeRight(t *testing.T) {
 				"f:2:1: node.slots: 10001 is too big: a whole number from 0 to 10000, like 4",
 				`f:4:1: detector.period: 10ms is too small: a duration from 50ms to 1m, like "1s"`,
 				"f:6:1: discover.port: 0 is too small: a port from 1 to 65535, like 7118",
-				`f:8:1: log.voters: there is no "2": 1 or 3`}},
+				`f:8:1: log.voters: there is no "2": 1, 3, 5 or 7`}},
 		"a detector nobody wrote": {
 			"[detector]\nkind = \"rumour\"\n",
 			[]string{`f:2:1: detector.kind: there is no "rumour": "swim", "central", "ring", "ring-bi", "all-to-all" or "gossip"`}},
@@ -63,7 +63,7 @@ func TestEveryFaultIsNamedWithItsPlaceAndWhatWouldBeRight(t *testing.T) {
 			[]string{
 				"f:2:8: node.name: expected value but found \"web\" instead: " + wantSyntax,
 				"f:3:9: node.slots: expected value but found \"x\" instead: " + wantSyntax,
-				`f:5:1: log.voters: there is no "9": 1 or 3`}},
+				`f:5:1: log.voters: there is no "9": 1, 3, 5 or 7`}},
 		"keys under a broken heading are not blamed": {
 			"[log]\nvoters = 1\n[node\nname = \"a\"\n[detector]\nperiod = \"1h\"\n",
 			[]string{

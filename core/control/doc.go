@@ -24,6 +24,11 @@
 //	POST /v1/probe            {"targets"}   hb.probe/1
 //	GET  /v1/wait?for=CONDITION&for=…       {}, when all of them hold
 //	POST /v1/leave                          {}, when the node has left
+//	GET  /v1/voters                         hb.voters/1
+//	POST /v1/voters           {"target"}    hb.voters/1
+//	POST /v1/voters/vote      {"node","wish","force"}  hb.voters/1
+//	POST /v1/forget           {"node","force"}  {}
+//	GET  /v1/log/positions                  hb.positions/1
 //
 // # Shapes
 //

@@ -51,6 +51,11 @@ func NewServer(b Backend) http.Handler {
 		"POST /v1/probe":             s.probe,
 		"GET /v1/wait":               s.wait,
 		"POST /v1/leave":             s.leave,
+		"GET /v1/voters":             s.voters,
+		"POST /v1/voters":            s.setVoters,
+		"POST /v1/voters/vote":       s.setVote,
+		"POST /v1/forget":            s.forget,
+		"GET /v1/log/positions":      s.positions,
 		"/":                          s.nothing,
 	} {
 		mux.Handle(pattern, handle)

@@ -140,6 +140,35 @@ func statusOf(v node.StatusView, who names) Status {
 	return out
 }
 
+func votersOf(v node.VotersView, who names) Voters {
+	out := Voters{
+		Schema: "hb.voters/1", Target: v.Target, Voting: v.Voting, Survives: max(v.Voting-1, 0) / 2,
+		Leader: known(who.of(v.Leader), v.Leader != 0), Changing: v.Changing, Settled: known(v.Settled, v.Known), Members: []Voter{},
+	}
+	for i := range v.Members {
+		m := &v.Members[i]
+		out.Members = append(out.Members, Voter{
+			ID: m.ID.String(), Name: m.Name, Role: m.Role, Agreed: text(m.State), Status: known(m.Status.String(), m.Status != 0),
+			Wish: m.Vote, Match: position(m.Match), Applied: position(m.Applied), Zone: text(m.Zone), Since: wallTime(m.Since), Why: m.Why,
+		})
+	}
+	return out
+}
+
+func positionsOf(v node.PositionsView) Positions {
+	out := Positions{Schema: "hb.positions/1", Commit: position(v.Commit), Members: []Position{}}
+	for i := range v.Members {
+		m := &v.Members[i]
+		out.Members = append(out.Members, Position{
+			ID: m.ID.String(), Name: m.Name, Role: m.Role, Status: m.Status.String(), Self: m.Self, Answered: m.OK,
+			Term: position(m.Term), Commit: position(m.Commit), Applied: position(m.Applied),
+			Lag: known(int64(v.Commit-min(m.Applied, v.Commit)), m.Applied != 0), Match: position(m.Match),
+			First: position(m.First), Last: position(m.Last), Snapshot: position(m.Snapshot),
+		})
+	}
+	return out
+}
+
 func submittedOf(v node.Submitted) Submitted {
 	who := v.Name
 	if who == "" {

@@ -83,6 +83,60 @@ type Status struct {
 	Members      int     `json:"members"`
 }
 
+// Voters is the shape hb.voters/1: who votes on the log, and why. Without a
+// leader settled is null.
+type Voters struct {
+	Schema   string  `json:"schema"`
+	Target   int     `json:"target"` // how many shall vote
+	Voting   int     `json:"voting"` // how many do
+	Survives int     `json:"survives"`
+	Leader   *string `json:"leader"`
+	Changing bool    `json:"changing"` // a change is under way
+	Settled  *bool   `json:"settled"`  // the leader means to change nothing
+	Members  []Voter `json:"members"`
+}
+
+// Voter is one member's part in the log.
+type Voter struct {
+	ID      string     `json:"id"`
+	Name    string     `json:"name"`
+	Role    string     `json:"role"`   // leader, voter, learner, member
+	Agreed  *string    `json:"agreed"` // up, down, left
+	Status  *string    `json:"status"` // as this node believes
+	Wish    string     `json:"wish"`   // auto, promoted, demoted
+	Match   *string    `json:"match"`  // it holds the log up to here, as the leader knows
+	Applied *string    `json:"applied"`
+	Zone    *string    `json:"zone"`
+	Since   *time.Time `json:"since"`
+	Why     string     `json:"why"`
+}
+
+// Positions is the shape hb.positions/1: how far everybody's log is. Commit is
+// the highest index that anybody knows to be committed.
+type Positions struct {
+	Schema  string     `json:"schema"`
+	Commit  *string    `json:"commit"`
+	Members []Position `json:"members"`
+}
+
+// Position is one member's log; what it has not told is null.
+type Position struct {
+	ID       string  `json:"id"`
+	Name     string  `json:"name"`
+	Role     string  `json:"role"`
+	Status   string  `json:"status"`
+	Self     bool    `json:"self"`
+	Answered bool    `json:"answered"`
+	Term     *string `json:"term"`
+	Commit   *string `json:"commit"`
+	Applied  *string `json:"applied"`
+	Lag      *int64  `json:"lag"`      // entries committed and not applied there
+	Match    *string `json:"match"`    // as the leader knows
+	First    *string `json:"first"`    // the oldest entry it still has
+	Last     *string `json:"last"`     // the newest, committed or not
+	Snapshot *string `json:"snapshot"` // index of its newest snapshot
+}
+
 // Spec is what POST /v1/tasks takes. Task may be null or absent: then the
 // server mints one, and a repeated call makes a second task.
 type Spec struct {

@@ -51,8 +51,8 @@ type Options struct {
 	Detector string
 	Spread   string
 	Period   time.Duration
-	// Voters is how many members vote once there are so many: 1 or 3, the
-	// default. Slots is how many tasks run here at once; default: one a
+	// Voters is how many members shall vote in a cluster that this node founds:
+	// 1, 3 (default), 5 or 7. Slots is how many tasks run here at once; default: one a
 	// processor.
 	Voters, Slots int
 	// Log gets the operator's lines; nil drops them.

@@ -54,7 +54,7 @@ func open(o Options) (d *daemon, fault *core.Fault) {
 	}
 	d.machine = node.New(node.Options{
 		Name: d.options.Name, Version: o.Version, Addr: d.options.Advertise, Tags: o.Tags,
-		Detector: o.Detector, Spread: o.Spread, Period: o.Period, Voters: o.Voters, Slots: d.options.Slots,
+		Detector: o.Detector, Spread: o.Spread, Period: o.Period, Slots: d.options.Slots,
 		Seeds: len(o.Seeds) > 0, Beacons: d.network.beacon != nil, Rand: newRand(),
 	}, restored)
 	return d, nil
@@ -167,7 +167,7 @@ func foundCluster(st *store.Store, r *node.Restored, o *Options) *core.Fault {
 		}
 		return nil
 	}
-	r.Identity, r.Snapshot = node.Found(o.ClusterName, newRand())
+	r.Identity, r.Snapshot = node.Found(o.ClusterName, o.Voters, newRand())
 	// The identity is last: it makes the directory a member's.
 	if err := st.SaveSnapshot(r.Snapshot, r.Snapshot.GetMetadata().GetIndex(), true); err != nil {
 		return diskFault(err)

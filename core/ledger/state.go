@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"time"
 
 	"hb/core"
@@ -81,6 +82,17 @@ func New(cluster core.ClusterID, name string) *State {
 		tasks:  newIndex(),
 		bounds: bounds{open: MaxOpen, openBytes: MaxOpenBytes, records: KeepRecords, recordBytes: KeepBytes, left: KeepLeft},
 	}
+}
+
+// Found is the ledger with which a cluster begins: so many members shall vote
+// (0: the default).
+func Found(cluster core.ClusterID, name string, voters int) *State {
+	s := New(cluster, name)
+	if voters != 0 && !ValidVoters(uint32(voters)) {
+		panic(fmt.Sprintf("ledger: a cluster of %d voters", voters))
+	}
+	s.voters = uint32(voters)
+	return s
 }
 
 // Applied is the index of the last log entry that State includes.

@@ -38,6 +38,9 @@ func (n *Node) agree() {
 	up := &wire.MemberUp{}
 	down := map[string]*wire.MemberDown{}
 	for _, row := range n.membership.Table().Rows() {
+		if _, was := n.ledger.Forgotten(row.ID); was {
+			continue
+		}
 		m, known := n.ledger.Member(row.ID)
 		switch reason := n.downReason(row, m); {
 		case reason != "":
@@ -107,6 +110,9 @@ func (n *Node) agreedChanged(m *wire.Agreed) {
 	if m.Row.Raft != 0 {
 		n.byRaft[core.RaftID(m.Row.Raft)] = id
 	}
+	if t, was := n.ledger.Forgotten(id); was {
+		n.buried(m, t)
+	}
 	n.hearsay(m)
 	n.peersChanged = true
 	n.agreement.look = n.now
@@ -126,8 +132,8 @@ func (n *Node) tellPeers() {
 			Raft: core.RaftID(m.Row.Raft), Node: id,
 			Up:   m.State == ledger.Up && ok && row.Status == core.Alive,
 			Left: m.State == ledger.Left,
-			Zone: m.Row.Tags["zone"],
+			Zone: m.Row.Tags["zone"], Wish: replog.Wish(m.Vote),
 		})
 	}
-	n.replogStep(replog.Peers{List: list})
+	n.replogStep(replog.Peers{List: list, Voters: n.ledger.Voters()})
 }

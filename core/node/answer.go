@@ -134,9 +134,14 @@ func (n *Node) roleOf(id core.NodeID) string {
 func (n *Node) membersView() MembersView {
 	v := MembersView{Cluster: n.clusterView()}
 	for _, row := range n.membership.Table().Rows() {
-		v.Members = append(v.Members, n.memberView(row))
+		if _, was := n.ledger.Forgotten(row.ID); !was {
+			v.Members = append(v.Members, n.memberView(row))
+		}
 	}
 	for _, m := range n.ledger.Members() {
+		if _, was := n.ledger.Forgotten(core.NodeID(m.Row.Id)); was {
+			continue
+		}
 		if _, ok := n.membership.Table().Get(core.NodeID(m.Row.Id)); !ok {
 			v.Members = append(v.Members, n.agreedOnly(m))
 		}

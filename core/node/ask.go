@@ -16,10 +16,11 @@ type clients struct {
 	awaiting   []*awaiting
 	tasks      []taskWait
 	probes     []*probing
+	surveys    []*survey
 	explaining []*explaining
 	draining   []*draining
 	open       map[uint64]bool // all requests without a last answer
-	tickets    uint64          // of probes and explanations
+	tickets    uint64          // of probes, explanations and surveys
 }
 
 // taskWait is one client that waits for the end of a task.
@@ -78,6 +79,24 @@ func (n *Node) askedOfNode(ev Asked) {
 		n.drain(ev.ID, q)
 	case Leave:
 		n.leave(ev.ID)
+	default:
+		n.askedOfQuorum(ev)
+	}
+}
+
+// askedOfQuorum answers requests about the voters and the members' logs.
+func (n *Node) askedOfQuorum(ev Asked) {
+	switch q := ev.Body.(type) {
+	case GetVoters:
+		n.askVoters(ev.ID)
+	case SetVoters:
+		n.setVoters(ev.ID, q)
+	case SetVote:
+		n.setVote(ev.ID, q)
+	case GetPositions:
+		n.askPositions(ev.ID)
+	case Forget:
+		n.forget(ev.ID, q)
 	default:
 		panic(fmt.Sprintf("node: no answer to %T", ev.Body))
 	}

@@ -54,6 +54,9 @@ func (n *Node) frame(ev Frame) {
 		n.complainOnce(ev.From.Addr(), errForeign)
 		return
 	}
+	if to, _ := n.addrOf(core.NodeID(e.From)); n.fromTheGrave(core.NodeID(e.From), to) {
+		return
+	}
 	n.memberFrame(core.NodeID(e.From), e)
 }
 
@@ -80,6 +83,10 @@ func (n *Node) memberFrame(from core.NodeID, e *wire.Envelope) {
 		n.transferAsked(core.NodeID(body.Transfer.To))
 	case *wire.Envelope_Rows:
 		n.rowsCame(from, body.Rows)
+	case *wire.Envelope_PositionAsk:
+		n.positionAsked(from, body.PositionAsk)
+	case *wire.Envelope_Position:
+		n.positionCame(from, body.Position)
 	default:
 		n.taskFrame(from, e)
 	}

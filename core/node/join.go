@@ -76,7 +76,10 @@ func (n *Node) joinAsked(e *wire.Envelope, j *wire.Join) {
 
 // whyNot is the reason to refuse a joiner; nil for none.
 func (n *Node) whyNot(from core.NodeID, j *wire.Join) *wire.Refusal {
+	t, was := n.ledger.Forgotten(from)
 	switch {
+	case was && string(j.Cluster) == string(n.self.cluster[:]):
+		return n.forgottenRefusal(t)
 	case !n.self.joined || n.life.leaving != 0 || n.life.stopping:
 		return &wire.Refusal{Reason: fmt.Sprintf("%s is in no cluster itself yet", n.opts.Name)}
 	case len(j.Cluster) != 0 && string(j.Cluster) != string(n.self.cluster[:]):
@@ -145,6 +148,10 @@ func (n *Node) knownAgain(w *wire.Welcome) {
 func (n *Node) refused(e *wire.Envelope, r *wire.Refusal) {
 	from, err := netip.ParseAddrPort(e.ReplyTo)
 	if err != nil {
+		return
+	}
+	if r.Forgotten && n.self.joined && string(e.Cluster) == string(n.self.cluster[:]) {
+		n.forgotten(r.Reason, r.Hint)
 		return
 	}
 	text := "not let in: " + r.Reason

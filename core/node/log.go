@@ -137,6 +137,9 @@ func (n *Node) outcomes(wall int64, list []ledger.Outcome) {
 			n.agreedChanged(m)
 		}
 		n.finishApplied(o)
+		if o.Command.GetSetVoters() != nil {
+			n.peersChanged = true
+		}
 		if o.Task != nil && ended(o.Task) {
 			n.taskEnded(o.Task)
 		}

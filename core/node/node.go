@@ -88,8 +88,9 @@ type shared struct {
 	finishing    map[core.Fence]bool
 	stepping     core.Instant // when a drained leader next asks another to lead
 	complaints   map[complaint]int
-	refusal      string // last said
-	voterNames   string // last said
+	graves       map[core.NodeID]core.Instant // when a forgotten node was told so
+	refusal      string                       // last said
+	voterNames   string                       // last said
 	saidAlone    bool
 	following    bool
 	left         bool
@@ -106,6 +107,7 @@ func New(o Options, from Restored) *Node {
 	n.peers = map[core.NodeID]peer{}
 	n.finishing = map[core.Fence]bool{}
 	n.complaints = map[complaint]int{}
+	n.graves = map[core.NodeID]core.Instant{}
 	n.proposals = proposals{open: map[uint64]*proposal{}, entries: map[uint64][]*wire.Command{}, look: core.Never}
 	n.reads.remote = map[uint64]remoteRead{}
 	n.pulls.remote = map[uint64]outputAsk{}
@@ -176,7 +178,7 @@ func (n *Node) makeParts(from Restored) {
 		Seeds: n.opts.Seeds, Beacons: n.opts.Beacons, Rand: n.fork(),
 	})
 	n.replog = replog.New(replog.Options{
-		Self: n.self.raft, Node: n.self.id, Rand: n.fork(), Voters: n.opts.Voters, Limits: n.opts.Log,
+		Self: n.self.raft, Node: n.self.id, Rand: n.fork(), Limits: n.opts.Log,
 	}, replog.Restored{
 		Hard: from.Hard, Snapshot: from.Snapshot, Entries: from.Entries,
 		DoubtTerm: from.DoubtTerm, DoubtIndex: from.DoubtIndex, Damaged: from.Damaged != nil,

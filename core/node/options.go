@@ -32,8 +32,6 @@ type Options struct {
 	Spread string
 	// Period is the detector's period; default 1 s.
 	Period time.Duration
-	// Voters is the number of voters aimed at: 1 or 3; default 3.
-	Voters int
 	// Slots is how many tasks run here at once; default 1.
 	Slots int
 	// Seeds says that the driver has seeds to resolve; Beacons that it can send
@@ -67,15 +65,16 @@ type Restored struct {
 
 // Found makes a new cluster of this one node: the identity and the snapshot
 // that its data directory must hold before New. The snapshot is saved first:
-// it is the identity that makes a directory a member's.
-func Found(clusterName string, r *rand.Rand) (*wire.Identity, *raftpb.Snapshot) {
+// it is the identity that makes a directory a member's. Voters is how many
+// members shall vote; 0: the default.
+func Found(clusterName string, voters int, r *rand.Rand) (*wire.Identity, *raftpb.Snapshot) {
 	var cluster core.ClusterID
 	for i := range cluster {
 		cluster[i] = byte(r.Uint32())
 	}
 	id := mint(r)
 	id.Cluster, id.ClusterName = cluster[:], clusterName
-	body := ledger.New(cluster, clusterName).Encode()
+	body := ledger.Found(cluster, clusterName, voters).Encode()
 	return id, replog.Genesis(core.RaftID(id.Raft), body)
 }
 
@@ -99,9 +98,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Period == 0 {
 		o.Period = time.Second
-	}
-	if o.Voters == 0 {
-		o.Voters = 3
 	}
 	if o.Slots == 0 {
 		o.Slots = 1

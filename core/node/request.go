@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/ledger"
 	"hb/core/wire"
 )
 
@@ -99,6 +100,29 @@ type (
 	// node lets the leader choose.
 	TransferLeader struct{ To core.NodeID }
 
+	// GetVoters is answered by a VotersView.
+	GetVoters struct{}
+
+	// SetVoters says how many members shall vote; answered by a VotersView once
+	// the log has it. The change itself may still be under way.
+	SetVoters struct{ Target int }
+
+	// SetVote says whether a member shall vote; answered like SetVoters.
+	SetVote struct {
+		Node core.NodeID
+		Vote ledger.Vote
+	}
+
+	// GetPositions is answered by a PositionsView: each living member is asked.
+	GetPositions struct{}
+
+	// Forget takes a member out for good; answered by an empty Last once the
+	// log has it. Force takes out even one that lives.
+	Forget struct {
+		Node  core.NodeID
+		Force bool
+	}
+
 	// Leave is answered by an empty Last when the node has left; Stop follows.
 	Leave struct{}
 )
@@ -121,6 +145,11 @@ func (FollowEvents) request()   {}
 func (Await) request()          {}
 func (Probe) request()          {}
 func (TransferLeader) request() {}
+func (GetVoters) request()      {}
+func (SetVoters) request()      {}
+func (SetVote) request()        {}
+func (GetPositions) request()   {}
+func (Forget) request()         {}
 func (Leave) request()          {}
 
 // Condition is one thing to wait for.
@@ -198,6 +227,50 @@ type (
 		Uptime          time.Duration
 		MembersAlive    int
 		Members         int
+	}
+
+	// VotersView says who votes. Known says that the leader was asked: without
+	// it Settled, Match and Why are unknown.
+	VotersView struct {
+		Target, Voting int
+		Leader         core.NodeID
+		Known          bool
+		Changing       bool // a change is under way
+		Settled        bool // the leader means to change nothing
+		Members        []VoterView
+	}
+
+	// VoterView is one member's part in the log.
+	VoterView struct {
+		ID             core.NodeID
+		Name           string
+		Role           string      // leader, voter, learner, member
+		State          string      // as agreed: up, down, left
+		Status         core.Status // as this node believes; 0: unknown
+		Vote           string      // auto, promoted, demoted
+		Match, Applied uint64      // 0: unknown
+		Zone           string
+		Since          int64 // Unix nanoseconds of the last change of State
+		Why            string
+	}
+
+	// PositionsView is how far everybody's log is. Commit is the highest that
+	// anybody knows of.
+	PositionsView struct {
+		Commit  uint64
+		Members []PositionView
+	}
+
+	// PositionView is one member's log; without an answer (OK false) only
+	// Applied may be known, from its heartbeats.
+	PositionView struct {
+		ID                                 core.NodeID
+		Name, Role                         string
+		Status                             core.Status
+		OK, Self                           bool
+		Term, Commit, Applied, First, Last uint64
+		Snapshot                           uint64
+		Match                              uint64 // as the leader knows; 0: unknown
 	}
 
 	// Submitted says where a task stands in the log, and on which member it

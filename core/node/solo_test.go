@@ -27,7 +27,7 @@ type solo struct {
 func found(t *testing.T) *solo {
 	t.Helper()
 	r := rand.New(rand.NewPCG(1, 2))
-	id, snap := Found("test", r)
+	id, snap := Found("test", 0, r)
 	s := &solo{t: t, now: core.Instant(time.Hour), replies: map[uint64][]Reply{}}
 	s.n = New(Options{
 		Name: "n1", Version: "v", Addr: netip.MustParseAddrPort("10.0.0.1:7117"), Slots: 2, Rand: r,

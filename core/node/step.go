@@ -114,6 +114,7 @@ func (n *Node) settle() {
 	n.retryProposals()
 	n.retryOutput()
 	n.serveProbes()
+	n.serveSurveys()
 	n.serveAwaiting()
 	n.serveExplaining()
 	n.serveDraining()
@@ -149,7 +150,7 @@ func (n *Node) Next() core.Instant {
 	next := core.Never
 	for _, t := range [...]core.Instant{
 		n.membership.Next(), n.discovery.Next(), n.replog.Next(), n.dispatcher.Next(), n.runner.Next(),
-		n.nextRead(), n.proposals.look, n.nextOutput(), n.nextProbe(), n.nextLife(), n.nextAgree(), n.nextLoad(),
+		n.nextRead(), n.proposals.look, n.nextOutput(), n.nextProbe(), n.nextSurvey(), n.nextLife(), n.nextAgree(), n.nextLoad(),
 		n.nextExplaining(), n.nextDraining(), n.nextStepAside(),
 	} {
 		next = core.Earlier(next, t)

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"hb/core"
+	"hb/core/ledger"
 	"hb/core/wire"
 )
 
@@ -41,6 +42,12 @@ func (n *Node) commandText(c *wire.Command) string {
 		return verb + n.nameOf(core.NodeID(b.Drain.Node))
 	case *wire.Command_Note:
 		return fmt.Sprintf("note: %s", b.Note.Text)
+	case *wire.Command_SetVoters:
+		return fmt.Sprintf("voters: %d shall vote", b.SetVoters.Target)
+	case *wire.Command_SetVote:
+		return fmt.Sprintf("voters: %s is %s", n.nameOf(core.NodeID(b.SetVote.Node)), ledger.Vote(b.SetVote.Vote))
+	case *wire.Command_Forget:
+		return "forget " + n.nameOf(core.NodeID(b.Forget.Node))
 	}
 	return n.taskText(c)
 }

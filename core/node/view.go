@@ -29,6 +29,9 @@ func (n *Node) datagram(ev Datagram) {
 	case wire.KindBeacon, wire.KindBeaconAnswer:
 		n.discover(discover.Heard{From: ev.From, P: p})
 	default:
+		if n.self.joined && p.Cluster == wire.TagOf(n.self.cluster) && n.fromTheGrave(p.From, ev.From) {
+			return
+		}
 		n.memberships.do(n.now, membership.Packet{From: ev.From, P: p, Cast: ev.Beacon})
 	}
 }

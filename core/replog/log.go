@@ -206,6 +206,9 @@ func (l *Log) LastIndex() uint64 { return l.tail.last() }
 // has none.
 func (l *Log) FirstIndex() uint64 { return l.tail.first() }
 
+// SnapshotIndex is up to where the newest snapshot on this disk goes; 0: none.
+func (l *Log) SnapshotIndex() uint64 { return l.tail.snap.GetMetadata().GetIndex() }
+
 // Role says what a raft ID is as of the applied log: leader, voter, learner, or
 // member.
 func (l *Log) Role(id core.RaftID) string {

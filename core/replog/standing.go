@@ -50,6 +50,16 @@ func (l *Log) Standings() []Standing {
 	return all
 }
 
+// Settled says that this node leads and means to change nothing about the
+// voters as things are.
+func (l *Log) Settled() bool {
+	if !l.Leading() || l.lead.ready == 0 || joint(l.state.conf) || l.successor() != 0 || len(learnersOf(l.state.conf)) > 0 {
+		return false
+	}
+	recruits, drop := l.wanted()
+	return len(recruits) == 0 && len(drop) == 0
+}
+
 // whyVoter says what is to become of a voter.
 func (l *Log) whyVoter(id core.RaftID, replaceable bool) string {
 	down := l.peers.lasted(id, false, l.now)

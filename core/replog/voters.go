@@ -78,22 +78,7 @@ func (l *Log) change(changes []*raftpb.ConfChangeSingle) bool {
 // Dead voters count as members: without a successor they stay, because removing
 // them would lower what a majority means while they may only be cut off.
 func (l *Log) plan() []*raftpb.ConfChangeSingle {
-	var stay, leaving []core.RaftID
-	for _, id := range votersOf(l.state.conf) {
-		if id != l.opt.Self && l.peers.goes(id) {
-			leaving = append(leaving, id)
-		} else {
-			stay = append(stay, id)
-		}
-	}
-	need, recruits := l.recruits(stay)
-	drop := leaving
-	switch {
-	case need == 0:
-		recruits, drop = l.successors(stay, recruits, drop)
-	case need < 0:
-		recruits, drop = nil, append(drop, l.surplus(stay, -need)...)
-	}
+	recruits, drop := l.wanted()
 	if changes := l.learn(recruits); len(changes) > 0 {
 		return changes
 	}
@@ -108,6 +93,27 @@ func (l *Log) plan() []*raftpb.ConfChangeSingle {
 		changes = append(changes, single(raftpb.ConfChangeRemoveNode, id))
 	}
 	return changes
+}
+
+// wanted says who should become a voter, and which voters should not be one any
+// longer.
+func (l *Log) wanted() (recruits, drop []core.RaftID) {
+	var stay []core.RaftID
+	for _, id := range votersOf(l.state.conf) {
+		if id != l.opt.Self && l.peers.goes(id) {
+			drop = append(drop, id)
+		} else {
+			stay = append(stay, id)
+		}
+	}
+	need, recruits := l.recruits(stay)
+	switch {
+	case need == 0:
+		return l.successors(stay, recruits, drop)
+	case need < 0:
+		return nil, append(drop, l.surplus(stay, -need)...)
+	}
+	return recruits, drop
 }
 
 // recruits gives by how much the number of voters is off, and the best
@@ -209,11 +215,11 @@ func (l *Log) candidates(stay []core.RaftID) []core.RaftID {
 }
 
 func (l *Log) rank(p Peer, crowd map[string]int) int {
-	return 2*crowd[p.Zone] + btoi(!runsEngine(l.state.conf, p.Raft)) - wanted*btoi(p.Wish == WishVote)
+	return 2*crowd[p.Zone] + btoi(!runsEngine(l.state.conf, p.Raft)) - promotion*btoi(p.Wish == WishVote)
 }
 
-// wanted is more than any number of voters in one zone.
-const wanted = 1000
+// promotion is more than any number of voters in one zone.
+const promotion = 1000
 
 // eligible says whether a member may be given a vote.
 func (l *Log) eligible(p Peer) bool { return p.Raft != 0 && p.Up && !p.Left && p.Wish < WishYield }

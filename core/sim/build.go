@@ -23,7 +23,7 @@ func buildNode(h *host) (machine, error) {
 		restored.DoubtTerm, restored.DoubtIndex = r.Doubt.Term, r.Doubt.Index
 	}
 	if r.Identity == nil && h.i == 0 {
-		id, snap := node.Found("sim", luck)
+		id, snap := node.Found("sim", h.w.options.Voters, luck)
 		if err := h.storage.save(id, snap); err != nil {
 			return nil, err
 		}
@@ -36,7 +36,7 @@ func buildNode(h *host) (machine, error) {
 		Name: h.name, Version: "sim", Addr: h.addr, Slots: h.w.options.Slots,
 		Tags:  map[string]string{"rack": string('a' + rune(h.i%2)), "kind": "simulated"},
 		Seeds: true, Beacons: true, Rand: luck,
-		Detector: h.w.options.Detector, Spread: h.w.options.Spread, Voters: h.w.options.Voters, Log: h.w.options.Log,
+		Detector: h.w.options.Detector, Spread: h.w.options.Spread, Log: h.w.options.Log,
 	}, restored), nil
 }
 

@@ -1523,6 +1523,7 @@ type Position struct {
 	Snapshot      uint64                 `protobuf:"varint,7,opt,name=snapshot,proto3" json:"snapshot,omitempty"` // index of its newest snapshot
 	Role          string                 `protobuf:"bytes,8,opt,name=role,proto3" json:"role,omitempty"`          // leader, voter, learner, member
 	Standings     []*Standing            `protobuf:"bytes,9,rep,name=standings,proto3" json:"standings,omitempty"`
+	Settled       bool                   `protobuf:"varint,10,opt,name=settled,proto3" json:"settled,omitempty"` // of the leader: it means to change nothing about the voters
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1618,6 +1619,13 @@ func (x *Position) GetStandings() []*Standing {
 		return x.Standings
 	}
 	return nil
+}
+
+func (x *Position) GetSettled() bool {
+	if x != nil {
+		return x.Settled
+	}
+	return false
 }
 
 // Standing is what the leader knows of one member's part in the log, and what
@@ -5663,7 +5671,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x04term\x18\x03 \x01(\x04R\x04term\x12\x16\n" +
 	"\x06leader\x18\x04 \x01(\x06R\x06leader\"#\n" +
 	"\vPositionAsk\x12\x14\n" +
-	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\"\xec\x01\n" +
+	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\"\x86\x02\n" +
 	"\bPosition\x12\x14\n" +
 	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x16\n" +
@@ -5673,7 +5681,9 @@ const file_hb_proto_rawDesc = "" +
 	"\x04last\x18\x06 \x01(\x04R\x04last\x12\x1a\n" +
 	"\bsnapshot\x18\a \x01(\x04R\bsnapshot\x12\x12\n" +
 	"\x04role\x18\b \x01(\tR\x04role\x12*\n" +
-	"\tstandings\x18\t \x03(\v2\f.hb.StandingR\tstandings\"F\n" +
+	"\tstandings\x18\t \x03(\v2\f.hb.StandingR\tstandings\x12\x18\n" +
+	"\asettled\x18\n" +
+	" \x01(\bR\asettled\"F\n" +
 	"\bStanding\x12\x12\n" +
 	"\x04raft\x18\x01 \x01(\x06R\x04raft\x12\x14\n" +
 	"\x05match\x18\x02 \x01(\x04R\x05match\x12\x10\n" +

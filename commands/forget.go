@@ -1,0 +1,66 @@
+package commands
+
+import (
+	"bufio"
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+func forgetCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "forget",
+		Usage:     "take a dead member out of the cluster, for good",
+		ArgsUsage: "NODE",
+		Description: `Removes a member, by name or ID, that will not come back: it loses its vote, its
+name is free again, and its IDs are void. Should it come back all the same, it is
+told so and stops; as a new node, with an empty data directory, it may join.
+
+A member that lives is refused (hb leave, there, takes it out in order), unless
+--force is given: then it stops. So is a name that more than one member has, and a
+voter without which no majority would be alive. On a terminal it asks first;
+elsewhere it needs --yes.`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "force", Usage: "forget even a member that lives"},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
+		},
+		Action: plainWords(1, runForget),
+	}
+}
+
+func runForget(c *call) error {
+	if len(c.words) == 0 {
+		return usage("hb forget needs a member's name or ID")
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	if err := c.confirm(fmt.Sprintf("%s will be forgotten for good: its IDs are void.", c.words[0])); err != nil {
+		return err
+	}
+	ctx, cancel, err := c.answerContext()
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	return client.Forget(ctx, c.words[0], c.Bool("force"))
+}
+
+// confirm asks a person, unless --yes says that nobody need be asked; without a
+// terminal there is nobody.
+func (c *call) confirm(what string) error {
+	if c.Bool("yes") {
+		return nil
+	}
+	if !c.isTerminal() {
+		return usage("%s asks on a terminal; there is none", c.name()).WithHint("%s --yes does not ask", c.name())
+	}
+	fmt.Fprintf(c.stderr, "%s Go on? [y/N] ", what)
+	answer, _ := bufio.NewReader(c.App.Reader).ReadString('\n')
+	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+		return exit(1)
+	}
+	return nil
+}
