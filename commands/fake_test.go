@@ -12,6 +12,7 @@ import (
 
 	"hb/core"
 	"hb/core/control"
+	"hb/core/ledger"
 	"hb/core/node"
 	"hb/core/wire"
 )
@@ -29,6 +30,9 @@ type fake struct {
 	asked map[string]int // requests so far, by type
 	news  chan struct{}  // closed at the next request or change
 	lost  bool           // an answer has been lost on purpose
+
+	target int // voters that were asked for
+	wishes map[core.NodeID]ledger.Vote
 }
 
 // startFake puts a fake behind a socket.
@@ -37,7 +41,7 @@ func startFake(mode, socket string) (*fake, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	f := &fake{mode: mode, tasks: map[core.TaskID]*wire.Task{}, asked: map[string]int{}, news: make(chan struct{})}
+	f := &fake{mode: mode, tasks: map[core.TaskID]*wire.Task{}, asked: map[string]int{}, news: make(chan struct{}), wishes: map[core.NodeID]ledger.Vote{}}
 	s := &http.Server{Handler: control.NewServer(f)}
 	go s.Serve(l)
 	return f, func() { s.Close() }, nil
@@ -209,7 +213,7 @@ func (f *fake) answer(r node.Request) any {
 	case node.Probe:
 		return f.probe(q)
 	}
-	return nil
+	return f.quorum(r)
 }
 
 func (f *fake) leader() node.LeaderView {

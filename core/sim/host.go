@@ -49,6 +49,10 @@ type host struct {
 	m       machine // nil while the process is down
 	life    int     // counts the starts; what was meant for an earlier one is dropped
 	asked   bool    // it is to stop (Shutdown), so Stop is no surprise
+	// foreseen is the code of the fault with which a script expects the node to
+	// stop, fault the one with which it stopped last.
+	foreseen core.Code
+	fault    *core.Fault
 
 	paused    bool
 	inbox     []func() // what waits until it goes on

@@ -56,10 +56,13 @@ func (h *host) resolve() {
 	h.later(time.Millisecond, seeds)
 }
 
-// stop ends the process as the node wishes. A node that was not asked to, and
-// whose disk is well, has no business stopping.
+// stop ends the process as the node wishes. A node that was not asked to, whose
+// disk is well, and of which a script expects nothing else, has no business
+// stopping.
 func (h *host) stop(e node.Stop) {
-	if e.Fault != nil && !h.storage.failing || e.Fault == nil && !h.asked {
+	h.fault = e.Fault
+	foreseen := e.Fault != nil && e.Fault.Code == h.foreseen
+	if e.Fault != nil && !h.storage.failing && !foreseen || e.Fault == nil && !h.asked {
 		h.w.fail("no node stops unasked", "%s: %v", h.name, e.Fault)
 	}
 	h.end("stop")

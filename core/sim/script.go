@@ -86,6 +86,12 @@ func (w *World) JumpClock(i int, by time.Duration) {
 	}
 }
 
+// Foresee says that a host's node may stop with a fault of this code.
+func (w *World) Foresee(i int, code core.Code) { w.hosts[i].foreseen = code }
+
+// Fault is how a host's node stopped last; nil: in order, or not yet.
+func (w *World) Fault(i int) *core.Fault { return w.hosts[i].fault }
+
 // Submit asks a node to run a task of these words (see Work) and gives its ID.
 func (w *World) Submit(host int, argv ...string) (core.TaskID, *Call) {
 	id := w.mintTask()
