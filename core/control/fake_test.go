@@ -135,8 +135,19 @@ func example(r node.Request) []node.Reply {
 		return last(node.Appended{Index: 41})
 	case node.Probe:
 		return last(node.ProbeView{UDP: node.Reach{OK: true, RTT: time.Millisecond}, TCP: node.Reach{Error: "refused"}, Via: []node.Reach{{Node: "b", OK: true, RTT: time.Second}, {Node: "c"}}})
-	case node.Await, node.Leave:
+	case node.Await, node.Leave, node.Forget:
 		return last(nil)
+	case node.GetVoters:
+		return last(node.VotersView{Target: 3, Voting: 1, Members: []node.VoterView{{ID: 1, Name: "a", Role: "voter", Vote: "auto"}}})
+	case node.SetVoters, node.SetVote:
+		return last(node.VotersView{Target: 5, Voting: 2, Leader: 2, Known: true, Settled: true, Members: []node.VoterView{
+			{ID: 2, Name: "b", Role: "leader", State: "up", Status: core.Alive, Vote: "promoted", Match: 20, Applied: 19, Zone: "x", Since: noon, Why: "promoted"},
+		}})
+	case node.GetPositions:
+		return last(node.PositionsView{Commit: 20, Members: []node.PositionView{
+			{ID: 2, Name: "b", Role: "leader", Status: core.Alive, OK: true, Term: 4, Commit: 20, Applied: 18, First: 2, Last: 21, Snapshot: 1, Match: 21},
+			{ID: 1, Name: "a", Role: "member", Status: core.Dead, Self: true},
+		}})
 	case node.FollowOutput:
 		return []node.Reply{
 			{Body: node.Output{Attempt: 1, Stream: 1, Data: []byte("one\n")}},

@@ -80,6 +80,11 @@ func TestBadRequestsAreRefusedByName(t *testing.T) {
 		"port zero":               {"POST", "/v1/probe", `{"targets":["127.0.0.1:0"]}`, 400, "no port"},
 		"nothing to wait for":     {"GET", "/v1/wait", "", 400, "nothing to wait for"},
 		"no condition":            {"GET", "/v1/wait?for=sunshine", "", 400, "sunshine"},
+		"two voters":              {"POST", "/v1/voters", `{"target":2}`, 400, "1, 3, 5 or 7"},
+		"very many voters":        {"POST", "/v1/voters", `{"target":4294967299}`, 400, "1, 3, 5 or 7"},
+		"no wish":                 {"POST", "/v1/voters/vote", `{"node":"a","wish":"perhaps"}`, 400, "perhaps"},
+		"nobody to promote":       {"POST", "/v1/voters/vote", `{"node":"nobody","wish":"promoted"}`, 404, "nobody"},
+		"nobody to forget":        {"POST", "/v1/forget", `{"node":"nobody"}`, 404, "nobody"},
 		"nobody to lead":          {"POST", "/v1/leader/transfer", `{"to":"nobody"}`, 404, "nobody"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -37,6 +37,11 @@ func TestShapes(t *testing.T) {
 		"probe":        {"POST", "/v1/probe", `{"targets":["b","127.0.0.1:7003"]}`},
 		"wait":         {"GET", "/v1/wait?for=leader&for=members%3D3", ""},
 		"leave":        {"POST", "/v1/leave", ""},
+		"voters":       {"GET", "/v1/voters", ""},
+		"voters-set":   {"POST", "/v1/voters", `{"target":5}`},
+		"vote":         {"POST", "/v1/voters/vote", `{"node":"b","wish":"demoted","force":true}`},
+		"forget":       {"POST", "/v1/forget", `{"node":"b"}`},
+		"positions":    {"GET", "/v1/log/positions", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, body := raw(t, example, call.method, call.path, call.body)
