@@ -14,7 +14,7 @@ import (
 // detector and its configuration under another, and gives its first effects.
 func restarted(onDisk, configured string) (*Node, []Effect) {
 	r := rand.New(rand.NewPCG(1, 1))
-	id, snapshot := Found("lab", r)
+	id, snapshot := Found("lab", 0, r)
 	id.Detector = onDisk
 	n := New(Options{
 		Name: "n1", Addr: netip.MustParseAddrPort("10.0.0.1:7117"), Detector: configured, Rand: r,
