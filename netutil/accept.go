@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// maxStreams bounds the incoming streams: two for each of a few thousand
-	// members, and below the usual limit on open files.
-	maxStreams = 4096
+	// mostBytes bounds what all streams together have received of large frames
+	// that are not whole yet.
+	mostBytes = 4 * MaxFrame
 	// firstFrameLimit and frameLimit keep a stream that says nothing, or stops
 	// inside a frame, from holding its place for ever.
 	firstFrameLimit = 10 * time.Second
@@ -27,8 +27,12 @@ type Incoming struct {
 	// Deliver gets each frame, in memory of its own, in order within a stream.
 	// While it blocks, the peer's sending stalls. False ends the stream.
 	Deliver func(from netip.AddrPort, frame []byte) bool
-	// Reject hears why a stream was ended by this side. May be nil.
+	// Reject hears why a stream was ended by this side, or, with no address,
+	// why none could be accepted. May be nil.
 	Reject func(from netip.AddrPort, why error)
+	// Most bounds the streams; zero is half of what files the process may open.
+	// When it is reached, streams that have not yet said anything give way.
+	Most int
 }
 
 // Serve accepts streams until ctx ends, then closes the listener and every
@@ -38,7 +42,10 @@ func Serve(ctx context.Context, l net.Listener, in Incoming) error {
 	defer l.Close()
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	free := make(chan struct{}, maxStreams)
+	if in.Most == 0 {
+		in.Most = min(max(OpenFiles()/2, fewestStreams), mostStreams)
+	}
+	places, room := newSeats(in.Most), &budget{most: mostBytes}
 	for {
 		conn, err := l.Accept()
 		switch {
@@ -54,35 +61,42 @@ func Serve(ctx context.Context, l net.Listener, in Incoming) error {
 			pause(ctx, acceptBackoff)
 			continue
 		}
-		select {
-		case free <- struct{}{}:
-			wg.Go(func() {
-				in.serve(ctx, conn)
-				<-free
-			})
-		default:
-			in.reject(remote(conn), fmt.Errorf("%d streams are open; no more are accepted", maxStreams))
+		place := places.take(conn)
+		if place == nil {
+			in.reject(remote(conn), fmt.Errorf("%d streams are open; no more are accepted", in.Most))
 			conn.Close()
+			continue
 		}
+		wg.Go(func() {
+			err := in.serve(ctx, conn, place, room)
+			if place.leave() {
+				err = errEvicted
+			}
+			if err != nil && err != io.EOF && ctx.Err() == nil {
+				in.reject(remote(conn), err)
+			}
+		})
 	}
 }
 
-func (in Incoming) serve(ctx context.Context, conn net.Conn) {
+// serve hands over the frames of one stream, and says what ended it.
+func (in Incoming) serve(ctx context.Context, conn net.Conn, place *seat, room *budget) error {
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	defer conn.Close()
 	from, r := remote(conn), newFrameReader(conn)
+	r.room = room
+	defer r.release()
 	conn.SetReadDeadline(time.Now().Add(firstFrameLimit))
 	for {
 		frame, err := nextWithin(conn, r, frameLimit)
 		if err != nil {
-			if err != io.EOF && ctx.Err() == nil {
-				in.reject(from, err)
-			}
-			return
+			return err
 		}
+		place.spoke()
 		if !in.Deliver(from, frame) {
-			return
+			return nil
 		}
+		r.release()
 		conn.SetReadDeadline(time.Time{})
 	}
 }

@@ -7,6 +7,7 @@
 //	frame.go      frames on a byte stream
 //	pool.go       outgoing streams, one an address
 //	accept.go     incoming streams
+//	seats.go      how many of them, and who gives way
 //	unix.go       the local socket, and who is at its other end
 //	clock.go      the clock that counts suspend
 //
@@ -34,7 +35,10 @@
 // A stream goes one way, from the one who dialled to the one who accepted, as
 // frames of four bytes length, big endian, and as many bytes. A length beyond
 // the cap ends the stream before anything is allocated; below it, memory grows
-// with what really arrives. The sender never waits: a Pool queues a bounded
-// number of bytes for each address, dials with back-off, and reports when frames
-// may be lost. It does not resend, since the protocols above do, and know better.
+// with what really arrives. Incoming streams take at most half of the files that
+// the process may open, and those that say nothing give way to newcomers, so
+// that holding connections open shuts nobody out. The sender never waits: a Pool
+// queues a bounded number of bytes for each address, dials with back-off, and
+// reports when frames may be lost. It does not resend, since the protocols above
+// do, and know better.
 package netutil

@@ -3,6 +3,7 @@ package netutil
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -24,7 +25,13 @@ func appendFrame(dst, data []byte) []byte {
 }
 
 // frameReader takes frames off a byte stream.
-type frameReader struct{ r *bufio.Reader }
+type frameReader struct {
+	r *bufio.Reader
+	// room bounds the memory of large frames; held is what the frame under way,
+	// or the last one, has taken of it.
+	room *budget
+	held int
+}
 
 // newFrameReader reads frames from r.
 func newFrameReader(r io.Reader) *frameReader {
@@ -74,8 +81,22 @@ func (f *frameReader) body(n int) ([]byte, error) {
 		if err != nil || len(b) == n {
 			return b, err
 		}
-		grown := make([]byte, len(b), min(n, 2*cap(b)))
+		size := min(n, 2*cap(b))
+		if !f.room.take(size - f.held) {
+			return b, errNoRoom
+		}
+		f.held = size
+		grown := make([]byte, len(b), size)
 		copy(grown, b)
 		b = grown
 	}
+}
+
+// errNoRoom ends a stream: its sender will try again.
+var errNoRoom = errors.New("too many bytes of unfinished frames are held for all streams together")
+
+// release gives back what the last frame has taken of the common room.
+func (f *frameReader) release() {
+	f.room.give(f.held)
+	f.held = 0
 }

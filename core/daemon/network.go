@@ -92,8 +92,12 @@ func (n *network) serve(ctx context.Context, spawn func(func())) {
 		rejected := make(chan refusedStream, 16)
 		spawn(func() {
 			for r := range rejected {
-				if told.first(r.from.Addr().String()) {
-					n.log(true, fmt.Sprintf("ended a stream from %v: %v", r.from, r.why))
+				switch {
+				case !told.first(r.from.Addr().String()):
+				case r.from.IsValid():
+					n.log(true, fmt.Sprintf("ended a stream from %v: %v (further ones from there are not told)", r.from, r.why))
+				default:
+					n.log(true, r.why.Error())
 				}
 			}
 		})
