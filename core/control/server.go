@@ -63,7 +63,7 @@ func NewServer(b Backend) http.Handler {
 	mux.HandleFunc("GET /v1/tasks/{id}/output", s.stream(s.output))
 	mux.HandleFunc("GET /v1/events", s.stream(s.events))
 	mux.HandleFunc("GET /v1/log", s.stream(s.log))
-	return mux
+	return hurry(mux)
 }
 
 type server struct{ backend Backend }

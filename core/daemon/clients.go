@@ -13,6 +13,12 @@ const (
 	// out as fast as it reads it.
 	maxReplies    = 1 << 16
 	maxReplyBytes = 72 << 20
+	// maxHeldBytes is what may wait for all clients together before those of
+	// them that hold more than their share are dropped.
+	maxHeldBytes = 2 * maxReplyBytes
+	// mostClients and fewestClients bound how many are served at once; between
+	// them it is a quarter of the files that the node may open.
+	mostClients, fewestClients = 1024, 8
 	// replyAhead is how far a client's channel runs ahead of its reader, so
 	// that replies which came together can leave together.
 	replyAhead = 64
@@ -24,16 +30,38 @@ type client struct {
 	cut chan struct{} // closed when the client is dropped for being slow
 	// What waits for it, in the box or already taken out of it.
 	replies, bytes atomic.Int64
+	held           *atomic.Int64 // the bytes of all clients
+	unread         atomic.Bool   // nobody takes replies out any more
 }
 
-func newClient() *client {
-	return &client{box: newMailbox[node.Reply](), cut: make(chan struct{})}
+func newClient(held *atomic.Int64) *client {
+	return &client{box: newMailbox[node.Reply](), cut: make(chan struct{}), held: held}
+}
+
+// hold counts bytes that wait, or with a negative number no longer wait.
+func (c *client) hold(bytes int64) {
+	c.bytes.Add(bytes)
+	c.held.Add(bytes)
+}
+
+// forsake gives back what nobody will read; what is added later, its request's
+// end gives back.
+func (c *client) forsake() {
+	c.unread.Store(true)
+	c.held.Add(-c.bytes.Swap(0))
+}
+
+// slow says whether too much waits for this one of so many clients.
+func (c *client) slow(clients int) bool {
+	bytes := c.bytes.Load()
+	return c.replies.Load() > maxReplies || bytes > maxReplyBytes ||
+		c.held.Load() > maxHeldBytes && bytes > maxHeldBytes/int64(max(clients, 1))
 }
 
 // Ask hands a request to the node; see control.Backend, which this is.
 func (d *daemon) Ask(ctx context.Context, r node.Request) <-chan node.Reply {
 	out := make(chan node.Reply, replyAhead)
-	c := newClient()
+	c := newClient(&d.held)
 	id := d.requests.Add(1)
 	select {
 	case d.queue.in <- input{ev: node.Asked{ID: id, Body: r}, client: c}:
@@ -49,6 +77,7 @@ func (d *daemon) Ask(ctx context.Context, r node.Request) <-chan node.Reply {
 // answer moves replies to the client at the client's own pace.
 func (d *daemon) answer(ctx context.Context, id uint64, c *client, out chan<- node.Reply) {
 	defer close(out)
+	defer c.forsake()
 	for {
 		replies, ok := c.box.take(ctx.Done())
 		if !ok {
@@ -58,7 +87,7 @@ func (d *daemon) answer(ctx context.Context, id uint64, c *client, out chan<- no
 			select {
 			case out <- r:
 				c.replies.Add(-1)
-				c.bytes.Add(-size(r))
+				c.hold(-size(r))
 			case <-c.cut:
 				return
 			case <-ctx.Done():
@@ -92,7 +121,9 @@ func (cs clients) reply(r node.Reply) bool {
 	if c == nil {
 		return true // it went away meanwhile
 	}
-	slow := c.replies.Add(1) > maxReplies || c.bytes.Add(size(r)) > maxReplyBytes
+	c.replies.Add(1)
+	c.hold(size(r))
+	slow := c.slow(len(cs))
 	if slow {
 		close(c.cut)
 	} else {
@@ -112,5 +143,8 @@ func (cs clients) drop(id uint64) bool {
 	}
 	c.box.close()
 	delete(cs, id)
+	if c.unread.Load() {
+		c.forsake()
+	}
 	return true
 }

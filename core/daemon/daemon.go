@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -21,6 +22,9 @@ const (
 	farewell = 500 * time.Millisecond
 	// closing is how long clients may take to hear their last answer.
 	closing = time.Second
+	// headerTime is how long a client may take to say what it wants: far less
+	// than the next one waits when all places are taken by such that do not.
+	headerTime = 3 * time.Second
 )
 
 // daemon is a node with the world around it.
@@ -35,6 +39,7 @@ type daemon struct {
 	logger   *logger
 	writer   *diskWriter
 	requests atomic.Uint64
+	held     atomic.Int64 // bytes of replies that wait for clients
 	group    sync.WaitGroup
 	ctx      context.Context // ends when the loop has
 	quit     context.CancelFunc
@@ -156,11 +161,13 @@ func (d *daemon) announce(ctx context.Context) {
 func (d *daemon) serveClients() *http.Server {
 	server := &http.Server{
 		Handler:           control.NewServer(d),
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		ReadHeaderTimeout: headerTime,
+		IdleTimeout:       30 * time.Second,
+		ErrorLog:          log.New(&complaints{log: d.logger.line, told: strangers{}}, "", 0),
 	}
+	socket := control.Limit(server, d.socket, min(max(netutil.OpenFiles()/4, fewestClients), mostClients))
 	d.group.Go(func() {
-		err := server.Serve(d.socket)
+		err := server.Serve(socket)
 		if !errors.Is(err, http.ErrServerClosed) && d.ctx.Err() == nil {
 			d.logger.line(true, fmt.Sprintf("the local socket is not served any more: %v", err))
 		}

@@ -3,6 +3,8 @@ package daemon
 import (
 	"fmt"
 	"io"
+	"strings"
+	"sync"
 	"sync/atomic"
 )
 
@@ -60,4 +62,24 @@ func (s strangers) first(name string) bool {
 	}
 	s[name] = true
 	return true
+}
+
+// complaints brings what the HTTP server has to say to the log, each kind once.
+type complaints struct {
+	log func(warn bool, text string)
+
+	mu   sync.Mutex
+	told strangers
+}
+
+// Write takes one line.
+func (c *complaints) Write(line []byte) (int, error) {
+	text, _, _ := strings.Cut(strings.TrimSpace(string(line)), "\n")
+	kind, _, _ := strings.Cut(text, "; retrying")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.told.first(kind) {
+		c.log(true, "the local socket: "+kind)
+	}
+	return len(line), nil
 }

@@ -3,7 +3,9 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -191,7 +193,7 @@ func TestASlowClientIsDroppedAndHoldsNobodyUp(t *testing.T) {
 }
 
 func TestBytesCountToo(t *testing.T) {
-	cs := clients{1: newClient()}
+	cs := clients{1: newClient(new(atomic.Int64))}
 	piece := node.Reply{ID: 1, Body: node.Output{Data: make([]byte, 1<<20)}}
 	n := 0
 	for cs.reply(piece) {
@@ -202,6 +204,62 @@ func TestBytesCountToo(t *testing.T) {
 	}
 	if len(cs) != 0 {
 		t.Fatal("it is still there")
+	}
+}
+
+func TestAllClientsTogetherHoldABoundedAmount(t *testing.T) {
+	const many, size = 64, 1 << 20
+	held := new(atomic.Int64)
+	cs, all := clients{}, []*client{}
+	for id := range uint64(many) {
+		cs[id] = newClient(held)
+		all = append(all, cs[id])
+	}
+	for range 2 * maxHeldBytes / size / many {
+		for id := range uint64(many) {
+			cs.reply(node.Reply{ID: id, Body: node.Output{Data: make([]byte, size)}})
+		}
+		if most := int64(maxHeldBytes + 2*many*size); held.Load() > most {
+			t.Fatalf("%d bytes wait, at most %d should", held.Load(), most)
+		}
+		for _, c := range all {
+			if cs.has(c) {
+				continue
+			}
+			c.forsake() // as its reader does when it is cut
+		}
+	}
+	if len(cs) == 0 || len(cs) == many {
+		t.Fatalf("%d of %d clients are still served", len(cs), many)
+	}
+	for id := range uint64(many) {
+		cs.drop(id)
+	}
+	for _, c := range all {
+		c.forsake()
+	}
+	if held.Load() != 0 {
+		t.Fatalf("%d bytes are counted that nobody holds", held.Load())
+	}
+}
+
+func (cs clients) has(c *client) bool {
+	for _, other := range cs {
+		if other == c {
+			return true
+		}
+	}
+	return false
+}
+
+func TestTheServersComplaintsAreToldOnce(t *testing.T) {
+	var lines []string
+	c := &complaints{told: strangers{}, log: func(_ bool, text string) { lines = append(lines, text) }}
+	for _, wait := range []string{"5ms", "10ms"} {
+		fmt.Fprintf(c, "http: Accept error: too many open files; retrying in %s\n", wait)
+	}
+	if len(lines) != 1 || lines[0] != "the local socket: http: Accept error: too many open files" {
+		t.Fatalf("%q", lines)
 	}
 }
 

@@ -14,8 +14,9 @@ import (
 const spoolHeader = 4
 
 const (
-	// outputChunk is how much of a spool travels in one frame, at most.
-	outputChunk = 60 << 10
+	// outputChunk is how much of a spool travels in one frame, at most: two of
+	// the longest records that a driver makes, whole.
+	outputChunk = 2 * (spoolHeader + 32<<10)
 	// outputAgain is when an unanswered pull is repeated; a runner answers one
 	// of a silent task after half a second.
 	outputAgain = 2 * time.Second
