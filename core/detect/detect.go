@@ -109,6 +109,13 @@ type (
 	// here: one more accuser lets suspicions elsewhere end sooner.
 	Repeat struct{ member.Evidence }
 
+	// Unreachable says that a member which this node may not judge does not
+	// answer it, or, with Again, that it does again.
+	Unreachable struct {
+		ID    core.NodeID
+		Again bool
+	}
+
 	// Note is a line for the operator.
 	Note struct {
 		Warn bool
@@ -116,7 +123,8 @@ type (
 	}
 )
 
-func (Send) effect()   {}
-func (Claim) effect()  {}
-func (Repeat) effect() {}
-func (Note) effect()   {}
+func (Send) effect()        {}
+func (Claim) effect()       {}
+func (Repeat) effect()      {}
+func (Unreachable) effect() {}
+func (Note) effect()        {}

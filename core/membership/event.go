@@ -94,6 +94,15 @@ type (
 		Why           string
 	}
 
+	// Unreachable says that a member which is not dead to anybody does not
+	// answer this node, and why that is all there is to say; or, with Again,
+	// that it answers again.
+	Unreachable struct {
+		Row   member.Row
+		Again bool
+		Why   string
+	}
+
 	// Heard is what a heartbeat carried for the log.
 	Heard struct {
 		Node core.NodeID
@@ -129,12 +138,13 @@ type (
 	Left struct{}
 )
 
-func (Send) effect()     {}
-func (Cast) effect()     {}
-func (SendRows) effect() {}
-func (Changed) effect()  {}
-func (Heard) effect()    {}
-func (Loaded) effect()   {}
-func (Reached) effect()  {}
-func (Note) effect()     {}
-func (Left) effect()     {}
+func (Send) effect()        {}
+func (Cast) effect()        {}
+func (SendRows) effect()    {}
+func (Changed) effect()     {}
+func (Unreachable) effect() {}
+func (Heard) effect()       {}
+func (Loaded) effect()      {}
+func (Reached) effect()     {}
+func (Note) effect()        {}
+func (Left) effect()        {}

@@ -146,12 +146,26 @@ func (m *Machine) nameOf(id core.NodeID) string {
 	return id.String()
 }
 
+// unjudged is why a member stays unreachable and is not called dead.
+const unjudged = "no answer from here, and it is the centre, which nobody else watches: only an election can replace it"
+
+// remark passes on that a member does not answer.
+func (m *Machine) remark(e detect.Unreachable) {
+	if row, ok := m.table.Get(e.ID); ok && row.Living() {
+		why := unjudged
+		if e.Again {
+			why = "answers again"
+		}
+		m.out = append(m.out, Unreachable{Row: row, Again: e.Again, Why: why})
+	}
+}
+
 // Blame says who suspects or declared dead a member, and why, or why it is
 // unreachable; empty when nobody does.
 func (m *Machine) Blame(id core.NodeID) string {
 	row, ok := m.table.Get(id)
 	if m.Unreachable(id) && row.Status == core.Alive {
-		return "no answer from here; nobody watches it, so only an election can replace it"
+		return unjudged
 	}
 	if !ok || row.Accuser == 0 {
 		return ""

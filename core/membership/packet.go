@@ -128,6 +128,8 @@ func (m *Machine) detect(now core.Instant, ev detect.Event) {
 			m.learned(now, e.Evidence, true)
 		case detect.Repeat:
 			m.push(e.Row)
+		case detect.Unreachable:
+			m.remark(e)
 		case detect.Note:
 			m.note(e.Warn, "%s", e.Text)
 		}

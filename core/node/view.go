@@ -47,6 +47,8 @@ func (n *Node) carryView(f membership.Effect) {
 		n.sendFrame(f.To, &wire.Envelope{Body: &wire.Envelope_Rows{Rows: &wire.Rows{Rows: f.Rows, Reply: f.Reply}}})
 	case membership.Changed:
 		n.rowChanged(f)
+	case membership.Unreachable:
+		n.unreachable(f)
 	case membership.Heard:
 		n.heard(f)
 	case membership.Loaded:
@@ -112,6 +114,16 @@ func (n *Node) rowChanged(f membership.Changed) {
 	if !row.Living() || row.Status == core.Suspect {
 		n.dispatches.do(n.now, dispatch.Lost{Node: row.ID})
 	}
+}
+
+// unreachable tells of a member that does not answer and that nobody may judge.
+func (n *Node) unreachable(f membership.Unreachable) {
+	kind := "member-unreachable"
+	if f.Again {
+		kind = "member-" + f.Row.Status.String()
+	}
+	n.emit(kind, f.Row.Name, f.Why)
+	n.log(!f.Again, f.Row.Name+": "+f.Why)
 }
 
 // heard follows what a heartbeat says of the log.

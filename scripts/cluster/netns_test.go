@@ -4,14 +4,17 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
 // lan is a bridge in a namespace of its own, with one namespace a host.
 type lan struct {
-	t    *testing.T
-	name string
+	t     *testing.T
+	name  string
+	count int
 }
 
 // newLAN makes count hosts on one bridge, 10.77.0.1 and on. It skips, loudly,
@@ -24,7 +27,7 @@ func newLAN(t *testing.T, count int) *lan {
 	if _, err := exec.LookPath("ip"); err != nil {
 		t.Skip("SKIPPED: network namespaces need ip (Debian package iproute2)")
 	}
-	l := &lan{t: t, name: fmt.Sprintf("hbt%d-%s", os.Getpid(), t.Name()[len(t.Name())-4:])}
+	l := &lan{t: t, count: count, name: fmt.Sprintf("hbt%d-%s", os.Getpid(), t.Name()[len(t.Name())-4:])}
 	if out, err := exec.Command("ip", "netns", "add", l.name).CombinedOutput(); err != nil {
 		t.Skipf("SKIPPED: no network namespaces here: %v: %s", err, out)
 	}
@@ -135,4 +138,54 @@ func (c *cluster) notes(n *node) string {
 		}
 	}
 	return strings.Join(notes, "\n")
+}
+
+func TestNewsOfADeathGoesByMulticastWhereThereIsOne(t *testing.T) {
+	l, c := lanCluster(t, 4)
+	for _, n := range c.nodes {
+		n.configure(t, "[detector]\nspread = \"multicast\"\n")
+	}
+	c.startAll()
+	for _, n := range c.nodes {
+		c.must(n, "wait", "ready", "members=4", "voters=3", "leader", "--timeout", "60s")
+	}
+	victim := c.other(c.leader(c.nodes[0]))
+	before := l.multicasts(t)
+	c.kill(victim)
+	c.everywhere(victim, "dead")
+	// A suspicion and a death at least; the leader's own beacon comes every 10 s.
+	if sent := l.multicasts(t) - before; sent < 2 {
+		t.Errorf("%d multicasts were sent", sent)
+	}
+	c.start(victim)
+	c.everywhere(victim, "alive")
+}
+
+// multicasts counts what all hosts have sent by multicast.
+func (l *lan) multicasts(t *testing.T) int {
+	t.Helper()
+	sum := 0
+	for i := range l.count {
+		out, err := exec.Command("ip", "netns", "exec", l.host(i), "cat", "/proc/net/netstat").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for line := range strings.Lines(string(out)) {
+			words := strings.Fields(line)
+			if words[0] != "IpExt:" {
+				continue
+			}
+			if names == nil {
+				names = words
+				continue
+			}
+			n, err := strconv.Atoi(words[slices.Index(names, "OutMcastPkts")])
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += n
+		}
+	}
+	return sum
 }

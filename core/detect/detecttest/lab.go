@@ -71,7 +71,7 @@ type station struct {
 	tick     core.Instant // the tick that is scheduled
 	sent     int
 	got      int
-	notes    []string
+	remarks  []detect.Unreachable
 }
 
 const begin = core.Instant(time.Hour)
@@ -191,8 +191,8 @@ func (l *Lab) Sent(i int) int { return l.members[i].sent }
 // Got counts the packets that reached a member.
 func (l *Lab) Got(i int) int { return l.members[i].got }
 
-// Notes are the lines that a member's detector had for its operator.
-func (l *Lab) Notes(i int) []string { return l.members[i].notes }
+// Remarks are what a member's detector said of members it may not judge.
+func (l *Lab) Remarks(i int) []detect.Unreachable { return l.members[i].remarks }
 
 // Chance draws from 0 to n−1 for a trace of faults: the same for all kinds,
 // whatever else they draw.

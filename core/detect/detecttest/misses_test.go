@@ -25,8 +25,8 @@ func TestCentralDoesNotNoticeItsCentresCrash(t *testing.T) {
 			t.Errorf("it was noticed:\n%s", l.story())
 		}
 		for i := 1; i < 6; i++ {
-			if !l.Detector(i).Unreachable(id(0)) || len(l.Notes(i)) != 1 {
-				t.Errorf("%d does not say that its centre is unreachable: %q", i, l.Notes(i))
+			if !l.Detector(i).Unreachable(id(0)) || len(l.Remarks(i)) != 1 {
+				t.Errorf("%d does not say once that its centre is unreachable: %v", i, l.Remarks(i))
 			}
 			if l.Detector(i).Isolated() && !pure {
 				t.Errorf("%d takes itself to be isolated", i)

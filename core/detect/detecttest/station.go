@@ -52,8 +52,8 @@ func (l *Lab) perform(s *station, effect detect.Effect) {
 		l.spread(s, e.Evidence)
 	case detect.Repeat:
 		l.spread(s, e.Evidence)
-	case detect.Note:
-		s.notes = append(s.notes, e.Text)
+	case detect.Unreachable:
+		s.remarks = append(s.remarks, e)
 	}
 }
 

@@ -1,7 +1,6 @@
 package heartbeat
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -137,7 +136,7 @@ func (d *detector) hear(now core.Instant, id core.NodeID) {
 	p.heard, p.ever = now, true
 	if p.unreachable {
 		p.unreachable = false
-		d.out = append(d.out, detect.Note{Text: fmt.Sprintf("%s (%s) answers again", d.row(id).Name, id)})
+		d.out = append(d.out, detect.Unreachable{ID: id, Again: true})
 	}
 }
 

@@ -1,7 +1,6 @@
 package heartbeat
 
 import (
-	"fmt"
 	"slices"
 
 	"hb/core"
@@ -70,8 +69,7 @@ func (d *detector) remark(now core.Instant, id core.NodeID) core.Instant {
 	}
 	if !d.gates.frozen() {
 		p.unreachable = true
-		d.out = append(d.out, detect.Note{Warn: true, Text: fmt.Sprintf(
-			"%s (%s) does not answer, and nobody watches it: heartbeats go to it alone, so only an election can replace it", row.Name, id)})
+		d.out = append(d.out, detect.Unreachable{ID: id})
 	}
 	return core.Never
 }
