@@ -60,6 +60,7 @@ func taskFlags() []cli.Flag {
 		&cli.StringFlag{Name: "cwd", Usage: "run it in `DIR` instead of /"},
 		&cli.StringFlag{Name: "priority", Usage: "low, normal or high: `LEVEL` is worth ten minutes of waiting"},
 		&cli.Float64Flag{Name: "weight", Usage: "it should take `SECONDS` on an ordinary member (default: what runs of its name took)"},
+		&cli.StringFlag{Name: "exclusive", Usage: "no two tasks with this `KEY` at once, not even one whose member was lost (it ends with its lease, 10 s)"},
 		&cli.StringFlag{Name: "prefer", Usage: "idle: the member with the least stress, as `WHAT`"},
 		&cli.DurationFlag{Name: "keep", Usage: "keep its record, and its --key, for `DURATION` after its end, if there is room"},
 		&cli.BoolFlag{Name: "no-queue", Usage: "refuse it (75) when all members that may run it are down"},
@@ -116,7 +117,7 @@ func taskSpec(c *call) (*control.Spec, error) {
 		On: c.String("on"), Where: c.StringSlice("where"), Once: c.Bool("once"),
 		Retries: uint32(min(c.Uint("retries"), 1<<20)), TimeLimit: c.Duration("time-limit").Seconds(),
 		Key: c.String("key"), Env: c.StringSlice("env"), Cwd: c.String("cwd"),
-		Priority: c.String("priority"), Weight: c.Float64("weight"), Prefer: c.String("prefer"),
+		Priority: c.String("priority"), Weight: c.Float64("weight"), Prefer: c.String("prefer"), Exclusive: c.String("exclusive"),
 		Keep: c.Duration("keep").Seconds(), NoQueue: c.Bool("no-queue"),
 	}
 	script := c.String("script")

@@ -137,6 +137,7 @@ func printTask(c *call, t *control.Task) error {
 		add("keep", fmt.Sprintf("%gs", *t.Keep))
 	}
 	add("prefer", orEmpty(t.Prefer))
+	add("exclusive", orEmpty(t.Exclusive))
 	if t.TimeLimit != nil {
 		add("time limit", fmt.Sprintf("%gs", *t.TimeLimit))
 	}

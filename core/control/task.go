@@ -42,6 +42,7 @@ func taskOf(t *wire.Task, who names) *Task {
 		Weight:    known(spec.GetWeight(), spec.GetWeight() != 0),
 		Keep:      known(time.Duration(spec.GetKeepNanos()).Seconds(), spec.GetKeepNanos() != 0),
 		Prefer:    text(spec.GetPrefer()),
+		Exclusive: text(spec.GetExclusive()),
 		Cwd:       text(spec.GetCwd()),
 		Env:       list(spec.GetEnv()),
 		Index:     number(t.Index),
@@ -174,7 +175,7 @@ func specOf(s *Spec) (*wire.Spec, *core.Fault) {
 	out := &wire.Spec{
 		Name: s.Name, Argv: s.Argv, Env: s.Env, Cwd: s.Cwd, On: s.On, Where: s.Where,
 		Once: s.Once || s.On != "", Retries: s.Retries, Key: s.Key,
-		Weight: s.Weight, NoQueue: s.NoQueue, Prefer: s.Prefer,
+		Weight: s.Weight, NoQueue: s.NoQueue, Prefer: s.Prefer, Exclusive: s.Exclusive,
 	}
 	var fault *core.Fault
 	if out.Priority, fault = parsePriority(s.Priority); fault != nil {

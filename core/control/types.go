@@ -156,6 +156,7 @@ type Spec struct {
 	Keep      float64  `json:"keep_seconds"` // of its record; 0: as usual
 	NoQueue   bool     `json:"no_queue"`
 	Prefer    string   `json:"prefer"` // idle, or empty
+	Exclusive string   `json:"exclusive"`
 }
 
 // Explanation is the shape hb.explanation/1: how the leader would place a task.
@@ -210,10 +211,11 @@ type Task struct {
 	Exit   *int    `json:"exit"`
 	Result *Result `json:"result"`
 
-	Priority string   `json:"priority"`
-	Weight   *float64 `json:"weight"`
-	Keep     *float64 `json:"keep_seconds"`
-	Prefer   *string  `json:"prefer"`
+	Priority  string   `json:"priority"`
+	Weight    *float64 `json:"weight"`
+	Keep      *float64 `json:"keep_seconds"`
+	Prefer    *string  `json:"prefer"`
+	Exclusive *string  `json:"exclusive"`
 }
 
 // Attempt is one grant of a task to a member.

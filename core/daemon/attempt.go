@@ -13,6 +13,7 @@ import (
 	"hb/core"
 	"hb/core/node"
 	"hb/core/wire"
+	"hb/netutil"
 )
 
 const (
@@ -30,6 +31,7 @@ type attempt struct {
 	spool   *spool
 	signals chan syscall.Signal
 	pid     atomic.Int64 // 0 before it is a process
+	lease   atomic.Int64 // the Instant at which it must be gone; 0: none
 	done    chan struct{}
 
 	// What an attempt needs of its surroundings.
@@ -119,8 +121,18 @@ func (a *attempt) await(pid int) (signalled bool) {
 			}
 		}
 	}()
+	late := a.leaseTimer()
+	defer late.Stop()
 	for {
 		select {
+		case <-late.C:
+			if left := a.leaseLeft(); left > 0 {
+				late.Reset(left)
+				continue
+			}
+			signalled = true
+			_ = unix.Kill(-pid, unix.SIGKILL)
+			late.Reset(killAgain)
 		case sig := <-a.signals:
 			signalled = true
 			_ = unix.Kill(-pid, sig)
@@ -128,6 +140,25 @@ func (a *attempt) await(pid int) (signalled bool) {
 			return signalled
 		}
 	}
+}
+
+// killAgain is how often a group whose lease is over is killed: what it forks
+// meanwhile must not escape.
+const killAgain = 100 * time.Millisecond
+
+// leaseLeft is how long the attempt may still run.
+func (a *attempt) leaseLeft() time.Duration {
+	return time.Duration(a.lease.Load()) - netutil.BootClock()
+}
+
+// leaseTimer fires when the lease may be over; never without one.
+func (a *attempt) leaseTimer() *time.Timer {
+	if a.lease.Load() == 0 {
+		t := time.NewTimer(time.Hour)
+		t.Stop()
+		return t
+	}
+	return time.NewTimer(a.leaseLeft())
 }
 
 // account fills in how a process ended.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -156,9 +157,15 @@ func start(e node.Exec, env []string, stdout, stderr *os.File) (*os.Process, *re
 		return nil, &refusal{core.CodeTaskLost, err.Error()}
 	}
 	defer null.Close()
+	attr := &syscall.SysProcAttr{Setsid: true}
+	if e.Until != 0 {
+		// Nobody would end it with its lease. The signal comes when the thread
+		// ends, so that belongs to this goroutine from now on.
+		runtime.LockOSThread()
+		attr.Pdeathsig = syscall.SIGKILL
+	}
 	process, err := os.StartProcess(path, e.Spec.Argv, &os.ProcAttr{
-		Dir: cwd, Env: env, Files: []*os.File{null, stdout, stderr},
-		Sys: &syscall.SysProcAttr{Setsid: true},
+		Dir: cwd, Env: env, Files: []*os.File{null, stdout, stderr}, Sys: attr,
 	})
 	if err != nil {
 		return nil, execRefusal(e.Spec.Argv[0], err)

@@ -105,6 +105,8 @@ func (d *daemon) carry(f node.Effect) {
 		d.writer.box.put(f)
 	case node.Exec:
 		d.tasks.exec(f)
+	case node.Renew:
+		d.tasks.renew(f)
 	case node.Signal:
 		d.tasks.signal(f)
 	case node.Reap:

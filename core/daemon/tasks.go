@@ -35,8 +35,16 @@ func (t *tasks) exec(e node.Exec) {
 		signals: make(chan syscall.Signal, 16), done: make(chan struct{}),
 		env: environment(e, t.user, t.name, t.id), boot: t.boot, now: time.Now, tell: t.tell,
 	}
+	a.lease.Store(int64(e.Until))
 	t.live[e.Fence] = a
 	t.spawn(a.run)
+}
+
+// renew lets an exclusive attempt run longer.
+func (t *tasks) renew(e node.Renew) {
+	if a := t.live[e.Fence]; a != nil {
+		a.lease.Store(max(a.lease.Load(), int64(e.Until)))
+	}
 }
 
 // seen keeps account of the attempts by the events that the machine is told.

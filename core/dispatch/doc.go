@@ -77,4 +77,12 @@
 // and after RetryFirst when that is so several times in a row: to find a member
 // dead takes so long that this cannot go round at speed, and a task is not to
 // wait for what its members do.
+//
+// # Exclusive tasks
+//
+// The grant of a task with an exclusive key is not taken back from a lost member
+// before its lease and a grace are over, unless the runner itself says that the
+// attempt ended or never began. A lease is renewed (Renew) only after a quorum
+// has confirmed that this node led since the runner asked; a new leader cannot
+// know what its predecessor renewed, and waits from the moment it led.
 package dispatch

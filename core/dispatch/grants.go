@@ -20,6 +20,8 @@ type grant struct {
 	due       core.Instant // when it is to be told again
 	taken     core.Instant // until when a Requeue is on its way
 	since     core.Instant // when this leader first saw it
+	exclusive string       // the key that it holds
+	renewed   core.Instant // when its lease was last renewed
 }
 
 // refresh brings the soft state about a task up to date with its record.
@@ -54,7 +56,7 @@ func (m *Machine) follow(now core.Instant, t *wire.Task, open *wire.Attempt) {
 	id := core.TaskID(t.Id)
 	g := m.grants[id]
 	if g == nil {
-		g = &grant{task: id, fence: core.Fence(open.Fence), node: core.NodeID(open.Node), due: core.Never, since: now}
+		g = &grant{task: id, fence: core.Fence(open.Fence), node: core.NodeID(open.Node), due: core.Never, since: now, exclusive: t.Spec.Exclusive}
 		m.grants[id] = g
 		if h := m.byID[g.node]; h != nil {
 			h.open++
@@ -111,6 +113,10 @@ func (m *Machine) wakeAt(g *grant, at core.Instant) {
 // takeBack proposes that the grant be closed, once in ReplanAfter.
 func (m *Machine) takeBack(now core.Instant, g *grant, why string, unstarted bool) {
 	if now < g.taken {
+		return
+	}
+	if until := m.leaseEnd(g); now < until && !unstarted {
+		m.wakeAt(g, until)
 		return
 	}
 	g.taken = now.Add(ReplanAfter)

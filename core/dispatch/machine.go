@@ -136,6 +136,10 @@ type Machine struct {
 	plans  map[core.TaskID]plan   // assignments proposed and not applied yet
 	queue  queue
 
+	// holding are the exclusive keys of plans; led is since when this node leads.
+	holding map[string]core.TaskID
+	led     core.Instant
+
 	// due is no later than the first grant or plan that is to be looked at.
 	due    core.Instant
 	expiry core.Instant // when old records are looked for
@@ -151,6 +155,7 @@ type plan struct {
 	node    core.NodeID
 	attempt uint32
 	until   core.Instant // given up then
+	holds   string       // the exclusive key
 }
 
 // New makes a dispatcher that does not lead.
@@ -166,6 +171,7 @@ func (m *Machine) reset() {
 	m.byID = map[core.NodeID]*host{}
 	m.grants = map[core.TaskID]*grant{}
 	m.plans = map[core.TaskID]plan{}
+	m.holding = map[string]core.TaskID{}
 	m.queue = newQueue()
 }
 
@@ -218,6 +224,7 @@ func (m *Machine) put(e Effect) { m.effects = append(m.effects, e) }
 // lead builds the soft state from the ledger.
 func (m *Machine) lead(now core.Instant) {
 	m.reset()
+	m.led = now
 	m.leading, m.expiry = true, now.Add(ExpireEvery)
 	l := m.opt.Ledger()
 	for _, row := range l.Members() {
@@ -239,6 +246,7 @@ func (m *Machine) applied(now core.Instant, o *ledger.Outcome) {
 	}
 	m.unplan(now, o.Command.GetAssign())
 	m.learnFinish(o)
+	m.notTaken(o)
 	if o.Task != nil {
 		// The record of the last outcome in the entry is the one that counts.
 		if t, ok := m.opt.Ledger().Task(core.TaskID(o.Task.Id)); ok {
@@ -294,6 +302,7 @@ func (m *Machine) dropPlan(now core.Instant, id core.TaskID) {
 	if h := m.byID[m.plans[id].node]; h != nil {
 		h.planned--
 	}
+	delete(m.holding, m.plans[id].holds)
 	delete(m.plans, id)
 	if t, ok := m.opt.Ledger().Task(id); ok && t.Status == ledger.Queued {
 		m.ready(t)

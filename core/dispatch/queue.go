@@ -47,10 +47,10 @@ func (p *placement) objection(h *host) string {
 
 // laneKey is the same for tasks of the same placement.
 func laneKey(spec *wire.Spec) string {
-	if spec.On == "" && len(spec.Where) == 0 && spec.Prefer == "" {
+	if spec.On == "" && len(spec.Where) == 0 && spec.Prefer == "" && spec.Exclusive == "" {
 		return ""
 	}
-	return spec.On + "\x00" + spec.Prefer + "\x00" + strings.Join(spec.Where, "\x00")
+	return spec.On + "\x00" + spec.Prefer + "\x00" + spec.Exclusive + "\x00" + strings.Join(spec.Where, "\x00")
 }
 
 // waiting is a task in a lane or in its back-off.
@@ -157,7 +157,7 @@ func (m *Machine) fill(now core.Instant) {
 	}
 	open := heaped[*lane]{less: func(a, b *lane) bool { return before(a.tasks.first(), b.tasks.first()) }}
 	for _, key := range slices.Sorted(maps.Keys(m.queue.lanes)) {
-		if l := m.queue.lanes[key]; m.live(l) {
+		if l := m.queue.lanes[key]; m.live(l) && !m.blocked(l.tasks.first().spec) {
 			open.push(l)
 		}
 	}
@@ -178,9 +178,9 @@ func (m *Machine) fill(now core.Instant) {
 			delete(m.queue.in, w.id)
 			t, _ := m.opt.Ledger().Task(w.id)
 			why := m.reason(l.place, h, demand)
-			m.put(Propose{m.plan(now, w.id, ledger.NextAttempt(t), h, why)})
+			m.put(Propose{m.plan(now, t.Spec, w.id, ledger.NextAttempt(t), h, why)})
 		}
-		if m.live(l) {
+		if m.live(l) && !m.blocked(l.tasks.first().spec) {
 			open.sink()
 		} else {
 			open.pop()
@@ -210,10 +210,13 @@ func (m *Machine) live(l *lane) bool {
 }
 
 // plan counts an assignment and makes the command for it.
-func (m *Machine) plan(now core.Instant, id core.TaskID, attempt uint32, h *host, why string) *wire.Command {
+func (m *Machine) plan(now core.Instant, spec *wire.Spec, id core.TaskID, attempt uint32, h *host, why string) *wire.Command {
 	h.planned++
 	until := now.Add(ReplanAfter)
-	m.plans[id] = plan{node: h.id, attempt: attempt, until: until}
+	m.plans[id] = plan{node: h.id, attempt: attempt, until: until, holds: spec.Exclusive}
+	if spec.Exclusive != "" {
+		m.holding[spec.Exclusive] = id
+	}
 	m.due = core.Earlier(m.due, until)
 	return &wire.Command{Body: &wire.Command_Assign{Assign: &wire.Assign{
 		Task: id[:], Attempt: attempt, Node: uint64(h.id), Instance: uint32(h.instance), Why: why,
@@ -233,7 +236,7 @@ func (m *Machine) PlanFor(now core.Instant, sub *wire.Submit) (*wire.Command, bo
 	_, known := l.Task(id)
 	_, keyed := l.Keyed(sub.Spec.Key)
 	_, planned := m.plans[id]
-	if known || keyed || planned {
+	if known || keyed || planned || m.blocked(sub.Spec) {
 		return nil, false
 	}
 	p, demand := newPlacement(sub.Spec), m.history.demand(sub.Spec)
@@ -242,7 +245,7 @@ func (m *Machine) PlanFor(now core.Instant, sub *wire.Submit) (*wire.Command, bo
 	if h == nil || wait {
 		return nil, false
 	}
-	return m.plan(now, id, 1, h, m.reason(p, h, demand)), true
+	return m.plan(now, sub.Spec, id, 1, h, m.reason(p, h, demand)), true
 }
 
 // backOff is how long a task that is queued again waits: doubling with each

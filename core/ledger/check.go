@@ -39,6 +39,9 @@ func Check(s *State) error {
 		switch open := OpenAttempt(t); {
 		case open != nil:
 			granted++
+			if key := t.Spec.Exclusive; key != "" && x.holders[key] != e {
+				return fmt.Errorf("task %v has an open grant, and another holds %q", core.TaskID(t.Id), key)
+			}
 			openBytes += e.size
 			if x.granted[core.Fence(open.Fence)] != e || x.on[core.NodeID(open.Node)][core.Fence(open.Fence)] != e {
 				return fmt.Errorf("task %v: its open grant %d is not in the index", core.TaskID(t.Id), open.Fence)

@@ -83,6 +83,8 @@ func (s *State) load(l *wire.Ledger) error {
 			return fmt.Errorf("task %v: its key is another's", id)
 		case t.Final != 0 && finals[t.Final]:
 			return fmt.Errorf("task %v ended with another's final record", id)
+		case open != nil && t.Spec.Exclusive != "" && s.tasks.holders[t.Spec.Exclusive] != nil:
+			return fmt.Errorf("task %v holds %q with another", id, t.Spec.Exclusive)
 		case open != nil && s.tasks.granted[core.Fence(open.Fence)] != nil:
 			return fmt.Errorf("task %v has the open grant of another", id)
 		}

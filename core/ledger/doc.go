@@ -44,6 +44,10 @@
 // the member itself says that it never started the attempt; then even a --once
 // task is queued again, for it has not run.
 //
+// Of all tasks with one exclusive key (--exclusive) at most one has an open grant.
+// The ledger knows no time: that such a grant is not taken back from a lost
+// member before its lease is over is up to whoever proposes the Requeue.
+//
 // Whether a task that was assigned runs by now is not in the log: it is soft
 // state, which the node lays over the record when it shows it.
 //

@@ -20,6 +20,7 @@ type index struct {
 	queued  line // by order
 	ended   line // by final
 	granted map[core.Fence]*entry
+	holders map[string]*entry // by exclusive key: who has an open grant
 	on      map[core.NodeID]map[core.Fence]*entry
 
 	openBytes, endedBytes int
@@ -42,6 +43,7 @@ func newIndex() index {
 		queued:  line{key: func(e *entry) uint64 { return e.task.Order }},
 		ended:   line{key: func(e *entry) uint64 { return e.task.Final }},
 		granted: map[core.Fence]*entry{},
+		holders: map[string]*entry{},
 		on:      map[core.NodeID]map[core.Fence]*entry{},
 		keeps:   map[int64]int{},
 	}
@@ -105,6 +107,9 @@ func (x *index) place(e *entry) {
 		a := OpenAttempt(e.task)
 		f, node := core.Fence(a.Fence), core.NodeID(a.Node)
 		x.granted[f] = e
+		if key := e.task.Spec.Exclusive; key != "" {
+			x.holders[key] = e
+		}
 		if x.on[node] == nil {
 			x.on[node] = map[core.Fence]*entry{}
 		}
@@ -126,6 +131,7 @@ func (x *index) unplace(e *entry) {
 		a := OpenAttempt(e.task)
 		f, node := core.Fence(a.Fence), core.NodeID(a.Node)
 		delete(x.granted, f)
+		delete(x.holders, e.task.Spec.Exclusive)
 		if delete(x.on[node], f); len(x.on[node]) == 0 {
 			delete(x.on, node)
 		}

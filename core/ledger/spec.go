@@ -24,6 +24,8 @@ func judgeSpec(c *wire.Submit) *wire.Verdict {
 		return refuse(core.CodeBadInput, "a time limit below zero")
 	case spec.Weight < 0 || math.IsNaN(spec.Weight) || math.IsInf(spec.Weight, 0):
 		return refuse(core.CodeBadInput, "weight %v: a number of zero or more is needed", spec.Weight)
+	case len(spec.Exclusive) > MaxKeyBytes:
+		return refuse(core.CodeBadInput, "an exclusive key of %d bytes: at most %d are taken", len(spec.Exclusive), MaxKeyBytes)
 	case spec.KeepNanos < 0:
 		return refuse(core.CodeBadInput, "a record that is kept for less than no time")
 	case spec.Priority < -1 || spec.Priority > 1:

@@ -19,6 +19,7 @@ const (
 	KeepLeft     = 1024     // rows of members that left
 	KeepAttempts = 100      // of one task: the newest
 	KeepTail     = 4 << 10  // bytes of each output stream in a result
+	MaxKeyBytes  = 256      // of an exclusive key
 	KeepWhy      = 200      // bytes of the reason for a choice
 )
 
@@ -154,6 +155,15 @@ func (s *State) OpenGrant(f core.Fence) (*wire.Task, bool) {
 
 // Open is how many tasks have not ended.
 func (s *State) Open() int { return s.tasks.all.len() - s.tasks.ended.len() }
+
+// Holder finds the task with this exclusive key that has an open grant: until
+// that is closed no other gets one.
+func (s *State) Holder(key string) (*wire.Task, bool) {
+	if e, ok := s.tasks.holders[key]; ok && key != "" {
+		return e.task, true
+	}
+	return nil, false
+}
 
 // Recent are the records of the limit tasks that ended last, in that order.
 func (s *State) Recent(limit int) []*wire.Task {

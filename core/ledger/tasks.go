@@ -72,6 +72,10 @@ func (s *State) assign(o *Outcome, c *wire.Assign) {
 		o.Verdict = refuse(core.CodeBusy, "member %s is not up as instance %d", s.nameOf(node), c.Instance)
 		return
 	}
+	if holder, held := s.Holder(e.task.Spec.Exclusive); held {
+		o.Verdict = refuse(core.CodeBusy, "task %v: %q is held by task %v", core.TaskID(c.Task), e.task.Spec.Exclusive, core.TaskID(holder.Id))
+		return
+	}
 	if m.Drained && !mayRun(e.task.Spec, m) {
 		o.Verdict = refuse(core.CodeBusy, "member %s is drained", m.Row.Name)
 		return

@@ -69,6 +69,15 @@ type (
 		Task    core.TaskID
 		Attempt uint32
 		Spec    *wire.Spec
+		// Until is when the process group must be gone at the latest, even if
+		// the node is paused or gone, unless a Renew says later; zero: never.
+		Until core.Instant
+	}
+
+	// Renew lets an Exec with an end go on until a later one.
+	Renew struct {
+		Fence core.Fence
+		Until core.Instant
 	}
 
 	// Signal sends a signal to the whole process group of an Exec.
@@ -124,6 +133,7 @@ func (SaveIdentity) effect() {}
 func (SetAside) effect()     {}
 func (Journal) effect()      {}
 func (Exec) effect()         {}
+func (Renew) effect()        {}
 func (Signal) effect()       {}
 func (Reap) effect()         {}
 func (ReadSpool) effect()    {}

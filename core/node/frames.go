@@ -107,6 +107,10 @@ func (n *Node) taskFrame(from core.NodeID, e *wire.Envelope) {
 		n.grantRefused(from, body.Refused)
 	case *wire.Envelope_Running:
 		n.runningCame(from, core.Instance(e.Instance), body.Running)
+	case *wire.Envelope_LeaseAsk:
+		n.leaseAsked(from, body.LeaseAsk)
+	case *wire.Envelope_LeaseGiven:
+		n.leaseGiven(body.LeaseGiven)
 	case *wire.Envelope_Explain:
 		n.explainAsked(from, body.Explain)
 	case *wire.Envelope_Explained:

@@ -57,7 +57,12 @@ func (n *Node) carryRunner(f runner.Effect) {
 	case runner.Journal:
 		n.put(Journal{Seq: f.Seq, Records: f.Records})
 	case runner.Exec:
-		n.put(Exec{Fence: f.Fence, Task: f.Task, Attempt: f.Attempt, Spec: f.Spec})
+		n.put(Exec{Fence: f.Fence, Task: f.Task, Attempt: f.Attempt, Spec: f.Spec, Until: f.Until})
+	case runner.Renew:
+		n.put(Renew{Fence: f.Fence, Until: f.Until})
+	case runner.AskLease:
+		ask := &wire.LeaseAsk{Id: f.ID, Fences: rawFences(f.Fences)}
+		n.toLeader(&wire.Envelope{Body: &wire.Envelope_LeaseAsk{LeaseAsk: ask}}, func() { n.leaseAsked(n.self.id, ask) })
 	case runner.Signal:
 		n.put(Signal{Fence: f.Fence, Sig: f.Sig})
 	case runner.Reap:
@@ -71,10 +76,7 @@ func (n *Node) carryRunner(f runner.Effect) {
 	case runner.Refuse:
 		n.toLeader(&wire.Envelope{Body: &wire.Envelope_Refused{Refused: f.Refused}}, func() { n.grantRefused(n.self.id, f.Refused) })
 	case runner.Held:
-		r := &wire.Running{Fences: make([]uint64, len(f.Fences))}
-		for i, fence := range f.Fences {
-			r.Fences[i] = uint64(fence)
-		}
+		r := &wire.Running{Fences: rawFences(f.Fences)}
 		n.toLeader(&wire.Envelope{Body: &wire.Envelope_Running{Running: r}}, func() { n.runningCame(n.self.id, n.self.instance, r) })
 	default:
 		panic(fmt.Sprintf("node: no way to carry out %T", f))
@@ -158,11 +160,7 @@ func (n *Node) grantRefused(from core.NodeID, r *wire.Refused) {
 }
 
 func (n *Node) runningCame(from core.NodeID, instance core.Instance, r *wire.Running) {
-	fences := make([]core.Fence, len(r.Fences))
-	for i, f := range r.Fences {
-		fences[i] = core.Fence(f)
-	}
-	n.dispatches.do(n.now, dispatch.Held{Node: from, Instance: instance, Fences: fences})
+	n.dispatches.do(n.now, dispatch.Held{Node: from, Instance: instance, Fences: fencesOf(r.Fences)})
 }
 
 // peer is what a member said of itself.

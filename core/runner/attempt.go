@@ -36,6 +36,7 @@ const (
 	byItself cause = iota
 	byTimeLimit
 	byKill
+	byLease
 )
 
 // attempt is one grant of a task on this node.
@@ -48,6 +49,7 @@ type attempt struct {
 	// seq is the journal's write that intending and ending wait for.
 	seq uint64
 
+	lease core.Instant // of an exclusive attempt: until when it may run
 	limit core.Instant // of a running attempt: when it is ended; 0: never
 	cause cause
 	kill  core.Instant // when SIGKILL is due, once ending it has begun
@@ -65,12 +67,19 @@ func (a *attempt) due() core.Instant {
 		return a.again
 	case a.phase != running:
 		return core.Never
+	case a.cause != byItself && a.exclusive() && a.cause != byLease:
+		return core.Earlier(a.kill, a.lease)
 	case a.cause != byItself:
 		return a.kill
-	case a.limit != 0:
-		return a.limit
 	}
-	return core.Never
+	due := core.Never
+	if a.limit != 0 {
+		due = a.limit
+	}
+	if a.exclusive() {
+		due = core.Earlier(due, a.lease)
+	}
+	return due
 }
 
 // wellFormed says whether a grant makes sense.
@@ -101,7 +110,11 @@ func (m *Machine) granted(now core.Instant, g *wire.Grant) {
 		return
 	}
 	m.killOlder(now, task, g.Attempt)
-	m.insert(&attempt{fence: f, task: task, n: g.Attempt, spec: g.Spec, phase: waiting})
+	a := &attempt{fence: f, task: task, n: g.Attempt, spec: g.Spec, phase: waiting}
+	m.insert(a)
+	if a.exclusive() {
+		m.leases.due = now
+	}
 	m.changed()
 }
 
@@ -152,7 +165,7 @@ func (m *Machine) killOlder(now core.Instant, task core.TaskID, n uint32) {
 
 // startWaiting journals the intents for which there are slots, lowest fence
 // first. Nothing starts before the leftovers of an earlier run are gone.
-func (m *Machine) startWaiting() {
+func (m *Machine) startWaiting(now core.Instant) {
 	free := m.opt.Slots - m.Running()
 	for _, a := range m.live {
 		if a.phase == reaping {
@@ -160,7 +173,7 @@ func (m *Machine) startWaiting() {
 		}
 	}
 	for _, a := range m.live {
-		if a.phase != waiting || m.olderRuns(a) {
+		if a.phase != waiting || m.olderRuns(a) || !a.mayBegin(now) {
 			continue
 		}
 		if free--; free < 0 {
@@ -199,8 +212,7 @@ func (m *Machine) journaled(now core.Instant, seq uint64) {
 			a.seq = 0
 			m.end(a, &wire.Result{})
 		case a.phase == intending:
-			a.phase, a.seq = starting, 0
-			m.put(Exec{Fence: a.fence, Task: a.task, Attempt: a.n, Spec: a.spec})
+			a.seq = 0 // startLeased goes on
 		case a.phase == ending:
 			a.phase, a.seq = reporting, 0
 			m.report(now, a)
@@ -228,7 +240,7 @@ func (m *Machine) started(now core.Instant, ev Started) {
 }
 
 // ended takes the end of a process.
-func (m *Machine) ended(ev Ended) {
+func (m *Machine) ended(now core.Instant, ev Ended) {
 	a, ok := m.find(ev.Fence)
 	if !ok || a.phase != starting && a.phase != running {
 		return
@@ -236,6 +248,9 @@ func (m *Machine) ended(ev Ended) {
 	r := ev.Result
 	if r == nil {
 		r = &wire.Result{Exit: int32(core.CodeTaskLost), Error: "the driver gave no result"}
+	}
+	if a.expired(now) && r.Signal != 0 {
+		a.cause = byLease
 	}
 	m.end(a, r)
 }
@@ -252,6 +267,9 @@ func (m *Machine) end(a *attempt, r *wire.Result) {
 	if a.cause != byItself {
 		r = proto.Clone(r).(*wire.Result)
 		r.TimedOut, r.Cancelled = a.cause == byTimeLimit, a.cause == byKill
+		if a.cause == byLease {
+			r = lostByLease()
+		}
 	}
 	a.phase, a.result = ending, r
 	a.seq = m.journal(&wire.Record{Body: &wire.Record_Ended{Ended: m.done(a)}})
@@ -290,8 +308,11 @@ func (m *Machine) kill(now core.Instant, a *attempt) {
 	case a.cause != byItself, a.phase != intending && a.phase != starting && a.phase != running:
 	default:
 		a.cause = byKill
-		if a.phase == running {
+		switch {
+		case a.phase == running:
 			m.terminate(now, a)
+		case a.phase == intending && a.seq == 0:
+			m.end(a, &wire.Result{}) // it still waited for its lease
 		}
 	}
 }

@@ -49,6 +49,16 @@
 //
 // Grants above the number of slots wait in the order of their fences.
 //
+// # Exclusive attempts
+//
+// Of a task with an exclusive key no two attempts run at once in the whole
+// cluster. So such an attempt starts only with a lease, and ends with it: the
+// runner asks the leader (AskLease), and a yes (Leased) lets it run for
+// core.Lease from the moment of the question, however late the answer comes.
+// The driver ends the process group at that time by itself (Exec.Until, Renew),
+// because this machine may be paused or gone by then. The attempt is then
+// reported as lost. See core/dispatch for the leader's side.
+//
 // # Output
 //
 // Output is spooled by the driver under the fence. A spool is kept for SpoolFor after the end was acknowledged, and as long as

@@ -74,6 +74,13 @@ type (
 	// Reaped answers Reap: nothing of the old process group is left.
 	Reaped struct{ Fence core.Fence }
 
+	// Leased answers AskLease: these attempts may run for core.Lease from the
+	// moment of the question.
+	Leased struct {
+		ID     uint64
+		Fences []core.Fence
+	}
+
 	// Acked says that the end of an attempt is in the log, or superseded, or
 	// that the log no longer knows the task: nobody needs the report any more.
 	Acked struct{ Fence core.Fence }
@@ -90,6 +97,7 @@ func (Journaled) event() {}
 func (Started) event()   {}
 func (Ended) event()     {}
 func (Reaped) event()    {}
+func (Leased) event()    {}
 func (Acked) event()     {}
 func (NewLeader) event() {}
 
@@ -111,6 +119,21 @@ type (
 		Task    core.TaskID
 		Attempt uint32
 		Spec    *wire.Spec
+		// Until is when the process must be gone at the latest, whatever
+		// becomes of this machine, unless a Renew says later; zero: no such time.
+		Until core.Instant
+	}
+
+	// Renew lets an exclusive Exec go on until a later instant.
+	Renew struct {
+		Fence core.Fence
+		Until core.Instant
+	}
+
+	// AskLease asks whoever leads whether these exclusive attempts may run.
+	AskLease struct {
+		ID     uint64
+		Fences []core.Fence
 	}
 
 	// Signal sends a signal to the whole process group of an Exec.
@@ -148,6 +171,8 @@ type (
 
 func (Journal) effect()   {}
 func (Exec) effect()      {}
+func (Renew) effect()     {}
+func (AskLease) effect()  {}
 func (Signal) effect()    {}
 func (Reap) effect()      {}
 func (Report) effect()    {}
@@ -170,6 +195,7 @@ type Machine struct {
 	seq     uint64
 	records []*wire.Record
 
+	leases      leases
 	heldSent    core.Instant
 	heldDue     core.Instant
 	heldChanged bool
@@ -179,7 +205,7 @@ type Machine struct {
 // order in which it was written.
 func New(opt Options, journal []*wire.Record) *Machine {
 	opt.Slots = max(1, opt.Slots)
-	m := &Machine{opt: opt, past: newPast(), heldSent: longAgo, heldDue: core.Never}
+	m := &Machine{opt: opt, past: newPast(), leases: newLeases(), heldSent: longAgo, heldDue: core.Never}
 	for _, r := range journal {
 		m.recall(r)
 	}
@@ -228,7 +254,9 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 	case Started:
 		m.started(now, ev)
 	case Ended:
-		m.ended(ev)
+		m.ended(now, ev)
+	case Leased:
+		m.leased(ev)
 	case Reaped:
 		m.reaped(ev.Fence)
 	case Acked:
@@ -237,7 +265,9 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 		m.newLeader(now)
 	}
 	m.lookAtDue(now)
-	m.startWaiting()
+	m.startLeased(now)
+	m.startWaiting(now)
+	m.askLease(now)
 	m.sayHeld(now)
 	if len(m.records) > 0 {
 		m.put(Journal{m.seq, m.records})
@@ -267,7 +297,7 @@ func (m *Machine) Next() core.Instant {
 	if !m.begun {
 		return 0
 	}
-	next := core.Earlier(m.heldAt(), m.past.next())
+	next := core.Earlier(core.Earlier(m.heldAt(), m.leases.due), m.past.next())
 	for _, a := range m.live {
 		next = core.Earlier(next, a.due())
 	}

@@ -17,6 +17,10 @@ func (m *Machine) lookAtDue(now core.Instant) {
 		switch {
 		case a.phase == reporting:
 			m.report(now, a)
+		case a.expired(now) && a.cause != byLease:
+			a.cause = byLease
+			a.kill = now.Add(KillAfter)
+			m.put(Signal{a.fence, syscall.SIGKILL})
 		case a.cause != byItself:
 			a.kill = now.Add(KillAfter)
 			m.put(Signal{a.fence, syscall.SIGKILL})
@@ -57,6 +61,7 @@ func (m *Machine) newLeader(now core.Instant) {
 		}
 	}
 	m.heldSent, m.heldChanged = longAgo, true
+	m.leases.due = core.Earlier(m.leases.due, now.Add(heldGap))
 }
 
 // changed makes Held go out soon.

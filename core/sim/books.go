@@ -182,12 +182,15 @@ type runBook struct {
 	disowned map[core.Fence]bool
 	// once are the executions of tasks that may run only once.
 	once map[core.TaskID]*child
+	// exclusive are the last executions of tasks with a key of their own.
+	exclusive map[string]*child
 }
 
 // execute is a process that began.
 func (b *runBook) execute(k *child) error {
 	if b.runs == nil {
 		b.runs, b.once = map[core.Fence]*child{}, map[core.TaskID]*child{}
+		b.exclusive = map[string]*child{}
 	}
 	if b.disowned[k.Fence] {
 		return fmt.Errorf("fence %d of task %s was said never to start and is executed on n%d", k.Fence, k.Task, k.host+1)
@@ -195,6 +198,13 @@ func (b *runBook) execute(k *child) error {
 	if other, ok := b.once[k.Task]; ok {
 		return fmt.Errorf("task %s is to run once, ran on n%d with fence %d and runs on n%d with fence %d",
 			k.Task, other.host+1, other.Fence, k.host+1, k.Fence)
+	}
+	if key := k.Spec.GetExclusive(); key != "" {
+		if other, ok := b.exclusive[key]; ok && other.alive {
+			return fmt.Errorf("%q is held by task %s on n%d since %s, and task %s begins on n%d",
+				key, other.Task, other.host+1, other.begin, k.Task, k.host+1)
+		}
+		b.exclusive[key] = k
 	}
 	if k.Spec.GetOnce() {
 		b.once[k.Task] = k

@@ -19,7 +19,8 @@ type child struct {
 	node.Exec
 	program
 	host       int
-	life       int // of the node that started it
+	life       int          // of the node that started it
+	until      core.Instant // its lease; 0: none
 	pid        int
 	ticks      uint64
 	alive      bool
@@ -68,15 +69,39 @@ func (c *children) begin(e node.Exec, p program) {
 	h := c.h
 	c.pids++
 	k := &child{Exec: e, program: p, host: h.i, life: h.life, pid: c.pids, alive: true,
-		ticks: uint64(h.clock() / 1e7), begin: h.w.now, end: never, started: h.unix()}
+		ticks: uint64(h.clock() / 1e7), begin: h.w.now, end: never, started: h.unix(), until: e.Until}
 	c.byFence[e.Fence] = k
 	h.w.trace.note(h, "process %d runs attempt %d of %s, fence %d", k.pid, e.Attempt, e.Task, e.Fence)
 	h.w.referee.executed(k)
 	k.write(1, p.out)
 	h.deliver(h.life, node.ExecStarted{Fence: e.Fence, Pid: k.pid, StartTicks: k.ticks, Boot: c.boot()})
+	c.watch(k)
 	// No two runs of one program take the same time.
 	runs := p.runs + time.Duration(h.luck.Int64N(1+int64(p.runs/10)))
 	h.w.after(runs, func() { c.finish(k, p.exit, 0) })
+}
+
+// watch ends a process with its lease, whatever its node does meanwhile.
+func (c *children) watch(k *child) {
+	if k.until == 0 {
+		return
+	}
+	c.h.w.after(k.until.Sub(c.h.clock()), func() {
+		switch {
+		case !k.alive:
+		case c.h.clock() >= k.until:
+			c.finish(k, 0, int32(syscall.SIGKILL))
+		default:
+			c.watch(k)
+		}
+	})
+}
+
+// renew lets a process live longer.
+func (c *children) renew(e node.Renew) {
+	if k := c.byFence[e.Fence]; k != nil && k.life == c.h.life {
+		k.until = max(k.until, e.Until)
+	}
 }
 
 // finish ends a process that still runs; its node hears of it unless it is

@@ -166,6 +166,9 @@ func (c *crowd) spec() *wire.Spec {
 	if percent(3) {
 		s.Argv[0] = "missing"
 	}
+	if percent(8) {
+		s.Exclusive = fmt.Sprintf("lock-%d", c.luck.IntN(3))
+	}
 	if percent(10) {
 		s.Priority = int32(c.luck.IntN(3)) - 1
 	}

@@ -150,6 +150,11 @@ func (d *digest) effect(eff node.Effect) {
 		d.bytes(e.Task[:])
 		d.num(uint64(e.Attempt))
 		d.proto(e.Spec)
+		d.num(uint64(e.Until))
+	case node.Renew:
+		d.num(118)
+		d.num(uint64(e.Fence))
+		d.num(uint64(e.Until))
 	case node.Reap:
 		d.num(109)
 		d.proto(e.Started)

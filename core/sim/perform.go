@@ -25,6 +25,8 @@ func (h *host) perform(eff node.Effect) {
 		h.storage.put(e)
 	case node.Exec:
 		h.children.exec(e)
+	case node.Renew:
+		h.children.renew(e)
 	case node.Signal:
 		h.children.signal(e)
 	case node.Reap:

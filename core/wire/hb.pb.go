@@ -2169,6 +2169,7 @@ func (x *Candidate) GetWhy() string {
 type LeaseAsk struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Fences        []uint64               `protobuf:"varint,2,rep,packed,name=fences,proto3" json:"fences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2210,10 +2211,19 @@ func (x *LeaseAsk) GetId() uint64 {
 	return 0
 }
 
-// LeaseGiven says that the leader led after the question was sent.
+func (x *LeaseAsk) GetFences() []uint64 {
+	if x != nil {
+		return x.Fences
+	}
+	return nil
+}
+
+// LeaseGiven says that the leader led, and that these grants were open, at a
+// moment after the question was sent.
 type LeaseGiven struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Fences        []uint64               `protobuf:"varint,2,rep,packed,name=fences,proto3" json:"fences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2253,6 +2263,13 @@ func (x *LeaseGiven) GetId() uint64 {
 		return x.Id
 	}
 	return 0
+}
+
+func (x *LeaseGiven) GetFences() []uint64 {
+	if x != nil {
+		return x.Fences
+	}
+	return nil
 }
 
 // Refused says that the runner does not have the attempt and never started it.
@@ -5724,12 +5741,14 @@ const file_hb_proto_rawDesc = "" +
 	"\x10completion_nanos\x18\b \x01(\x03R\x0fcompletionNanos\x12\x12\n" +
 	"\x04cost\x18\t \x01(\x01R\x04cost\x12\x10\n" +
 	"\x03why\x18\n" +
-	" \x01(\tR\x03why\"\x1a\n" +
+	" \x01(\tR\x03why\"2\n" +
 	"\bLeaseAsk\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x04R\x02id\"\x1c\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
+	"\x06fences\x18\x02 \x03(\x04R\x06fences\"4\n" +
 	"\n" +
 	"LeaseGiven\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x04R\x02id\"K\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
+	"\x06fences\x18\x02 \x03(\x04R\x06fences\"K\n" +
 	"\aRefused\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x16\n" +

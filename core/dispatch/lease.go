@@ -1,0 +1,56 @@
+package dispatch
+
+import (
+	"hb/core"
+	"hb/core/ledger"
+	"hb/core/wire"
+)
+
+// leaseEnd is when the attempt of an exclusive grant is over even if its member
+// cannot be asked. What was renewed before this node led cannot be known, but
+// that was before it led. Other grants end at once.
+func (m *Machine) leaseEnd(g *grant) core.Instant {
+	if g.exclusive == "" {
+		return 0
+	}
+	return max(m.led, g.since, g.renewed).Add(core.Lease + core.LeaseGrace)
+}
+
+// Renew says whether a runner may let an exclusive attempt run on, and counts
+// its lease from now. The node must be known to have led at some moment since
+// the runner asked. Once the grant is being taken back there is no way back.
+func (m *Machine) Renew(now core.Instant, node core.NodeID, f core.Fence) bool {
+	t, open := m.opt.Ledger().OpenGrant(f)
+	if !m.leading || !open || core.NodeID(ledger.OpenAttempt(t).Node) != node {
+		return false
+	}
+	g := m.grants[core.TaskID(t.Id)]
+	if g == nil || g.fence != f || g.taken != 0 {
+		return false
+	}
+	g.renewed = now
+	return true
+}
+
+// notTaken lets the lease of a grant be renewed again when the log has refused
+// to take it back.
+func (m *Machine) notTaken(o *ledger.Outcome) {
+	r := o.Command.GetRequeue()
+	if r == nil || o.Verdict == nil || len(r.Task) != len(core.TaskID{}) {
+		return
+	}
+	if g := m.grants[core.TaskID(r.Task)]; g != nil && uint64(g.fence) == r.Fence {
+		g.taken = 0
+	}
+}
+
+// blocked says that the tasks of a lane must wait for another that holds their
+// exclusive key, or is about to.
+func (m *Machine) blocked(spec *wire.Spec) bool {
+	if spec.GetExclusive() == "" {
+		return false
+	}
+	_, held := m.opt.Ledger().Holder(spec.Exclusive)
+	_, planned := m.holding[spec.Exclusive]
+	return held || planned
+}
