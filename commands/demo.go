@@ -17,7 +17,7 @@ import (
 )
 
 // demoLimit bounds every single thing that the demo waits for.
-const demoLimit = 60 * time.Second
+const demoLimit = 3 * time.Minute
 
 func demoCommand() *cli.Command {
 	return &cli.Command{

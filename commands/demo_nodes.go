@@ -194,7 +194,7 @@ func (d *demo) submit(times int, words ...string) ([]string, error) {
 
 // longer is how many seconds a task must last to be still there when a dozen
 // more were submitted, as fast as this machine submitted the last ones.
-func (d *demo) longer() int { return 2 + int(2*d.submits/time.Second) }
+func (d *demo) longer() int { return 2 + int(3*d.submits/2/time.Second) }
 
 // waitFor waits until the tasks have ended.
 func (d *demo) waitFor(ids []string) error {
