@@ -76,6 +76,9 @@ func (d *daemon) run(ctx context.Context) *core.Fault {
 	for id := range l.clients {
 		l.clients.drop(id)
 	}
+	var late sync.WaitGroup
+	over := make(chan struct{})
+	late.Go(func() { d.queue.turnAway(over) })
 	d.quit()
 	d.writer.box.close()
 	writing.Wait()
@@ -84,6 +87,8 @@ func (d *daemon) run(ctx context.Context) *core.Fault {
 	d.network.pool.Close(farewell)
 	d.network.close()
 	d.group.Wait()
+	close(over)
+	late.Wait()
 	d.logger.box.close()
 	logging.Wait()
 	return fault

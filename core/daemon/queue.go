@@ -50,6 +50,21 @@ func (q *queue) offer(ev node.Event) bool {
 	}
 }
 
+// turnAway takes what still comes once the loop has ended, until over is closed:
+// a client among it must not wait for an answer for ever.
+func (q *queue) turnAway(over <-chan struct{}) {
+	for {
+		select {
+		case i := <-q.in:
+			if i.client != nil {
+				i.client.box.close()
+			}
+		case <-over:
+			return
+		}
+	}
+}
+
 // mailbox carries things from the loop, which must never wait, to one
 // goroutine. Whoever puts decides by the answer when it holds too much.
 type mailbox[T any] struct {

@@ -299,3 +299,21 @@ func TestWhatHindersAStartIsSaidInOneLine(t *testing.T) {
 	// A failed start takes nothing with it.
 	launch(t, n.o).end()
 }
+
+// TestANodeThatEndsInItsFirstStepEnds: it is asked for its status meanwhile, by
+// whoever wants to announce it.
+func TestANodeThatEndsInItsFirstStepEnds(t *testing.T) {
+	n := launch(t, founder(t))
+	n.end()
+	o := n.o
+	o.Detector = "ring" // the disk remembers that the cluster has another
+	o.Ready = func(Info) { t.Error("it is ready") }
+	for range 10 {
+		ended := make(chan error, 1)
+		go func() { ended <- Run(context.Background(), o) }()
+		var f *core.Fault
+		if err := await(t, ended, "the end"); !errors.As(err, &f) || f.Code != core.CodeConfig || !strings.Contains(f.Hint, "swim") {
+			t.Fatalf("the node ended with %v", err)
+		}
+	}
+}
