@@ -36,6 +36,14 @@ func New(self Row) *Table {
 	return t
 }
 
+// Begin dates this node's own row, if it is not dated yet: a node is alive
+// since it began, and not since its machine's clock did.
+func (t *Table) Begin(now core.Instant) {
+	self := t.Self()
+	self.since(now)
+	t.put(self)
+}
+
 // find gives a row, or nil.
 func (t *Table) find(id core.NodeID) *stored {
 	if at := t.index.find(t.rows, id); at >= 0 {

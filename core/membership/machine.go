@@ -57,6 +57,7 @@ type Machine struct {
 	leave     *leave // under way
 	reaches   []reach
 	notes     notes
+	begun     bool
 	out       []Effect
 }
 
@@ -98,6 +99,10 @@ func errText(err error) string {
 // Step.
 func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 	m.out = m.out[:0]
+	if !m.begun {
+		m.begun = true
+		m.table.Begin(now)
+	}
 	m.wake(now)
 	m.tellLeader(now)
 	switch e := ev.(type) {

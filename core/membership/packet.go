@@ -57,7 +57,9 @@ func (m *Machine) packet(now core.Instant, from netip.AddrPort, p *wire.Packet) 
 			m.learn(now, e, p.From, from, m.news.mode.Relays())
 		}
 	}
-	m.carried(p)
+	if _, known = m.table.Get(p.From); known {
+		m.carried(p)
+	}
 	if p.Kind == wire.KindBulletin && p.Nonce != 0 {
 		m.send(p.From, from, wire.Packet{Kind: wire.KindAck, Nonce: p.Nonce})
 	}
@@ -72,7 +74,9 @@ func (m *Machine) packet(now core.Instant, from netip.AddrPort, p *wire.Packet) 
 	m.compare(now, from, p)
 }
 
-// carried hands on what the packet says beside news.
+// carried hands on what a member's packet says beside news. Who is in no row
+// is not believed: how far the log is committed, or who leads, would be said by
+// whoever has seen the cluster's tag.
 func (m *Machine) carried(p *wire.Packet) {
 	if p.Log != (wire.LogHint{}) {
 		m.out = append(m.out, Heard{Node: p.From, LogHint: p.Log})

@@ -198,6 +198,20 @@ func TestEventsAreKeptNumberedAndFollowed(t *testing.T) {
 	}
 }
 
+func TestWhatBeginsHasTheTimeAtWhichItBegan(t *testing.T) {
+	began := (1_000_001 * time.Hour).Nanoseconds() // found's clock and offset
+	s := found(t)
+	for _, r := range s.ask(FollowEvents{}) {
+		if rec, is := r.Body.(Record); is && rec.Wall < began {
+			t.Errorf("%s %s happened at %v", rec.Kind, rec.Detail, time.Unix(0, rec.Wall))
+		}
+	}
+	view := s.one(GetMembers{}).(MembersView)
+	if got := view.Members[0].Since; got != began {
+		t.Errorf("alive since %v, began at %v", time.Unix(0, got), time.Unix(0, began))
+	}
+}
+
 func TestTheRingForgetsTheOldestOnly(t *testing.T) {
 	r := newRing(7)
 	for range eventsKept + 1 {

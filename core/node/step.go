@@ -21,6 +21,9 @@ func (n *Node) Step(now core.Instant, ev Event) []Effect {
 	case n.life.stopped: // what its disk holds is nothing to begin with
 		n.started = now
 	default:
+		if at, is := ev.(Clock); is { // what begins has a time already
+			n.clock = at.Offset
+		}
 		n.begin(now)
 	}
 	if n.life.stopped {
