@@ -164,6 +164,9 @@ func (a *arranger) flag(shown, name, value string, has bool, rest []string) ([]s
 		}
 		value, rest = rest[0], rest[1:]
 	}
+	if err := checkValue(f, shown, value); err != nil {
+		return nil, err
+	}
 	*into = append(*into, "--"+f.Names()[0]+"="+value)
 	return rest, nil
 }
@@ -185,6 +188,9 @@ func (a *arranger) find(name string) (f cli.Flag, global bool) {
 	return nil, false
 }
 
+// takesCommand says whether a command is given another behind "--".
+func takesCommand(c *cli.Command) bool { return strings.Contains(c.UsageText, "-- CMD") }
+
 func (a *arranger) unknownFlag(shown string) *core.Fault {
 	candidates := []string{"--help"}
 	lists := [][]cli.Flag{a.app.Flags}
@@ -197,6 +203,9 @@ func (a *arranger) unknownFlag(shown string) *core.Fault {
 		}
 	}
 	fault := usage("unknown flag %s", shown)
+	if n := len(a.out.path); n > 0 && len(a.words) > 0 && takesCommand(a.out.path[n-1]) {
+		return fault.WithHint("a command and its own flags stand behind --: hb %s -- %s ...", a.name(), strings.Join(a.words, " "))
+	}
 	if near := nearest(shown, candidates); near != "" && len(shown) > 2 {
 		return fault.WithHint("did you mean %s?", near)
 	}

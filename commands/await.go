@@ -84,7 +84,7 @@ func awaitTask(ctx context.Context, c *call, client *control.Client, id string) 
 	if c.quiet || c.isJSON() {
 		task, err = client.WaitTask(ctx, id)
 	} else {
-		task, err = client.Output(ctx, id, true, c.copyOutput)
+		task, err = c.output(ctx, client, id, true)
 	}
 	if err != nil {
 		return waitFault(ctx, id, err)
@@ -95,6 +95,19 @@ func awaitTask(ctx context.Context, c *call, client *control.Client, id string) 
 		}
 	}
 	return verdict(task)
+}
+
+// output prints what a task prints, and says if some of it could not be had.
+func (c *call) output(ctx context.Context, client *control.Client, id string, follow bool) (*control.Task, error) {
+	var end tails
+	task, err := client.Output(ctx, id, follow, func(piece *control.Output) error {
+		end.add(piece)
+		return c.copyOutput(piece)
+	})
+	if err == nil {
+		end.warn(c, task)
+	}
+	return task, err
 }
 
 // copyOutput writes a piece of a task's output to the stream it came from.

@@ -51,7 +51,11 @@ func action(max int, run func(*call) error) cli.ActionFunc {
 			return err
 		}
 		if max >= 0 && len(k.words) > max {
-			return usage("%s takes no further argument: %q", k.name(), k.words[max])
+			fault := usage("%s takes no further argument: %q", k.name(), k.words[max])
+			if takesCommand(c.Command) {
+				return fault.WithHint("a command stands behind --: %s -- %s", k.name(), commandLine(k.words))
+			}
+			return fault
 		}
 		return run(k)
 	}

@@ -37,6 +37,6 @@ func runLogs(c *call) error {
 		return err
 	}
 	defer cancel()
-	_, err = client.Output(ctx, id, c.Bool("follow"), c.copyOutput)
+	_, err = c.output(ctx, client, id, c.Bool("follow"))
 	return err
 }

@@ -39,6 +39,16 @@ The exit code is 1 when nobody matches.`,
 }
 
 func runMembers(c *call) error {
+	statuses := []string{"alive", "suspect", "dead", "left", "unreachable"}
+	if c.Bool("agreed") {
+		statuses = []string{"up", "down", "left"}
+	}
+	if err := checkChoice(c, "status", statuses...); err != nil {
+		return err
+	}
+	if err := checkTags(c, "tag"); err != nil {
+		return err
+	}
 	if c.Bool("watch") {
 		return c.watch(func(ctx context.Context, client *control.Client) (string, func() error, error) {
 			list, err := client.Members(ctx)

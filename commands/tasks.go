@@ -49,6 +49,10 @@ func listFlags() []cli.Flag {
 }
 
 func runTaskList(c *call) error {
+	err := checkChoice(c, "status", "queued", "assigned", "running", "cancelling", "succeeded", "failed", "timed-out", "cancelled", "unknown")
+	if err != nil {
+		return err
+	}
 	client, err := c.client()
 	if err != nil {
 		return err

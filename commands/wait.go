@@ -1,8 +1,12 @@
 package commands
 
 import (
+	"errors"
+	"strings"
+
 	"github.com/urfave/cli/v2"
 
+	"hb/core"
 	"hb/core/control"
 )
 
@@ -43,5 +47,11 @@ func runWait(c *call) error {
 	}
 	ctx, cancel := c.waitContext()
 	defer cancel()
-	return client.Wait(ctx, c.words)
+	err = client.Wait(ctx, c.words)
+	var fault *core.Fault
+	if errors.As(err, &fault) && fault.Code == core.CodeTimeout {
+		return core.Faultf(core.CodeTimeout, "not so within %v: %s", c.Duration("timeout"), strings.Join(c.words, " ")).
+			WithHint("hb status and hb members tell how things stand")
+	}
+	return err
 }

@@ -1,0 +1,46 @@
+package commands
+
+import (
+	"fmt"
+	"strings"
+
+	"hb/core/control"
+)
+
+// tailLength is how much of the end of each stream a task's record keeps.
+const tailLength = 4 << 10
+
+// tails remembers the end of what was printed, to see in the end whether it was
+// all: a member keeps a bounded amount of an attempt's output, and goes on.
+type tails struct {
+	attempt uint32
+	ends    map[string][]byte // by stream
+}
+
+// add takes a piece of output.
+func (t *tails) add(piece *control.Output) {
+	if piece.Attempt != t.attempt || t.ends == nil {
+		t.attempt, t.ends = piece.Attempt, map[string][]byte{}
+	}
+	end := append(t.ends[piece.Stream], piece.Data...)
+	t.ends[piece.Stream] = append([]byte(nil), end[max(0, len(end)-tailLength):]...)
+}
+
+// missing says whether the task printed something after that.
+func (t *tails) missing(task *control.Task) bool {
+	if task.Result == nil {
+		return false
+	}
+	lacks := func(stream, kept string) bool {
+		printed := strings.ToValidUTF8(string(t.ends[stream]), "\uFFFD")
+		return !strings.HasSuffix(printed, strings.TrimLeft(kept, "\uFFFD")) // a cut may have split a letter
+	}
+	return lacks("stdout", task.Result.StdoutTail) || lacks("stderr", task.Result.StderrTail)
+}
+
+// warn tells a person that the output is not all there.
+func (t *tails) warn(c *call, task *control.Task) {
+	if task != nil && !c.quiet && t.missing(task) {
+		fmt.Fprintf(c.stderr, "hb: the end of the output of task %s is missing: its member has kept no more\nhint: hb task show %s has the last lines\n", task.ID, task.ID)
+	}
+}

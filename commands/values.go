@@ -1,0 +1,59 @@
+package commands
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+// checkValue says in our words what is wrong with the value of a flag.
+func checkValue(f cli.Flag, shown, value string) error {
+	switch f.(type) {
+	case *cli.DurationFlag:
+		d, err := time.ParseDuration(value)
+		if err != nil {
+			return usage("%s %s: a duration is meant, like 10s, 5m or 1h30m", shown, value)
+		}
+		if d < 0 {
+			return usage("%s %s: a time from now is meant", shown, value)
+		}
+	case *cli.IntFlag:
+		if _, err := strconv.Atoi(value); err != nil {
+			return usage("%s %s: a whole number is meant", shown, value)
+		}
+	case *cli.UintFlag, *cli.Uint64Flag:
+		if _, err := strconv.ParseUint(value, 10, 64); err != nil {
+			return usage("%s %s: a number is meant, 0 or more", shown, value)
+		}
+	}
+	return nil
+}
+
+// checkChoice refuses words that can never match: an empty list would look as
+// if nothing of that kind were there.
+func checkChoice(c *call, flag string, known ...string) error {
+	for _, word := range c.StringSlice(flag) {
+		if slices.Contains(known, word) {
+			continue
+		}
+		fault := usage("--%s %s: there is %s", flag, word, strings.Join(known, ", "))
+		if near := nearest(word, known); near != "" {
+			return fault.WithHint("did you mean %s?", near)
+		}
+		return fault
+	}
+	return nil
+}
+
+// checkTags refuses what is no tag.
+func checkTags(c *call, flag string) error {
+	for _, word := range c.StringSlice(flag) {
+		if k, _, is := strings.Cut(word, "="); !is || k == "" {
+			return usage("--%s %s: K=V is meant, like disk=big", flag, word)
+		}
+	}
+	return nil
+}
