@@ -87,6 +87,9 @@ func (n *Node) statusView() StatusView {
 			v.Voters = append(v.Voters, id)
 		}
 	}
+	slices.SortFunc(v.Voters, func(a, b core.NodeID) int {
+		return cmp.Or(cmp.Compare(n.nameOf(a), n.nameOf(b)), cmp.Compare(a, b))
+	})
 	v.Members = n.membership.Table().Len()
 	v.MembersAlive = n.aliveCount()
 	return v

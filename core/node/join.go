@@ -158,7 +158,9 @@ func (n *Node) refused(e *wire.Envelope, r *wire.Refusal) {
 	if r.Hint != "" {
 		text += " (" + r.Hint + ")"
 	}
-	if !n.self.joined && n.refusal != text {
+	// A member goes on without who refuses it, but a seed of another cluster is
+	// somebody's mistake.
+	if (!n.self.joined || r.Final) && n.refusal != text {
 		n.refusal = text
 		n.log(true, text)
 	}

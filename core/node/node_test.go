@@ -212,6 +212,26 @@ func TestWhatBeginsHasTheTimeAtWhichItBegan(t *testing.T) {
 	}
 }
 
+func TestANodeSaysWhichClusterItIsOf(t *testing.T) {
+	s := found(t)
+	if want := "founded cluster test (" + s.n.self.cluster.String() + ")"; len(s.lines) == 0 || s.lines[0] != want {
+		t.Errorf("%q, want %q", s.lines, want)
+	}
+	refusal := &wire.Refusal{Final: true, Reason: "it is another's"}
+	for range 2 {
+		s.frame(&wire.Envelope{From: 9, ReplyTo: "10.0.0.9:7117", Body: &wire.Envelope_Refusal{Refusal: refusal}})
+	}
+	told := 0
+	for _, line := range s.lines {
+		if strings.Contains(line, "it is another's") {
+			told++
+		}
+	}
+	if told != 1 || s.stopped != nil {
+		t.Errorf("a seed of another cluster was told %d times, the node stopped: %v", told, s.stopped)
+	}
+}
+
 func TestTheRingForgetsTheOldestOnly(t *testing.T) {
 	r := newRing(7)
 	for range eventsKept + 1 {

@@ -39,6 +39,13 @@ func (n *Node) Step(now core.Instant, ev Event) []Effect {
 // what was committed.
 func (n *Node) begin(now core.Instant) {
 	n.now, n.started = now, now
+	if n.self.joined { // whoever meant another cluster should see it at once
+		what := "member of"
+		if n.self.instance == 1 {
+			what = "founded"
+		}
+		n.log(false, fmt.Sprintf("%s cluster %s (%s)", what, n.self.clusterName, n.self.cluster))
+	}
 	n.replogStep(replog.Tick{})
 	for _, m := range n.ledger.Members() {
 		n.agreedChanged(m)
