@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/detect"
 	"hb/core/detect/swim"
 	"hb/core/member"
 	"hb/core/membership"
+	"hb/core/spread"
 	"hb/core/wire"
 )
 
@@ -25,6 +27,12 @@ type lab struct {
 	queue events
 	nodes []*station
 
+	// detector, spread and wire are what the machines use; wire says that they
+	// can multicast.
+	detector detect.Factory
+	spread   spread.Mode
+	wire     bool
+
 	loss  float64
 	delay time.Duration
 	// cut says that nothing passes from a to b.
@@ -34,8 +42,8 @@ type lab struct {
 	// silent hosts do not refuse packets to dead processes.
 	silent bool
 
-	packets, bytes int
-	log            []string
+	packets, bytes, casts int
+	log                   []string
 }
 
 // station is one host and the process on it.
@@ -87,7 +95,7 @@ var tag = wire.Tag{1, 2, 3}
 
 func newLab(t testing.TB, seed uint64) *lab {
 	return &lab{
-		t: t, rand: rand.New(rand.NewPCG(seed, 7)), now: core.Instant(time.Hour), delay: time.Millisecond,
+		t: t, rand: rand.New(rand.NewPCG(seed, 7)), now: core.Instant(time.Hour), delay: time.Millisecond, detector: swim.New,
 		cut: func(a, b *station) bool { return false },
 	}
 }
@@ -139,7 +147,7 @@ func address(n int) netip.AddrPort {
 func (l *lab) start(s *station, instance core.Instance, cluster wire.Tag) {
 	s.m = membership.New(membership.Options{
 		Self:    member.Row{ID: s.id, Name: fmt.Sprintf("n%d", s.id), Addr: s.addr, Instance: instance, Version: "t"},
-		Cluster: cluster, NewDetector: swim.New, Period: time.Second,
+		Cluster: cluster, NewDetector: l.detector, Period: time.Second, Spread: l.spread, CanCast: l.wire,
 		Rand: rand.New(rand.NewPCG(l.rand.Uint64(), uint64(s.id))),
 	})
 	s.up, s.paused, s.left, s.tick, s.pending = true, false, false, core.Never, nil
@@ -205,6 +213,11 @@ func (l *lab) perform(s *station, e membership.Effect) {
 	switch e := e.(type) {
 	case membership.Send:
 		l.transmit(s, e)
+	case membership.Cast:
+		l.casts++
+		for _, to := range l.nodes { // the sender hears itself
+			l.arrive(s, to, e.Data, true)
+		}
 	case membership.SendRows:
 		to := l.whoIs(e.To)
 		if to == nil {
@@ -217,6 +230,9 @@ func (l *lab) perform(s *station, e membership.Effect) {
 		s.changes = append(s.changes, change{l.now, e})
 		l.log = append(l.log, fmt.Sprintf("%8.3f %s: %s %s→%s %s",
 			time.Duration(l.now).Seconds()-3600, s.id, e.After.Name, e.Before.Status, e.After.Status, e.Why))
+	case membership.Unreachable:
+		l.log = append(l.log, fmt.Sprintf("%8.3f %s: %s again=%v %s",
+			time.Duration(l.now).Seconds()-3600, s.id, e.Row.Name, e.Again, e.Why))
 	case membership.Note:
 		s.notes = append(s.notes, e.Text)
 	case membership.Left:
@@ -243,18 +259,23 @@ func (l *lab) transmit(from *station, e membership.Send) {
 	l.packets++
 	l.bytes += len(e.Data)
 	from.sent++
-	to := l.whoIs(e.To)
-	if to == nil || l.cut(from, to) || l.rand.Float64() < l.loss {
+	if to := l.whoIs(e.To); to != nil {
+		l.arrive(from, to, e.Data, false)
+	}
+}
+
+// arrive carries a datagram, if it is not lost.
+func (l *lab) arrive(from, to *station, data []byte, cast bool) {
+	if l.cut(from, to) || l.rand.Float64() < l.loss {
 		return
 	}
-	data := e.Data
 	if l.mangle != nil {
 		data = l.mangle(data)
 	}
 	delay := l.delay/2 + time.Duration(l.rand.Int64N(int64(l.delay)))
 	l.after(delay, func() {
 		if !to.up {
-			if !l.silent {
+			if !l.silent && !cast {
 				l.after(delay, func() { l.step(from, membership.Refused{Addr: to.addr}) })
 			}
 			return
@@ -262,7 +283,7 @@ func (l *lab) transmit(from *station, e membership.Send) {
 		from.last = l.now
 		var p wire.Packet
 		if wire.DecodePacket(&p, data) == nil {
-			l.step(to, membership.Packet{From: from.addr, P: &p})
+			l.step(to, membership.Packet{From: from.addr, P: &p, Cast: cast})
 		}
 	})
 }
@@ -288,8 +309,10 @@ func (l *lab) pause(s *station, d time.Duration) {
 }
 
 // cluster founds a cluster of n hosts that know each other.
-func cluster(t testing.TB, seed uint64, n int) *lab {
-	l := newLab(t, seed)
+func cluster(t testing.TB, seed uint64, n int) *lab { return newLab(t, seed).found(n) }
+
+// found is cluster in a lab that has been furnished.
+func (l *lab) found(n int) *lab {
 	first := l.add(tag)
 	for range n - 1 {
 		l.join(l.add(wire.Tag{}), first)
