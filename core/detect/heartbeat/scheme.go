@@ -50,7 +50,7 @@ func Four(int) float64 { return 4 }
 // reshape computes targets and watched anew. Members that this node did not
 // judge so far are granted a full silence; new targets are told at once.
 func (d *detector) reshape(now core.Instant) {
-	d.members.Living = d.members.Living[:0]
+	d.members.Living = nil // not reused: schemes may hand out parts of it
 	d.table.Each(func(r member.Row) bool {
 		if r.Living() {
 			d.members.Living = append(d.members.Living, r.ID)
