@@ -35,6 +35,7 @@ func App(version string) *cli.App {
 			votersCommand(),
 			configCommand(),
 			logCommand(),
+			simulateCommand(),
 			helpCommand(),
 			versionCommand(),
 		},

@@ -33,7 +33,8 @@
 //	          control     the local HTTP API: server, client, JSON types
 //	          config      TOML to a checked Config
 //	floor 4   daemon      the driver for real machines
-//	          sim         the driver for virtual ones, and what must always hold
+//	          sim         the driver for virtual ones, and what must always hold; sim/lab
+//	                      drives the weak view alone, to measure detectors
 //	above     commands    one file a subcommand; commands/render prints
 //	          netutil     sockets and interfaces; knows nothing of core
 //
@@ -48,6 +49,7 @@
 //	detect/ring        → detect, detect/heartbeat    likewise
 //	detect/alltoall    → detect, detect/heartbeat    likewise
 //	detect/gossip      → detect, detect/heartbeat    likewise
+//	detect/kinds → detect, detect/swim, detect/central, detect/ring, detect/alltoall, detect/gossip    it lists them
 //	detect/detecttest  → detect, member    the laboratory that all kinds are tried in
 //	spread       → member    news is rows
 //	membership   → member, detect, spread    the weak view runs alone in experiments, so

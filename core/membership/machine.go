@@ -31,8 +31,12 @@ type Options struct {
 	CanCast bool
 	// Gap is the time between two bulletins; default spread.Gap.
 	Gap time.Duration
-	// Without are the mechanisms to leave out: for laboratories only.
+	// Without are the mechanisms to leave out, Known is what the node knows from
+	// the start, and Share lets the tables on it share it instead of copying it:
+	// for laboratories only.
 	Without detect.Extras
+	Known   *member.Base
+	Share   bool
 }
 
 // Machine is a node's weak view of its cluster.
@@ -79,9 +83,13 @@ func New(o Options) *Machine {
 	if o.Gap == 0 {
 		o.Gap = spread.Gap
 	}
+	table := member.New(o.Self)
+	if o.Known != nil {
+		table = member.NewOn(o.Known, o.Self, !o.Share)
+	}
 	return &Machine{
 		self: o.Self.ID, newDetector: o.NewDetector, period: o.Period, rand: o.Rand, without: o.Without,
-		cluster: o.Cluster, table: member.New(o.Self),
+		cluster: o.Cluster, table: table,
 		news:      newNews(o),
 		notes:     notes{said: map[string]bool{}},
 		reconcile: reconcile{fresh: true, last: o.Cluster}, heal: heal{told: map[core.NodeID]core.Instant{}},

@@ -108,6 +108,9 @@ func (s *swim) tick(now core.Instant) {
 // beginPeriod probes the next member in the round.
 func (s *swim) beginPeriod(now core.Instant) {
 	length := s.health.scale(s.period)
+	if s.tuning.Memoryless {
+		length = time.Duration(s.rand.ExpFloat64() * float64(length))
+	}
 	s.next = s.next.Add(length)
 	if s.next <= now {
 		s.next = now.Add(length)

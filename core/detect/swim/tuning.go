@@ -19,6 +19,9 @@ type Tuning struct {
 	// InStep begins all periods at whole multiples of the period, so that
 	// members with one clock probe in synchronous rounds, as SWIM §3 assumes.
 	InStep bool
+	// Memoryless draws the time between two periods from the exponential
+	// distribution, as the differential equation of SWIM §4.1 assumes.
+	Memoryless bool
 }
 
 // Standard is SWIM as hb runs it.

@@ -1,0 +1,100 @@
+package lab
+
+import (
+	"time"
+
+	"hb/core/membership"
+	"hb/core/wire"
+)
+
+// send puts a datagram on the network.
+func (l *Lab) send(from, to int, data []byte) {
+	h := &l.hosts[from]
+	if h.stall.hold(data, to) {
+		return
+	}
+	h.traffic.Sent++
+	h.traffic.SentBytes += uint64(len(data))
+	if to >= len(l.hosts) || h.muted {
+		return
+	}
+	e := event{kind: packet, host: int32(to), from: int32(from), data: data}
+	if l.weigh != nil {
+		if !l.weigh.passes(l, from, &e) {
+			return
+		}
+	} else if loss := l.lossBetween(from, to); loss > 0 && l.rand.Float64() < loss {
+		return
+	}
+	e.at = l.now.Add(l.delay())
+	l.queue.add(e)
+}
+
+func (l *Lab) lossBetween(from, to int) float64 {
+	if l.Loss != nil {
+		return l.Loss(from, to)
+	}
+	return l.options.Network.Loss
+}
+
+func (l *Lab) delay() time.Duration {
+	mean := l.options.Network.Delay
+	return mean/2 + time.Duration(l.rand.Int64N(int64(mean)+1))
+}
+
+// arrive delivers a datagram.
+func (l *Lab) arrive(e *event) {
+	h := &l.hosts[e.host]
+	if h.muted {
+		return
+	}
+	if !h.up {
+		if l.options.Network.Refuse {
+			l.queue.add(event{at: l.now.Add(l.delay()), kind: refusal, host: e.from, from: e.host})
+		}
+		return
+	}
+	h.traffic.Got++
+	h.traffic.GotBytes += uint64(len(e.data))
+	if h.stall.queue(e) {
+		return
+	}
+	l.deliver(e)
+}
+
+// deliver lets a machine read a datagram.
+func (l *Lab) deliver(e *event) {
+	if err := wire.DecodePacket(&l.packet, e.data); err != nil {
+		panic("lab: a machine sent what no machine can read: " + err.Error())
+	}
+	if l.weigh != nil {
+		l.weigh.during(e)
+		defer l.weigh.over()
+	}
+	l.step(int(e.host), membership.Packet{From: addrOf(int(e.from)), P: &l.packet})
+}
+
+const (
+	streamTries = 5
+	streamWait  = 200 * time.Millisecond // before the first repetition; then twice as long
+)
+
+// sendRows sends a table over a stream: in order, repeated where the network
+// loses it, and given up after a few seconds.
+func (l *Lab) sendRows(from, to int, e membership.SendRows) {
+	l.hosts[from].traffic.Streams++
+	if to >= len(l.hosts) {
+		return
+	}
+	there, back := l.lossBetween(from, to), l.lossBetween(to, from)
+	took := 2 * l.delay()
+	for try := range streamTries {
+		if l.rand.Float64() >= there && l.rand.Float64() >= back {
+			l.queue.add(event{at: l.now.Add(took), kind: stream, host: int32(to), from: int32(from), what: membership.Rows{
+				From: ID(from), Addr: addrOf(from), Rows: e.Rows, Reply: e.Reply,
+			}})
+			return
+		}
+		took += streamWait << try
+	}
+}
