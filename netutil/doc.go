@@ -5,7 +5,7 @@
 //	beacon.go     broadcast and multicast on chosen interfaces
 //	interfaces.go which interfaces, and which of their addresses to give others
 //	frame.go      frames on a byte stream
-//	pool.go       outgoing streams, one an address
+//	pool.go       outgoing streams, one an address; answers to strangers, bounded
 //	accept.go     incoming streams
 //	seats.go      how many of them, and who gives way
 //	unix.go       the local socket, and who is at its other end

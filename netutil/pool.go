@@ -25,6 +25,8 @@ const (
 	stallLimit = 10 * time.Second
 	// idleLimit closes streams that nobody uses; the next frame dials again.
 	idleLimit = 2 * time.Minute
+	// answerIdle is the same for answers to strangers, who ask once.
+	answerIdle = 5 * time.Second
 	// queueLimit bounds what waits for one address: what the consensus engine
 	// may have in flight to one peer, so that only a stuck peer reaches it.
 	queueLimit = 32 << 20
@@ -36,6 +38,8 @@ const (
 // sender wait.
 type Pool struct {
 	lost func(to netip.AddrPort, refused bool)
+	most int           // addresses at a time; 0: any number
+	idle time.Duration // after which one is forgotten
 	ctx  context.Context
 	stop context.CancelFunc
 	wg   sync.WaitGroup
@@ -62,7 +66,18 @@ type outgoing struct {
 // host does for a process that died.
 func NewPool(lost func(to netip.AddrPort, refused bool)) *Pool {
 	ctx, stop := context.WithCancel(context.Background())
-	return &Pool{lost: lost, ctx: ctx, stop: stop, peers: map[netip.AddrPort]*outgoing{}}
+	return &Pool{lost: lost, idle: idleLimit, ctx: ctx, stop: stop, peers: map[netip.AddrPort]*outgoing{}}
+}
+
+// NewAnswers makes a pool for answers to strangers, at addresses that they say
+// themselves. It sends to at most so many addresses at a time, forgets each as
+// soon as it can, and drops frames to more without a word: otherwise whoever
+// names thousands of addresses that swallow everything would take all files
+// that the process may open.
+func NewAnswers(most int, lost func(to netip.AddrPort, refused bool)) *Pool {
+	p := NewPool(lost)
+	p.most, p.idle = most, answerIdle
+	return p
 }
 
 // Send queues a frame, which belongs to the pool from then on. Frames to one
@@ -75,6 +90,9 @@ func (p *Pool) Send(to netip.AddrPort, frame []byte) {
 	}
 	o := p.peers[to]
 	if o == nil {
+		if p.most > 0 && len(p.peers) >= p.most {
+			return
+		}
 		o = &outgoing{to: to, wake: make(chan struct{}, 1)}
 		p.peers[to] = o
 		p.wg.Go(func() { p.run(o) })
@@ -114,7 +132,7 @@ func (o *outgoing) nudge() {
 func (p *Pool) run(o *outgoing) {
 	var s stream
 	defer func() { s.close() }()
-	idle := time.NewTimer(idleLimit)
+	idle := time.NewTimer(p.idle)
 	defer idle.Stop()
 	for {
 		if p.overflowed(o) {
@@ -123,8 +141,10 @@ func (p *Pool) run(o *outgoing) {
 		batch, more := p.take(o)
 		switch {
 		case len(batch) > 0:
-			p.deliver(o, &s, batch)
-			idle.Reset(idleLimit)
+			if !p.deliver(o, &s, batch) && p.most > 0 && p.forget(o) {
+				return
+			}
+			idle.Reset(p.idle)
 			continue
 		case !more:
 			return
@@ -139,7 +159,7 @@ func (p *Pool) run(o *outgoing) {
 			if p.forget(o) {
 				return
 			}
-			idle.Reset(idleLimit)
+			idle.Reset(p.idle)
 		case <-p.ctx.Done():
 			return
 		}
@@ -149,7 +169,7 @@ func (p *Pool) run(o *outgoing) {
 // deliver writes a batch, dialling first when there is no stream. What cannot
 // be written is dropped, together with what queued up meanwhile: it would be
 // stale, and the protocols above send anew.
-func (p *Pool) deliver(o *outgoing, s *stream, batch [][]byte) {
+func (p *Pool) deliver(o *outgoing, s *stream, batch [][]byte) (written bool) {
 	if err, broke := s.brokeOff(); broke {
 		p.lost(o.to, isRefusal(err))
 	}
@@ -159,7 +179,7 @@ func (p *Pool) deliver(o *outgoing, s *stream, batch [][]byte) {
 	}
 	if err == nil {
 		s.backoff = 0
-		return
+		return true
 	}
 	s.close()
 	p.drop(o)
@@ -169,6 +189,7 @@ func (p *Pool) deliver(o *outgoing, s *stream, batch [][]byte) {
 	case <-time.After(s.backoff):
 	case <-p.ctx.Done():
 	}
+	return false
 }
 
 // take gives the next frames to write; more is false when the pool is closing

@@ -213,3 +213,33 @@ func TestServeEndsWithItsStreamsOpen(t *testing.T) {
 	go func() { stop(); close(done) }()
 	await(t, done, "the end of Serve")
 }
+
+func TestAnswersToStrangersAreBoundedAndSoonForgotten(t *testing.T) {
+	to, got, _ := server(t, "127.0.0.1:0")
+	reports := make(chan lost, 10)
+	p := NewAnswers(2, func(to netip.AddrPort, refused bool) { reports <- lost{to, refused} })
+	t.Cleanup(func() { p.Close(0) })
+	nobody, err := net.Listen("tcp", "127.0.0.2:0") // its queue takes the stream, nobody reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nobody.Close()
+	p.Send(nobody.Addr().(*net.TCPAddr).AddrPort(), []byte("x"))
+	refusing := netip.MustParseAddrPort("127.0.0.1:1")
+	p.Send(refusing, []byte("x"))
+	p.Send(to, []byte("dropped")) // the third address
+	if r := await(t, reports, "a report"); r.to != refusing {
+		t.Fatalf("lost %v", r)
+	}
+	for { // the one that failed has been forgotten, or will be in a moment
+		p.Send(to, []byte("answer"))
+		select {
+		case d := <-got:
+			if d.frame != "answer" {
+				t.Fatalf("got %q", d.frame)
+			}
+			return
+		case <-time.After(firstBackoff):
+		}
+	}
+}

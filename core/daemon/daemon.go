@@ -84,7 +84,7 @@ func (d *daemon) run(ctx context.Context) *core.Fault {
 	writing.Wait()
 	closeServer(server)
 	d.tasks.killAll()
-	d.network.pool.Close(farewell)
+	d.network.closePools(farewell)
 	d.network.close()
 	d.group.Wait()
 	close(over)
@@ -102,7 +102,7 @@ func (d *daemon) carry(f node.Effect) {
 	case node.SendBeacon:
 		d.network.sendBeacon(f.Data)
 	case node.SendFrame:
-		d.network.pool.Send(f.To, f.Data)
+		d.network.sendFrame(f)
 	case node.SaveIdentity:
 		d.tasks.id = core.NodeID(f.Identity.GetNode())
 		d.writer.box.put(f)

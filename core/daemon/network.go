@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+	"time"
 
 	"hb/core"
 	"hb/core/node"
@@ -23,6 +24,7 @@ type network struct {
 	tcp    []net.Listener
 	beacon *netutil.Beacon // nil: neither sends nor hears beacons
 	pool   *netutil.Pool
+	answer *netutil.Pool // to strangers
 	queue  *queue
 	log    func(warn bool, text string)
 }
@@ -144,6 +146,30 @@ func (n *network) read(next func() (netutil.Received, error), beacon bool) {
 			n.queue.offer(node.Datagram{From: got.From, Data: got.Data, Beacon: beacon})
 		}
 	}
+}
+
+// mostStrangers is how many strangers are answered on streams at a time.
+const mostStrangers = 64
+
+// openPools makes the outgoing side of streams.
+func (n *network) openPools() {
+	lost := func(to netip.AddrPort, refused bool) { n.queue.tell(node.StreamLost{To: to, Refused: refused}) }
+	n.pool, n.answer = netutil.NewPool(lost), netutil.NewAnswers(mostStrangers, lost)
+}
+
+// closePools lets what is queued leave, within the grace given.
+func (n *network) closePools(grace time.Duration) {
+	n.answer.Close(0)
+	n.pool.Close(grace)
+}
+
+// sendFrame queues a frame.
+func (n *network) sendFrame(f node.SendFrame) {
+	if f.Stranger {
+		n.answer.Send(f.To, f.Data)
+		return
+	}
+	n.pool.Send(f.To, f.Data)
 }
 
 // send sends a datagram. What this machine cannot send is lost like what the

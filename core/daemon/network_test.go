@@ -20,7 +20,7 @@ func wired(t *testing.T, bind ...string) (*network, <-chan input) {
 	t.Helper()
 	q := newQueue()
 	n := &network{queue: q, log: func(_ bool, text string) { t.Log(text) }}
-	n.pool = netutil.NewPool(func(to netip.AddrPort, refused bool) { q.tell(node.StreamLost{To: to, Refused: refused}) })
+	n.openPools()
 	var at []netip.AddrPort
 	for _, b := range bind {
 		at = append(at, netip.MustParseAddrPort(b))

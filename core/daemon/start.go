@@ -67,7 +67,7 @@ func (d *daemon) abandon() {
 		d.socket.Close()
 	}
 	if d.network != nil {
-		d.network.pool.Close(0)
+		d.network.closePools(0)
 		d.network.close()
 	}
 	if d.disk != nil {
@@ -183,9 +183,7 @@ func foundCluster(st *store.Store, r *node.Restored, o *Options) *core.Fault {
 func (d *daemon) openNetwork() *core.Fault {
 	o := &d.options
 	d.network = &network{queue: d.queue, log: d.logger.line}
-	d.network.pool = netutil.NewPool(func(to netip.AddrPort, refused bool) {
-		d.queue.tell(node.StreamLost{To: to, Refused: refused})
-	})
+	d.network.openPools()
 	if fault := d.network.listen(o.Bind); fault != nil {
 		return fault
 	}

@@ -29,6 +29,10 @@ type (
 	SendFrame struct {
 		To   netip.AddrPort
 		Data []byte
+		// Stranger says that it answers whoever asked, at the address that was
+		// named: a driver bounds how many such it serves at a time, may drop it
+		// without a word, and need not keep it in order with other frames.
+		Stranger bool
 	}
 
 	// Append writes records at the end of the write-ahead log as one frame.

@@ -96,7 +96,7 @@ func (n *Node) fromTheGrave(id core.NodeID, to netip.AddrPort) bool {
 	}
 	if told, ok := n.graves[id]; to.IsValid() && (!ok || n.now >= told.Add(forgottenAgain)) {
 		n.graves[id] = n.now
-		n.sendFrame(to, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: n.forgottenRefusal(t)}})
+		n.answerFrame(to, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: n.forgottenRefusal(t)}})
 	}
 	return true
 }

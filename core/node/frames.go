@@ -18,12 +18,17 @@ func (n *Node) sendTo(id core.NodeID, e *wire.Envelope) {
 }
 
 // sendFrame puts one frame on the stream to an address.
-func (n *Node) sendFrame(to netip.AddrPort, e *wire.Envelope) {
+func (n *Node) sendFrame(to netip.AddrPort, e *wire.Envelope) { n.envelope(to, e, false) }
+
+// answerFrame is sendFrame to an address that a frame named itself.
+func (n *Node) answerFrame(to netip.AddrPort, e *wire.Envelope) { n.envelope(to, e, true) }
+
+func (n *Node) envelope(to netip.AddrPort, e *wire.Envelope, stranger bool) {
 	e.From, e.Instance = uint64(n.self.id), uint32(n.self.instance)
 	if len(e.Cluster) == 0 && n.self.joined {
 		e.Cluster = n.self.cluster[:]
 	}
-	n.put(SendFrame{To: to, Data: wire.EncodeEnvelope(e)})
+	n.put(SendFrame{To: to, Data: wire.EncodeEnvelope(e), Stranger: stranger})
 }
 
 // frame takes one frame apart and hands it to whom it concerns.

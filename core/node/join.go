@@ -63,12 +63,12 @@ func (n *Node) joinAsked(e *wire.Envelope, j *wire.Join) {
 		return
 	}
 	if refusal := n.whyNot(core.NodeID(e.From), j); refusal != nil {
-		n.sendFrame(to, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: refusal}})
+		n.answerFrame(to, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: refusal}})
 		return
 	}
 	n.memberships.do(n.now, membership.Rows{From: core.NodeID(e.From), Addr: to, Rows: j.Rows})
 	leader := n.leader()
-	n.sendFrame(to, &wire.Envelope{Body: &wire.Envelope_Welcome{Welcome: &wire.Welcome{
+	n.answerFrame(to, &wire.Envelope{Body: &wire.Envelope_Welcome{Welcome: &wire.Welcome{
 		Cluster: n.self.cluster[:], ClusterName: n.self.clusterName, Rows: n.membership.Table().ToWire(n.now),
 		Leader: uint64(leader.id), Term: leader.term, Commit: n.replog.Commit(),
 	}}})

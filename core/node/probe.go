@@ -87,7 +87,7 @@ func (n *Node) reached(f membership.Reached) {
 func (n *Node) echo(e *wire.Envelope, m *wire.Echo) {
 	if !m.Reply {
 		if to, err := netip.ParseAddrPort(e.ReplyTo); err == nil {
-			n.sendFrame(to, &wire.Envelope{Body: &wire.Envelope_Echo{Echo: &wire.Echo{Nonce: m.Nonce, Reply: true}}})
+			n.answerFrame(to, &wire.Envelope{Body: &wire.Envelope_Echo{Echo: &wire.Echo{Nonce: m.Nonce, Reply: true}}})
 		}
 		return
 	}
