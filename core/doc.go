@@ -42,7 +42,7 @@
 //
 //	wire         → core      datagrams carry its IDs, statuses and load
 //	detect       → member    evidence is about rows of the table
-//	detect/swim  → detect, member    it fulfils the contract on the table
+//	detect/swim  → detect, detect/relay, member    it fulfils the contract on the table
 //	detect/relay → detect, member    what every detector answers, whatever its kind
 //	detect/heartbeat   → detect, detect/relay, member    the machine behind the next four
 //	detect/central     → detect, detect/heartbeat    a scheme for it, as the others are

@@ -24,6 +24,7 @@ type detector struct {
 
 	members          Members
 	targets, watched []core.NodeID
+	shape            int           // counts how often they were computed
 	silence          time.Duration // m periods
 
 	seq  uint32       // of the last heartbeat
@@ -43,9 +44,11 @@ type detector struct {
 type peer struct {
 	beat  wire.Beat    // the last one known
 	heard core.Instant // when it was, on this node's clock; or a grant
-	asked core.Instant // when it was last pinged
-	ever  bool         // heard is more than a grant
-	rtt   time.Duration
+	// watched and told are the last shapes in which it was so.
+	watched, told int
+	asked         core.Instant // when it was last pinged
+	ever          bool         // heard is more than a grant
+	rtt           time.Duration
 	// unreachable says that it does not ack, and that this was said.
 	unreachable bool
 }
@@ -57,10 +60,14 @@ func New(o detect.Options, s Scheme) detect.Detector {
 	}
 	d := &detector{
 		scheme: s, table: o.Table, period: o.Period, rand: o.Rand, self: o.Table.Self().ID, without: o.Without,
-		next: core.Never, look: core.Never, peers: map[core.NodeID]*peer{},
-		gates: gates{heard: o.Now, due: core.Never}, relay: relay.New(o.Table, o.Rand),
+		next: core.Never, look: core.Never, shape: 1, peers: map[core.NodeID]*peer{},
+		gates: gates{heard: o.Now, due: core.Never}, relay: relay.New(o.Table, o.Rand, o.Without),
 	}
 	d.members.Self = d.self
+	o.Table.Each(func(r member.Row) bool {
+		d.members.count(r.ID, r.Living())
+		return true
+	})
 	d.reshape(o.Now)
 	o.Table.Each(func(r member.Row) bool {
 		if r.Status == core.Suspect {
@@ -86,6 +93,8 @@ func (d *detector) Step(now core.Instant, ev detect.Event) []detect.Effect {
 		d.changed(now, e.Change)
 	case detect.Accused:
 		d.accused(e.Evidence)
+	case detect.Refused:
+		d.out = append(d.out, d.relay.Refused(e.ID)...)
 	case detect.Leads:
 		d.members.Leader = e.ID
 		d.reshape(now)
@@ -161,6 +170,7 @@ func (d *detector) changed(now core.Instant, c member.Change) {
 	}
 	if c.Before.ID == 0 || c.Before.Living() != c.After.Living() {
 		d.gates.heard = max(d.gates.heard, now) // grant newcomers time to be heard
+		d.members.count(id, c.After.Living())
 		d.reshape(now)
 	}
 }
@@ -213,7 +223,7 @@ func (d *detector) Heard(id core.NodeID) (core.Instant, bool) {
 	if p := d.peers[id]; p != nil && p.ever {
 		heard, ever = p.heard, true
 	}
-	if d.gates.ever && !slices.Contains(d.watched, id) && d.row(id).Living() {
+	if p := d.peers[id]; d.gates.ever && (p == nil || p.watched != d.shape) && d.row(id).Living() {
 		heard, ever = max(heard, d.gates.heard), true
 	}
 	return heard, ever

@@ -26,7 +26,7 @@ func row(id core.NodeID) member.Row {
 func pair() Scheme {
 	place := func(m Members, by int) []core.NodeID {
 		if i := slices.Index(m.Living, m.Self) + by; i >= 0 && i < len(m.Living) {
-			return m.Living[i : i+1]
+			return []core.NodeID{m.Living[i]}
 		}
 		return nil
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"hb/core"
-	"hb/core/member"
 )
 
 // Scheme is what makes one detector by heartbeat differ from another.
@@ -33,7 +32,8 @@ type Scheme struct {
 // Members is what a scheme computes its targets from.
 type Members struct {
 	Self core.NodeID
-	// Living are the members alive or suspect, this node included, sorted.
+	// Living are the members alive or suspect, this node included, sorted. It is
+	// the detector's own: schemes give out copies.
 	Living []core.NodeID
 	// Leader leads the log, as far as this node knows; zero is nobody.
 	Leader core.NodeID
@@ -47,42 +47,55 @@ func (m Members) Others() []core.NodeID {
 // Four is m = 4 at any size; doc.go says why.
 func Four(int) float64 { return 4 }
 
+// count puts a member among the living, or takes it out.
+func (m *Members) count(id core.NodeID, lives bool) {
+	place, in := slices.BinarySearch(m.Living, id)
+	switch {
+	case lives && !in:
+		m.Living = slices.Insert(m.Living, place, id)
+	case !lives && in:
+		m.Living = slices.Delete(m.Living, place, place+1)
+	}
+}
+
 // reshape computes targets and watched anew. Members that this node did not
 // judge so far are granted a full silence; new targets are told at once.
 func (d *detector) reshape(now core.Instant) {
-	d.members.Living = nil // not reused: schemes may hand out parts of it
-	d.table.Each(func(r member.Row) bool {
-		if r.Living() {
-			d.members.Living = append(d.members.Living, r.ID)
-		}
-		return true
-	})
+	d.shape++
 	d.silence = time.Duration(d.scheme.Silence(len(d.members.Living)) * float64(d.period))
-	before, told := d.watched, d.targets
 	d.watched = d.scheme.Watched(d.members)
 	for _, id := range d.watched {
-		if !slices.Contains(before, id) {
+		p := d.peer(id)
+		if p.watched != d.shape-1 {
 			d.grant(now, id)
 		}
+		p.watched = d.shape
 	}
 	if len(d.members.Living) < 2 {
 		d.next = core.Never
 	} else if d.next == core.Never {
 		d.next = now.Add(time.Duration(d.rand.Int64N(int64(d.period))))
 	}
-	if d.scheme.Targets == nil {
-		return
+	if d.scheme.Targets != nil {
+		d.aim(now)
 	}
+}
+
+// aim computes the targets anew.
+func (d *detector) aim(now core.Instant) {
+	before := d.targets
 	d.targets = d.scheme.Targets(d.members)
-	for _, id := range told {
-		if p := d.peers[id]; p != nil && !slices.Contains(d.targets, id) {
-			p.unreachable = false
-		}
-	}
 	for _, id := range d.targets {
-		if !slices.Contains(told, id) {
+		p := d.peer(id)
+		if p.told != d.shape-1 {
 			d.grant(now, id)
 			d.tell(id)
+		}
+		p.told = d.shape
+	}
+	for _, id := range before {
+		if p := d.peers[id]; p != nil && p.told != d.shape {
+			p.unreachable = false
 		}
 	}
 }

@@ -1,8 +1,6 @@
 package heartbeat
 
 import (
-	"slices"
-
 	"hb/core"
 	"hb/core/detect"
 	"hb/core/member"
@@ -18,7 +16,7 @@ func (d *detector) lookRound(now core.Instant) {
 		next = core.Earlier(next, d.judge(now, id))
 	}
 	for _, id := range d.targets {
-		if d.scheme.Answered && !slices.Contains(d.watched, id) {
+		if d.scheme.Answered && d.peer(id).watched != d.shape {
 			next = core.Earlier(next, d.remark(now, id))
 		}
 	}

@@ -30,6 +30,7 @@ type Relay struct {
 	table   *member.Table
 	rand    *rand.Rand
 	self    core.NodeID
+	nacks   bool
 	errands []errand
 	out     []detect.Effect
 }
@@ -44,13 +45,15 @@ type errand struct {
 	end    core.Instant   // when to send a nack
 }
 
-// New makes the relay of the node whose table it is.
-func New(t *member.Table, r *rand.Rand) *Relay {
-	return &Relay{table: t, rand: r, self: t.Self().ID}
+// New makes the relay of the node whose table it is. Without LocalHealth it
+// sends no nacks, since nobody counts them.
+func New(t *member.Table, r *rand.Rand, without detect.Extras) *Relay {
+	return &Relay{table: t, rand: r, self: t.Self().ID, nacks: !without.Has(detect.LocalHealth)}
 }
 
-// Received takes a packet and answers it, if it is for the relay to answer. The
-// effects are valid until the next call.
+// Received takes a packet and answers it, if it is for the relay to answer; an
+// ack that it does not forward is this node's own. The effects are valid until
+// the next call.
 func (r *Relay) Received(now core.Instant, from netip.AddrPort, p *wire.Packet) []detect.Effect {
 	r.out = r.out[:0]
 	switch p.Kind {
@@ -64,17 +67,36 @@ func (r *Relay) Received(now core.Instant, from netip.AddrPort, p *wire.Packet) 
 	return r.out
 }
 
-// Tick sends the nacks that are due.
+// Tick gives up the errands whose time is over.
 func (r *Relay) Tick(now core.Instant) []detect.Effect {
+	return r.giveUp(func(e errand) bool { return now >= e.end })
+}
+
+// Refused gives up the errands to a member whose host refuses packets.
+func (r *Relay) Refused(id core.NodeID) []detect.Effect {
+	return r.giveUp(func(e errand) bool { return e.target == id })
+}
+
+// giveUp ends the errands that over accepts, and says so to their askers.
+func (r *Relay) giveUp(over func(errand) bool) []detect.Effect {
 	r.out = r.out[:0]
 	r.errands = slices.DeleteFunc(r.errands, func(e errand) bool {
-		if now < e.end {
+		if !over(e) {
 			return false
 		}
-		r.send(e.asker, e.addr, wire.Packet{Kind: wire.KindNack, Nonce: e.asked, Target: e.target})
+		if r.nacks {
+			r.send(e.asker, e.addr, wire.Packet{Kind: wire.KindNack, Nonce: e.asked, Target: e.target})
+		}
 		return true
 	})
 	return r.out
+}
+
+// Postpone gives the errands more time, after a pause of this process.
+func (r *Relay) Postpone(gap time.Duration) {
+	for i := range r.errands {
+		r.errands[i].end = r.errands[i].end.Add(gap)
+	}
 }
 
 // Next is when a Tick is due.

@@ -20,7 +20,9 @@ func addr(id core.NodeID) netip.AddrPort {
 const start = core.Instant(time.Hour)
 
 // among makes the relay of member 1 of five.
-func among() *relay.Relay {
+func among() *relay.Relay { return amongWithout(0) }
+
+func amongWithout(without detect.Extras) *relay.Relay {
 	row := func(id core.NodeID) member.Row {
 		return member.Row{ID: id, Name: "n", Instance: 1, Status: core.Alive, Addr: addr(id)}
 	}
@@ -28,7 +30,7 @@ func among() *relay.Relay {
 	for id := core.NodeID(2); id <= 5; id++ {
 		t.Merge(start, member.Evidence{Row: row(id)})
 	}
-	return relay.New(t, rand.New(rand.NewPCG(1, 1)))
+	return relay.New(t, rand.New(rand.NewPCG(1, 1)), without)
 }
 
 // only gives the one packet among effects.
@@ -129,4 +131,31 @@ func TestOthersCanMakeItKeep256ErrandsOnly(t *testing.T) {
 		t.Errorf("%d nacks", len(out))
 	}
 	only(t, r.Received(start, addr(2), request(3)))
+}
+
+func TestARefusalNeedNotBeWaitedFor(t *testing.T) {
+	r := among()
+	r.Received(start, addr(2), request(3))
+	r.Received(start, addr(2), request(4))
+	if nack := only(t, r.Refused(4)); nack.To != 2 || nack.Packet.Target != 4 {
+		t.Errorf("%+v", nack)
+	}
+	only(t, r.Tick(start.Add(time.Second))) // that of 3
+}
+
+func TestAPauseGivesErrandsMoreTime(t *testing.T) {
+	r := among()
+	r.Received(start, addr(2), request(3))
+	r.Postpone(time.Second)
+	if r.Next() != start.Add(1400*time.Millisecond) {
+		t.Errorf("due in %s", r.Next().Sub(start))
+	}
+}
+
+func TestNobodyIsSentANackThatNobodyCounts(t *testing.T) {
+	r := amongWithout(detect.LocalHealth)
+	r.Received(start, addr(2), request(3))
+	if out := r.Tick(start.Add(time.Second)); len(out) > 0 || r.Next() != core.Never {
+		t.Errorf("%+v", out)
+	}
 }

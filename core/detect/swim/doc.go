@@ -17,9 +17,9 @@
 //   - probe.go: ping, wait for the ack as long as this member's round trips
 //     suggest (rtt.go), then ask K = 3 others to ping it (ping-req), and wait
 //     until the period ends. What happens on a lost ack is all in that file.
-//   - relay.go: the other side of a ping-req: ping the target, forward its ack,
-//     or send a nack after 80 % of the asker's remaining time, so that the
-//     asker knows at least that the helper is well.
+//   - core/detect/relay: the other side of a ping and of a ping-req: ack it, or
+//     ping the target, forward its ack, or send a nack after 80 % of the asker's
+//     remaining time, so that the asker knows at least that the helper is well.
 //   - suspicion.go: a member that failed a probe is suspected. The suspicion
 //     ends in death between Min and Max, the sooner the more others confirm it.
 //   - verify.go: three members that the suspect's ID chooses probe it at once

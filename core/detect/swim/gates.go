@@ -31,9 +31,7 @@ func (s *swim) afterPause(now core.Instant) {
 	for _, p := range s.probes {
 		p.ask, p.end, p.tainted = p.ask.Add(gap), p.end.Add(gap), true
 	}
-	for _, r := range s.relays {
-		r.end = r.end.Add(gap)
-	}
+	s.relay.Postpone(gap)
 	for _, p := range s.peers { // each on its own: the order does not matter
 		if p.heard != 0 {
 			p.heard = p.heard.Add(gap)

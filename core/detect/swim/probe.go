@@ -6,6 +6,7 @@ import (
 
 	"hb/core"
 	"hb/core/detect"
+	"hb/core/detect/relay"
 	"hb/core/member"
 	"hb/core/wire"
 )
@@ -35,7 +36,7 @@ func (s *swim) probe(now core.Instant, row member.Row) *probe {
 	length := s.health.scale(s.period)
 	direct := s.health.scale(s.directTimeout(row.ID))
 	p := &probe{
-		target: row, nonce: s.nonce(), sent: now,
+		target: row, nonce: relay.Nonce(s.rand), sent: now,
 		ask: now.Add(direct), end: now.Add(length),
 	}
 	s.probes = append(s.probes, p)
@@ -150,13 +151,4 @@ func (s *swim) probeOf(id core.NodeID) *probe {
 
 func (s *swim) dropProbe(id core.NodeID) {
 	s.probes = slices.DeleteFunc(s.probes, func(p *probe) bool { return p.target.ID == id })
-}
-
-// nonce draws a number that nobody who does not see the packet can guess.
-func (s *swim) nonce() uint64 {
-	for {
-		if n := s.rand.Uint64(); n != 0 {
-			return n
-		}
-	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"hb/core"
 	"hb/core/detect"
+	"hb/core/detect/relay"
 	"hb/core/member"
 	"hb/core/wire"
 )
@@ -24,7 +25,7 @@ type swim struct {
 	round  round
 	next   core.Instant // when the next period begins
 	probes []*probe     // not yet decided, oldest first
-	relays []*relay
+	relay  *relay.Relay
 	// suspicions are those of the rows that are suspect in the table.
 	suspicions []*suspicion
 	peers      map[core.NodeID]*peer
@@ -46,7 +47,7 @@ func New(o detect.Options) detect.Detector { return Standard().New(o) }
 func (t Tuning) New(o detect.Options) detect.Detector {
 	s := &swim{
 		table: o.Table, period: o.Period, rand: o.Rand, self: o.Table.Self().ID,
-		tuning: t, without: o.Without,
+		tuning: t, without: o.Without, relay: relay.New(o.Table, o.Rand, o.Without),
 		peers: map[core.NodeID]*peer{}, next: core.Never,
 		gates: gates{heard: o.Now, due: core.Never},
 	}
@@ -84,9 +85,7 @@ func (s *swim) Next() core.Instant {
 	for _, p := range s.probes {
 		next = core.Earlier(next, core.Earlier(p.ask, p.end))
 	}
-	for _, r := range s.relays {
-		next = core.Earlier(next, r.end)
-	}
+	next = core.Earlier(next, s.relay.Next())
 	for _, c := range s.suspicions {
 		next = core.Earlier(next, s.verdict(c))
 	}
@@ -97,7 +96,7 @@ func (s *swim) Next() core.Instant {
 // then the verdicts, then a new period.
 func (s *swim) tick(now core.Instant) {
 	s.watchIsolation(now)
-	s.endRelays(now)
+	s.out = append(s.out, s.relay.Tick(now)...)
 	s.endProbes(now)
 	s.judge(now)
 	if now >= s.next {
@@ -149,25 +148,15 @@ func (s *swim) begin(now core.Instant) core.Instant {
 // received handles a packet.
 func (s *swim) received(now core.Instant, from netip.AddrPort, p *wire.Packet) {
 	s.hear(now, p.From)
+	answers := s.relay.Received(now, from, p)
+	s.out = append(s.out, answers...)
 	switch p.Kind {
-	case wire.KindPing:
-		s.answer(from, p)
-	case wire.KindPingReq:
-		s.relayPing(now, from, p)
 	case wire.KindAck:
-		if !s.forwardAck(now, p) {
+		if len(answers) == 0 {
 			s.acked(now, p)
 		}
 	case wire.KindNack:
 		s.nacked(p)
-	}
-}
-
-// answer acks a ping, if it is for this node: its address may have had another
-// one before.
-func (s *swim) answer(from netip.AddrPort, p *wire.Packet) {
-	if p.Target == s.self {
-		s.send(p.From, from, wire.Packet{Kind: wire.KindAck, Nonce: p.Nonce})
 	}
 }
 

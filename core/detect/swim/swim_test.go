@@ -269,16 +269,6 @@ func TestAHelperAnswersForItself(t *testing.T) {
 	}
 }
 
-func TestRelaysAreBounded(t *testing.T) {
-	b := among(t, 3)
-	for n := range uint64(1000) {
-		b.receive(2, wire.Packet{Kind: wire.KindPingReq, Nonce: n + 1, Target: 3, Budget: 60000})
-	}
-	if len(b.d.relays) > maxRelays {
-		t.Errorf("%d relays", len(b.d.relays))
-	}
-}
-
 func TestTwoPingsOfOneMemberAreAtMost2NMinus1PeriodsApart(t *testing.T) {
 	for _, n := range []int{2, 3, 5, 10, 40} {
 		rng := rand.New(rand.NewPCG(1, uint64(n)))

@@ -61,7 +61,7 @@ func (s *swim) refused(now core.Instant, id core.NodeID) {
 	if s.without.Has(detect.Refusal) {
 		return
 	}
-	s.nack(func(r *relay) bool { return r.target == id })
+	s.out = append(s.out, s.relay.Refused(id)...)
 	row, known := s.table.Get(id)
 	if !known || !row.Living() || id == s.self {
 		return
