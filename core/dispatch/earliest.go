@@ -61,7 +61,7 @@ func (h *host) reserve(demand float64) {
 // slot, and the task is expected to complete there earlier than anywhere else
 // all the same; it is reserved. No host: none that may run it has a free slot.
 func (m *Machine) pick(now core.Instant, p *placement, demand float64) (h *host, wait bool) {
-	if p.on != "" || p.idle || demand <= 0 {
+	if p.on != "" || p.target != 0 || p.idle || demand <= 0 {
 		return m.choose(p), false
 	}
 	for _, known := range [...]bool{true, false} {

@@ -2,7 +2,10 @@ package dispatch
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
+
+	"google.golang.org/protobuf/proto"
 
 	"hb/core"
 	"hb/core/ledger"
@@ -101,8 +104,19 @@ func (m *Machine) repeat(now core.Instant, g *grant) {
 	}
 	open := ledger.OpenAttempt(t)
 	m.put(Grant{g.node, &wire.Grant{
-		Task: g.task[:], Attempt: open.N, Fence: uint64(g.fence), Spec: t.Spec, Instance: open.Instance,
+		Task: g.task[:], Attempt: open.N, Fence: uint64(g.fence), Spec: specOf(t), Instance: open.Instance,
 	}})
+}
+
+// specOf is what the runner of an attempt is told to do: an element's process is
+// told which it is.
+func specOf(t *wire.Task) *wire.Spec {
+	if t.N == 0 {
+		return t.Spec
+	}
+	spec := proto.Clone(t.Spec).(*wire.Spec)
+	spec.Env = append(spec.Env, fmt.Sprintf("HB_ARRAY_INDEX=%d", t.N), "HB_ARRAY_ID="+core.TaskID(t.Parent).String())
+	return spec
 }
 
 func (m *Machine) wakeAt(g *grant, at core.Instant) {

@@ -109,6 +109,12 @@ func (m *Machine) heard(ev Heard) {
 // nil when none that may run it has a free slot. A host that has not reported
 // is a stopgap.
 func (m *Machine) choose(p *placement) *host {
+	if p.target != 0 {
+		if h := m.byID[p.target]; h != nil && h.ready() {
+			return h
+		}
+		return nil
+	}
 	if p.on != "" {
 		h := m.named(p.on)
 		if h == nil || !h.ready() || p.objection(h) != "" {

@@ -45,8 +45,13 @@ func (m *Machine) notTaken(o *ledger.Outcome) {
 }
 
 // blocked says that the tasks of a lane must wait for another that holds their
-// exclusive key, or is about to.
-func (m *Machine) blocked(spec *wire.Spec) bool {
+// exclusive key, or is about to, or for others of the elements of their parent.
+func (m *Machine) blocked(spec *wire.Spec, parent core.TaskID) bool {
+	if spec.GetParallel() > 0 && parent != (core.TaskID{}) {
+		if m.opt.Ledger().Running(parent)+m.flying[parent] >= int(spec.Parallel) {
+			return true
+		}
+	}
 	if spec.GetExclusive() == "" {
 		return false
 	}

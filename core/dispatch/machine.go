@@ -138,6 +138,7 @@ type Machine struct {
 
 	// holding are the exclusive keys of plans; led is since when this node leads.
 	holding map[string]core.TaskID
+	flying  map[core.TaskID]int // plans for elements, by parent
 	led     core.Instant
 
 	// due is no later than the first grant or plan that is to be looked at.
@@ -156,6 +157,7 @@ type plan struct {
 	attempt uint32
 	until   core.Instant // given up then
 	holds   string       // the exclusive key
+	parent  core.TaskID  // of an element
 }
 
 // New makes a dispatcher that does not lead.
@@ -172,6 +174,7 @@ func (m *Machine) reset() {
 	m.grants = map[core.TaskID]*grant{}
 	m.plans = map[core.TaskID]plan{}
 	m.holding = map[string]core.TaskID{}
+	m.flying = map[core.TaskID]int{}
 	m.queue = newQueue()
 }
 
@@ -247,11 +250,19 @@ func (m *Machine) applied(now core.Instant, o *ledger.Outcome) {
 	m.unplan(now, o.Command.GetAssign())
 	m.learnFinish(o)
 	m.notTaken(o)
+	for _, t := range o.Also {
+		m.refreshByID(now, t)
+	}
 	if o.Task != nil {
 		// The record of the last outcome in the entry is the one that counts.
-		if t, ok := m.opt.Ledger().Task(core.TaskID(o.Task.Id)); ok {
-			m.refresh(now, t)
-		}
+		m.refreshByID(now, o.Task)
+	}
+}
+
+// refreshByID looks a record up anew: the one of an outcome may be superseded.
+func (m *Machine) refreshByID(now core.Instant, t *wire.Task) {
+	if t, ok := m.opt.Ledger().Task(core.TaskID(t.Id)); ok {
+		m.refresh(now, t)
 	}
 }
 
@@ -303,6 +314,11 @@ func (m *Machine) dropPlan(now core.Instant, id core.TaskID) {
 		h.planned--
 	}
 	delete(m.holding, m.plans[id].holds)
+	if parent := m.plans[id].parent; m.flying[parent] > 0 {
+		if m.flying[parent]--; m.flying[parent] == 0 {
+			delete(m.flying, parent)
+		}
+	}
 	delete(m.plans, id)
 	if t, ok := m.opt.Ledger().Task(id); ok && t.Status == ledger.Queued {
 		m.ready(t)

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -16,6 +17,8 @@ type placement struct {
 	on    string
 	where []condition
 	idle  bool
+	// target is the one member that an element is for; zero: any.
+	target core.NodeID
 }
 
 type condition struct {
@@ -34,6 +37,12 @@ func newPlacement(spec *wire.Spec) *placement {
 
 // objection says what keeps a task from a host; empty for nothing.
 func (p *placement) objection(h *host) string {
+	if p.target != 0 {
+		if h.id != p.target {
+			return "is not the member of this element"
+		}
+		return ""
+	}
 	if h.drained && (p.on == "" || p.on == ledger.OnLeader) {
 		return "drained"
 	}
@@ -46,7 +55,11 @@ func (p *placement) objection(h *host) string {
 }
 
 // laneKey is the same for tasks of the same placement.
-func laneKey(spec *wire.Spec) string {
+func laneKey(w waiting) string {
+	spec := w.spec
+	if w.parent != (core.TaskID{}) && (w.target != 0 || spec.Parallel > 0) {
+		return fmt.Sprintf("\x01%v\x00%d", w.parent, w.target)
+	}
 	if spec.On == "" && len(spec.Where) == 0 && spec.Prefer == "" && spec.Exclusive == "" {
 		return ""
 	}
@@ -60,6 +73,11 @@ type waiting struct {
 	order uint64
 	spec  *wire.Spec
 	until core.Instant // of its back-off
+
+	// Of an element: its number, its parent and its member.
+	n      uint32
+	parent core.TaskID
+	target core.NodeID
 }
 
 // lane is the tasks of one placement, a heap by rank and order.
@@ -86,7 +104,10 @@ func newQueue() queue {
 }
 
 func before(a, b waiting) bool {
-	return a.rank < b.rank || a.rank == b.rank && a.order < b.order
+	if a.rank != b.rank {
+		return a.rank < b.rank
+	}
+	return a.order < b.order || a.order == b.order && a.n < b.n
 }
 
 // rank is a task's place in the queue, the lowest first: when it was submitted,
@@ -120,14 +141,17 @@ func (m *Machine) enter(t *wire.Task) (w waiting, fresh bool) {
 		return w, false
 	}
 	m.queue.in[id] = true
-	return waiting{id: id, rank: m.rank(t), order: t.Order, spec: t.Spec}, true
+	w = waiting{id: id, rank: m.rank(t), order: t.Order, spec: t.Spec, n: t.N, target: core.NodeID(t.Target)}
+	copy(w.parent[:], t.Parent)
+	return w, true
 }
 
 func (q *queue) push(w waiting) {
-	key := laneKey(w.spec)
+	key := laneKey(w)
 	l := q.lanes[key]
 	if l == nil {
 		l = &lane{key: key, place: newPlacement(w.spec), tasks: heaped[waiting]{less: before}}
+		l.place.target = w.target
 		q.lanes[key] = l
 	}
 	l.tasks.push(w)
@@ -157,7 +181,7 @@ func (m *Machine) fill(now core.Instant) {
 	}
 	open := heaped[*lane]{less: func(a, b *lane) bool { return before(a.tasks.first(), b.tasks.first()) }}
 	for _, key := range slices.Sorted(maps.Keys(m.queue.lanes)) {
-		if l := m.queue.lanes[key]; m.live(l) && !m.blocked(l.tasks.first().spec) {
+		if l := m.queue.lanes[key]; m.live(l) && !m.blocked(l.tasks.first().spec, l.tasks.first().parent) {
 			open.push(l)
 		}
 	}
@@ -180,7 +204,7 @@ func (m *Machine) fill(now core.Instant) {
 			why := m.reason(l.place, h, demand)
 			m.put(Propose{m.plan(now, t.Spec, w.id, ledger.NextAttempt(t), h, why)})
 		}
-		if m.live(l) && !m.blocked(l.tasks.first().spec) {
+		if m.live(l) && !m.blocked(l.tasks.first().spec, l.tasks.first().parent) {
 			open.sink()
 		} else {
 			open.pop()
@@ -217,6 +241,12 @@ func (m *Machine) plan(now core.Instant, spec *wire.Spec, id core.TaskID, attemp
 	if spec.Exclusive != "" {
 		m.holding[spec.Exclusive] = id
 	}
+	if t, ok := m.opt.Ledger().Task(id); ok && t.N > 0 {
+		p := m.plans[id]
+		p.parent = core.TaskID(t.Parent)
+		m.plans[id] = p
+		m.flying[p.parent]++
+	}
 	m.due = core.Earlier(m.due, until)
 	return &wire.Command{Body: &wire.Command_Assign{Assign: &wire.Assign{
 		Task: id[:], Attempt: attempt, Node: uint64(h.id), Instance: uint32(h.instance), Why: why,
@@ -236,7 +266,7 @@ func (m *Machine) PlanFor(now core.Instant, sub *wire.Submit) (*wire.Command, bo
 	_, known := l.Task(id)
 	_, keyed := l.Keyed(sub.Spec.Key)
 	_, planned := m.plans[id]
-	if known || keyed || planned || m.blocked(sub.Spec) {
+	if known || keyed || planned || sub.Spec.Array > 0 || sub.Spec.All || m.blocked(sub.Spec, core.TaskID{}) {
 		return nil, false
 	}
 	p, demand := newPlacement(sub.Spec), m.history.demand(sub.Spec)

@@ -111,6 +111,11 @@ func (s *State) requeue(o *Outcome, c *wire.Requeue) {
 
 func (s *State) queueAgain(o *Outcome, e *entry, t *wire.Task, why string) {
 	t.Status, t.Reason = Queued, why
+	if m, ok := s.members[core.NodeID(t.Target)]; t.Target != 0 && (!ok || m.State != Up) {
+		s.unreached(o, e, t, Down)
+		o.Task = t
+		return
+	}
 	s.replace(o, e, t)
 }
 

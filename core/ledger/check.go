@@ -3,8 +3,6 @@ package ledger
 import (
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	"hb/core"
 	"hb/core/wire"
 )
@@ -24,7 +22,7 @@ func Check(s *State) error {
 		}
 	}
 	x := &s.tasks
-	var queued, granted, ended, openBytes, endedBytes int
+	var queued, granted, ended, finals, openBytes, endedBytes int
 	for e := range x.all.each() {
 		t := e.task
 		if err := checkTask(t); err != nil {
@@ -33,7 +31,7 @@ func Check(s *State) error {
 		if last := lastFence(t); last.Index() > s.applied {
 			return fmt.Errorf("task %v speaks of index %d, applied is %d", core.TaskID(t.Id), last.Index(), s.applied)
 		}
-		if e.size != proto.Size(t) || x.byID[core.TaskID(t.Id)] != e || t.Spec.Key != "" && x.keys[t.Spec.Key] != e {
+		if e.size != sizeOf(t) || x.byID[core.TaskID(t.Id)] != e || t.Spec.Key != "" && t.N == 0 && x.keys[t.Spec.Key] != e {
 			return fmt.Errorf("task %v is not what the index says", core.TaskID(t.Id))
 		}
 		switch open := OpenAttempt(t); {
@@ -47,16 +45,44 @@ func Check(s *State) error {
 				return fmt.Errorf("task %v: its open grant %d is not in the index", core.TaskID(t.Id), open.Fence)
 			}
 		case IsFinal(t.Status):
-			ended++
+			finals++
+			if t.N == 0 {
+				ended++
+			}
 			endedBytes += e.size
+		case isParent(t):
+			openBytes += e.size
+			if err := s.checkElements(e); err != nil {
+				return err
+			}
 		default:
 			queued++
 			openBytes += e.size
 		}
 	}
-	counts := [...]int{queued, granted, ended, openBytes, endedBytes, x.all.len()}
-	if indexed := [...]int{x.queued.len(), len(x.granted), x.ended.len(), x.openBytes, x.endedBytes, len(x.byID)}; counts != indexed {
+	counts := [...]int{queued, granted, ended, finals, openBytes, endedBytes, x.all.len()}
+	if indexed := [...]int{x.queued.len(), len(x.granted), x.ended.len(), x.finals, x.openBytes, x.endedBytes, len(x.byID)}; counts != indexed {
 		return fmt.Errorf("the records give the counts %v, the index %v", counts, indexed)
+	}
+	return nil
+}
+
+// checkElements checks a parent against its elements.
+func (s *State) checkElements(e *entry) error {
+	var done, out int
+	for i, kid := range s.elements(e) {
+		if kid == nil || kid.task.N != uint32(i+1) || kid.task.Spec != e.task.Spec {
+			return fmt.Errorf("task %v has no element %d of its own", core.TaskID(e.task.Id), i+1)
+		}
+		if IsFinal(kid.task.Status) {
+			done++
+		} else if OpenAttempt(kid.task) != nil {
+			out++
+		}
+	}
+	if done != int(e.task.Done) || out != e.out || done == int(e.task.Elements) {
+		return fmt.Errorf("task %v: %d of its %d elements have ended and %d are out, it says %d and %d",
+			core.TaskID(e.task.Id), done, e.task.Elements, out, e.task.Done, e.out)
 	}
 	return nil
 }
@@ -81,12 +107,21 @@ func checkTask(t *wire.Task) error {
 	}
 	id := core.TaskID(t.Id)
 	switch t.Status {
-	case Queued, Assigned, Cancelling, Succeeded, Failed, TimedOut, Cancelled, Unknown:
+	case Queued, Running, Assigned, Cancelling, Succeeded, Failed, TimedOut, Cancelled, Unknown:
 	default:
 		return fmt.Errorf("task %v is %q", id, t.Status)
 	}
 	if IsFinal(t.Status) != (t.Final != 0) {
 		return fmt.Errorf("task %v is %s with final record %d", id, t.Status, t.Final)
+	}
+	if isParent(t) && t.N == 0 {
+		if len(t.Attempts) > 0 || t.Status == Queued || t.Status == Assigned || t.Done > t.Elements {
+			return fmt.Errorf("task %v has elements and is %s, with %d attempts, %d of %d done", id, t.Status, len(t.Attempts), t.Done, t.Elements)
+		}
+		return nil
+	}
+	if t.Status == Running || t.N > 0 != (len(t.Parent) == len(core.TaskID{})) {
+		return fmt.Errorf("task %v is %s, element %d of %x", id, t.Status, t.N, t.Parent)
 	}
 	out := t.Status == Assigned || t.Status == Cancelling
 	if out && len(t.Attempts) == 0 {

@@ -14,7 +14,7 @@ const Format = 1
 func (s *State) Encode() []byte {
 	return wire.Marshal(&wire.Ledger{
 		Format: Format, Cluster: s.cluster[:], ClusterName: s.name,
-		Members: s.Members(), Tasks: s.Tasks(),
+		Members: s.Members(), Tasks: bare(s.Tasks()),
 		Applied: s.applied, WallNanos: s.wall, ExpiredMillis: s.expired,
 		Voters: s.voters, Tombstones: s.tombstones,
 	})
@@ -41,6 +41,17 @@ func Decode(b []byte) (*State, error) {
 	return s, nil
 }
 
+// bare leaves out of elements the spec that they share with their parent.
+func bare(tasks []*wire.Task) []*wire.Task {
+	for i, t := range tasks {
+		if t.N > 0 {
+			tasks[i] = revise(t)
+			tasks[i].Spec = nil
+		}
+	}
+	return tasks
+}
+
 // load fills the indexes. Everything that they rely on is checked before.
 func (s *State) load(l *wire.Ledger) error {
 	for _, m := range l.Members {
@@ -64,9 +75,14 @@ func (s *State) load(l *wire.Ledger) error {
 		}
 		s.bury(t)
 	}
-	var order uint64
-	finals := map[uint64]bool{}
+	var order place
+	finals := map[place]bool{}
 	for _, t := range l.Tasks {
+		if parent := s.lookup(t.Parent); t.N > 0 && parent != nil && isParent(parent.task) && parent.task.Order == t.Order {
+			t.Spec = parent.task.Spec
+		} else if t.N > 0 {
+			return fmt.Errorf("task %x is an element of nothing", t.Id)
+		}
 		if err := checkTask(t); err != nil {
 			return err
 		}
@@ -77,18 +93,20 @@ func (s *State) load(l *wire.Ledger) error {
 		switch {
 		case twice:
 			return fmt.Errorf("task %v is there twice", id)
-		case t.Order <= order:
+		case t.N > 0 && id != ElementID(core.TaskID(t.Parent), t.N):
+			return fmt.Errorf("task %v is not element %d of its parent", id, t.N)
+		case place{t.Order, 0, t.N}.compare(order) <= 0:
 			return fmt.Errorf("task %v is out of order", id)
-		case taken && t.Spec.Key != "":
+		case taken && t.Spec.Key != "" && t.N == 0:
 			return fmt.Errorf("task %v: its key is another's", id)
-		case t.Final != 0 && finals[t.Final]:
+		case t.Final != 0 && finals[place{t.Final, t.Order, t.N}]:
 			return fmt.Errorf("task %v ended with another's final record", id)
 		case open != nil && t.Spec.Exclusive != "" && s.tasks.holders[t.Spec.Exclusive] != nil:
 			return fmt.Errorf("task %v holds %q with another", id, t.Spec.Exclusive)
 		case open != nil && s.tasks.granted[core.Fence(open.Fence)] != nil:
 			return fmt.Errorf("task %v has the open grant of another", id)
 		}
-		order, finals[t.Final] = t.Order, true
+		order, finals[place{t.Final, t.Order, t.N}] = place{t.Order, 0, t.N}, true
 		s.tasks.add(t)
 	}
 	return Check(s)

@@ -96,6 +96,7 @@ func (s *State) memberDown(o *Outcome, c *wire.MemberDown) {
 		s.setMember(m)
 		o.Members = append(o.Members, m)
 		o.Events = append(o.Events, Event{"agreed-down", old.Row.Name, c.Reason})
+		s.targetGone(o, core.NodeID(id), state)
 	}
 	if state == Left {
 		s.forgetLeft()

@@ -44,6 +44,19 @@
 // the member itself says that it never started the attempt; then even a --once
 // task is queued again, for it has not run.
 //
+// # Elements
+//
+// An array, or a task for all members, is one command in the log and one record,
+// the parent, beside which its elements are records of their own: each is
+// granted, run and ended as any task is. They share the parent's spec and its
+// place in the log, and are kept and dropped with it. The members that --all
+// means are those of the moment at which it is applied. The parent is running
+// until all elements have ended, and then ends in the same command: with the
+// worst of their exit codes. When as many have failed as may, those that still
+// wait end without a run; so do those of a member that goes down.
+//
+// # What else is judged
+//
 // Of all tasks with one exclusive key (--exclusive) at most one has an open grant.
 // The ledger knows no time: that such a grant is not taken back from a lost
 // member before its lease is over is up to whoever proposes the Requeue.

@@ -18,12 +18,13 @@ type index struct {
 	keys    map[string]*entry
 	all     line // by order
 	queued  line // by order
-	ended   line // by final
+	ended   line // by final; without elements
 	granted map[core.Fence]*entry
 	holders map[string]*entry // by exclusive key: who has an open grant
 	on      map[core.NodeID]map[core.Fence]*entry
 
 	openBytes, endedBytes int
+	finals                int // records of what has ended, elements too
 	// keeps counts the tasks with a --keep of so many nanoseconds.
 	keeps map[int64]int
 }
@@ -33,15 +34,25 @@ type index struct {
 type entry struct {
 	task *wire.Task
 	size int
+	out  int // of a parent: its elements with an open grant
+}
+
+// sizeOf is what a record takes. Elements share the spec of their parent.
+func sizeOf(t *wire.Task) int {
+	size := proto.Size(t)
+	if len(t.Parent) > 0 {
+		size -= proto.Size(t.Spec)
+	}
+	return size
 }
 
 func newIndex() index {
 	return index{
 		byID:    map[core.TaskID]*entry{},
 		keys:    map[string]*entry{},
-		all:     line{key: func(e *entry) uint64 { return e.task.Order }},
-		queued:  line{key: func(e *entry) uint64 { return e.task.Order }},
-		ended:   line{key: func(e *entry) uint64 { return e.task.Final }},
+		all:     line{key: func(e *entry) place { return place{e.task.Order, 0, e.task.N} }},
+		queued:  line{key: func(e *entry) place { return place{e.task.Order, 0, e.task.N} }},
+		ended:   line{key: func(e *entry) place { return place{e.task.Final, e.task.Order, e.task.N} }},
 		granted: map[core.Fence]*entry{},
 		holders: map[string]*entry{},
 		on:      map[core.NodeID]map[core.Fence]*entry{},
@@ -51,12 +62,12 @@ func newIndex() index {
 
 // add takes in a new task.
 func (x *index) add(t *wire.Task) {
-	e := &entry{task: t, size: proto.Size(t)}
+	e := &entry{task: t, size: sizeOf(t)}
 	x.byID[core.TaskID(t.Id)] = e
-	if t.Spec.Key != "" {
+	if t.Spec.Key != "" && t.N == 0 {
 		x.keys[t.Spec.Key] = e
 	}
-	if keep := t.Spec.KeepNanos; keep > 0 {
+	if keep := t.Spec.KeepNanos; keep > 0 && t.N == 0 {
 		x.keeps[keep]++
 	}
 	x.all.insert(e)
@@ -75,7 +86,7 @@ func (x *index) leastKeep() int64 {
 // set puts a new record in the place of a task's old one.
 func (x *index) set(e *entry, t *wire.Task) {
 	x.unplace(e)
-	e.task, e.size = t, proto.Size(t)
+	e.task, e.size = t, sizeOf(t)
 	x.place(e)
 }
 
@@ -84,10 +95,10 @@ func (x *index) drop(e *entry) {
 	x.unplace(e)
 	x.all.remove(e)
 	delete(x.byID, core.TaskID(e.task.Id))
-	if key := e.task.Spec.Key; key != "" {
+	if key := e.task.Spec.Key; key != "" && e.task.N == 0 {
 		delete(x.keys, key)
 	}
-	if keep := e.task.Spec.KeepNanos; keep > 0 {
+	if keep := e.task.Spec.KeepNanos; keep > 0 && e.task.N == 0 {
 		if x.keeps[keep]--; x.keeps[keep] == 0 {
 			delete(x.keeps, keep)
 		}
@@ -98,9 +109,13 @@ func (x *index) drop(e *entry) {
 func (x *index) place(e *entry) {
 	switch {
 	case IsFinal(e.task.Status):
-		x.ended.insert(e)
+		if e.task.N == 0 { // elements go with their parent
+			x.ended.insert(e)
+		}
+		x.finals++
 		x.endedBytes += e.size
 		return
+	case isParent(e.task):
 	case e.task.Status == Queued:
 		x.queued.insert(e)
 	default:
@@ -114,6 +129,7 @@ func (x *index) place(e *entry) {
 			x.on[node] = map[core.Fence]*entry{}
 		}
 		x.on[node][f] = e
+		x.countOut(e, 1)
 	}
 	x.openBytes += e.size
 }
@@ -122,9 +138,13 @@ func (x *index) place(e *entry) {
 func (x *index) unplace(e *entry) {
 	switch {
 	case IsFinal(e.task.Status):
-		x.ended.remove(e)
+		if e.task.N == 0 {
+			x.ended.remove(e)
+		}
+		x.finals--
 		x.endedBytes -= e.size
 		return
+	case isParent(e.task):
 	case e.task.Status == Queued:
 		x.queued.remove(e)
 	default:
@@ -135,8 +155,16 @@ func (x *index) unplace(e *entry) {
 		if delete(x.on[node], f); len(x.on[node]) == 0 {
 			delete(x.on, node)
 		}
+		x.countOut(e, -1)
 	}
 	x.openBytes -= e.size
+}
+
+// countOut keeps count of a parent's elements that are out.
+func (x *index) countOut(e *entry, by int) {
+	if e.task.N > 0 {
+		x.byID[core.TaskID(e.task.Parent)].out += by
+	}
 }
 
 // byFence sorts the entries of a map by its keys.

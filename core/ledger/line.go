@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 )
@@ -9,7 +10,7 @@ import (
 // moves whichever side of it is shorter, so both ends are cheap, and almost all
 // of them are at the ends.
 type line struct {
-	key  func(*entry) uint64
+	key  func(*entry) place
 	buf  []*entry
 	head int // buf[head:] is the row
 }
@@ -21,16 +22,8 @@ func (l *line) entries() []*entry { return l.buf[l.head:] }
 func (l *line) each() iter.Seq[*entry] { return slices.Values(l.entries()) }
 
 // find gives the position of a key in the row, or where it would go.
-func (l *line) find(key uint64) (int, bool) {
-	return slices.BinarySearchFunc(l.entries(), key, func(e *entry, k uint64) int {
-		switch v := l.key(e); {
-		case v < k:
-			return -1
-		case v > k:
-			return 1
-		}
-		return 0
-	})
+func (l *line) find(key place) (int, bool) {
+	return slices.BinarySearchFunc(l.entries(), key, func(e *entry, k place) int { return l.key(e).compare(k) })
 }
 
 func (l *line) insert(e *entry) {
@@ -63,4 +56,15 @@ func (l *line) remove(e *entry) {
 		l.buf = slices.Clone(l.entries())
 		l.head = 0
 	}
+}
+
+// place is where a record stands in a row: a position in the log; among what one
+// command has ended, in the order of submits; among elements, by their number.
+type place struct {
+	at, order uint64
+	n         uint32
+}
+
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(p.at, q.at), cmp.Compare(p.order, q.order), cmp.Compare(p.n, q.n))
 }

@@ -79,6 +79,9 @@ func checkOutcome(rt *rapid.T, s *State, o *Outcome) {
 // that expired may be made anew by the same submit, where clocks are this wild.
 func checkFinals(rt *rapid.T, s *State, finals map[uint64]*wire.Task) {
 	for _, t := range s.Tasks() {
+		if t.N > 0 {
+			continue // they end before their parent, once: checkGrants
+		}
 		first, ended := finals[t.Order]
 		switch {
 		case ended && (first.Status != t.Status || first.Final != t.Final || !proto.Equal(first.Result, t.Result)):
@@ -117,7 +120,7 @@ func drawCommand(rt *rapid.T, s *State) *wire.Command {
 			fence = core.Fence(t.Attempts[rapid.IntRange(max(0, k-3), k-1).Draw(rt, "which")].Fence)
 		}
 	}
-	switch rapid.IntRange(0, 14).Draw(rt, "kind") {
+	switch rapid.IntRange(0, 16).Draw(rt, "kind") {
 	case 0, 1:
 		r := row(node, instance)
 		r.Name = fmt.Sprintf("web%d", rapid.IntRange(1, 4).Draw(rt, "name"))
@@ -138,6 +141,8 @@ func drawCommand(rt *rapid.T, s *State) *wire.Command {
 		return cancel(n)
 	case 10:
 		return expire(n, n+1)
+	case 12, 13:
+		return drawOfElement(rt, s, n)
 	case 11:
 		on := rapid.Bool().Draw(rt, "on")
 		return drain(node, on, on && rapid.Bool().Draw(rt, "evict"))
@@ -157,12 +162,57 @@ func drawWish(rt *rapid.T, node uint64, instance uint32) *wire.Command {
 	return rapid.SampledFrom([]*wire.Command{note("x"), {}}).Draw(rt, "other")
 }
 
+// drawOfElement draws what may happen to an element.
+func drawOfElement(rt *rapid.T, s *State, n byte) *wire.Command {
+	kids := s.Elements(tid(n))
+	if len(kids) == 0 {
+		return note("no element")
+	}
+	kid := rapid.SampledFrom(kids).Draw(rt, "element")
+	node := kid.Target
+	if node == 0 || rapid.IntRange(0, 9).Draw(rt, "wrong member") == 0 {
+		node = uint64(rapid.IntRange(1, 4).Draw(rt, "member"))
+	}
+	instance := uint32(1)
+	if m, ok := s.Member(core.NodeID(node)); ok {
+		instance = m.Row.Instance
+	}
+	id := core.TaskID(kid.Id)
+	switch open := OpenAttempt(kid); {
+	case open == nil:
+		return assignTo(id, NextAttempt(kid), node, instance)
+	case rapid.IntRange(0, 5).Draw(rt, "lose") == 0:
+		return &wire.Command{Body: &wire.Command_Requeue{Requeue: &wire.Requeue{Task: id[:], Fence: open.Fence}}}
+	case rapid.IntRange(0, 9).Draw(rt, "cancel") == 0:
+		return &wire.Command{Body: &wire.Command_Cancel{Cancel: &wire.Cancel{Task: id[:]}}}
+	default:
+		return finishOf(id, core.Fence(open.Fence), drawResult(rt))
+	}
+}
+
+func assignTo(id core.TaskID, attempt uint32, node uint64, instance uint32) *wire.Command {
+	return &wire.Command{Body: &wire.Command_Assign{Assign: &wire.Assign{Task: id[:], Attempt: attempt, Node: node, Instance: instance}}}
+}
+
+func finishOf(id core.TaskID, f core.Fence, r *wire.Result) *wire.Command {
+	return &wire.Command{Body: &wire.Command_Finish{Finish: &wire.Finish{Task: id[:], Fence: uint64(f), Result: r}}}
+}
+
 func drawSpec(rt *rapid.T) *wire.Spec {
 	s := spec("job", rapid.StringN(0, 3, 300).Draw(rt, "argument"))
 	s.Key = rapid.SampledFrom([]string{"", "", "", "a"}).Draw(rt, "key")
 	if s.Once = rapid.Bool().Draw(rt, "once"); !s.Once {
 		s.Retries = uint32(rapid.IntRange(0, 2).Draw(rt, "retries"))
 	}
+	switch rapid.IntRange(0, 3).Draw(rt, "elements") {
+	case 0:
+		s.Array = uint32(rapid.IntRange(1, 4).Draw(rt, "array"))
+	case 1:
+		s.All, s.SkipDown = true, rapid.Bool().Draw(rt, "skip down")
+	}
+	s.Parallel = uint32(rapid.IntRange(0, 2).Draw(rt, "parallel"))
+	s.MaxFailures = int32(rapid.IntRange(-1, 2).Draw(rt, "max failures"))
+	s.Exclusive = rapid.SampledFrom([]string{"", "", "x"}).Draw(rt, "exclusive")
 	s.NoQueue = rapid.IntRange(0, 9).Draw(rt, "no queue") == 0
 	s.KeepNanos = rapid.SampledFrom([]int64{0, 0, 1e9}).Draw(rt, "keep")
 	return s

@@ -20,6 +20,9 @@ type Outcome struct {
 	// also when it was refused, nil when there is none. For a Submit whose key
 	// is taken it is the first task of that key.
 	Task *wire.Task
+	// Also are the other records that the command has changed: elements of the
+	// task, or the task that it is an element of.
+	Also []*wire.Task
 	// Members are the rows of the directory that changed.
 	Members []*wire.Agreed
 	// Events are for `hb events`, in order.

@@ -24,6 +24,14 @@ func judgeSpec(c *wire.Submit) *wire.Verdict {
 		return refuse(core.CodeBadInput, "a time limit below zero")
 	case spec.Weight < 0 || math.IsNaN(spec.Weight) || math.IsInf(spec.Weight, 0):
 		return refuse(core.CodeBadInput, "weight %v: a number of zero or more is needed", spec.Weight)
+	case spec.Array > MaxElements:
+		return refuse(core.CodeBadInput, "%d elements: at most %d are taken", spec.Array, MaxElements)
+	case spec.Array > 0 && spec.All:
+		return refuse(core.CodeBadInput, "an array on all members: one of both is meant")
+	case spec.All && spec.On != "":
+		return refuse(core.CodeBadInput, "on all members and on %s: one of both is meant", spec.On)
+	case spec.MaxFailures < -1:
+		return refuse(core.CodeBadInput, "at most %d failures: -1 is any number", spec.MaxFailures)
 	case len(spec.Exclusive) > MaxKeyBytes:
 		return refuse(core.CodeBadInput, "an exclusive key of %d bytes: at most %d are taken", len(spec.Exclusive), MaxKeyBytes)
 	case spec.KeepNanos < 0:

@@ -10,6 +10,7 @@ import (
 
 // The bounds of the ledger (TASKS.md, "Load and choice" and "Running").
 const (
+	MaxElements  = 10_000   // of one task
 	MaxOpen      = 100_000  // tasks that wait or run
 	MaxOpenBytes = 64 << 20 // of their records
 	MaxSpecBytes = 16 << 10 // of one task's spec
@@ -26,6 +27,7 @@ const (
 // The statuses of a task. A task whose status is one of the last five has ended.
 const (
 	Queued     = "queued"
+	Running    = "running" // of a task with elements: they are not all done
 	Assigned   = "assigned"
 	Cancelling = "cancelling"
 	Succeeded  = "succeeded"
@@ -154,7 +156,7 @@ func (s *State) OpenGrant(f core.Fence) (*wire.Task, bool) {
 }
 
 // Open is how many tasks have not ended.
-func (s *State) Open() int { return s.tasks.all.len() - s.tasks.ended.len() }
+func (s *State) Open() int { return s.tasks.all.len() - s.tasks.finals }
 
 // Holder finds the task with this exclusive key that has an open grant: until
 // that is closed no other gets one.
@@ -230,7 +232,7 @@ func IsFinal(status string) bool {
 
 // OpenAttempt is the open grant of a task: its last attempt, or nil.
 func OpenAttempt(t *wire.Task) *wire.Attempt {
-	if t.Status != Assigned && t.Status != Cancelling {
+	if t.Status != Assigned && t.Status != Cancelling || len(t.Attempts) == 0 {
 		return nil
 	}
 	return t.Attempts[len(t.Attempts)-1]

@@ -36,7 +36,8 @@ func (s *State) submit(o *Outcome, c *wire.Submit) {
 		}
 		return
 	}
-	if s.Open() >= s.bounds.open || s.tasks.openBytes >= s.bounds.openBytes {
+	targets, missing := s.split(c.Spec)
+	if s.Open()+len(targets) >= s.bounds.open || s.tasks.openBytes >= s.bounds.openBytes {
 		o.Verdict = refuse(core.CodeBusy, "%d tasks are waiting or running: no more are taken", s.Open())
 		o.Verdict.Hint = "try again when some have ended"
 		return
@@ -49,8 +50,14 @@ func (s *State) submit(o *Outcome, c *wire.Submit) {
 		Id: c.Task, Spec: c.Spec, Status: Queued,
 		Index: o.Fence.Index(), Order: uint64(o.Fence), SubmittedNanos: s.wall,
 	}
+	if isParent(o.Task) {
+		o.Task.Status, o.Task.Elements, o.Task.Missing = Running, uint32(len(targets)), missing
+	}
 	s.tasks.add(o.Task)
 	o.Events = append(o.Events, Event{"task-submitted", id.String(), c.Spec.Name})
+	if isParent(o.Task) {
+		s.addElements(o, targets)
+	}
 }
 
 // assign grants a queued task's next attempt to a member that is up.
@@ -68,6 +75,12 @@ func (s *State) assign(o *Outcome, c *wire.Assign) {
 	case c.Attempt != NextAttempt(e.task):
 		o.Verdict = refuse(core.CodeBusy, "attempt %d of task %v is not the next: that is %d", c.Attempt, core.TaskID(c.Task), NextAttempt(e.task))
 		return
+	case e.task.Target != 0 && e.task.Target != c.Node:
+		o.Verdict = refuse(core.CodeBusy, "element %d of task %v is another member's", e.task.N, core.TaskID(e.task.Parent))
+		return
+	case e.task.N > 0 && e.task.Spec.Parallel > 0 && s.Running(core.TaskID(e.task.Parent)) >= int(e.task.Spec.Parallel):
+		o.Verdict = refuse(core.CodeBusy, "%d elements of task %v run already", e.task.Spec.Parallel, core.TaskID(e.task.Parent))
+		return
 	case !ok || m.State != Up || m.Row.Instance != c.Instance:
 		o.Verdict = refuse(core.CodeBusy, "member %s is not up as instance %d", s.nameOf(node), c.Instance)
 		return
@@ -76,7 +89,7 @@ func (s *State) assign(o *Outcome, c *wire.Assign) {
 		o.Verdict = refuse(core.CodeBusy, "task %v: %q is held by task %v", core.TaskID(c.Task), e.task.Spec.Exclusive, core.TaskID(holder.Id))
 		return
 	}
-	if m.Drained && !mayRun(e.task.Spec, m) {
+	if m.Drained && e.task.Target == 0 && !mayRun(e.task.Spec, m) {
 		o.Verdict = refuse(core.CodeBusy, "member %s is drained", m.Row.Name)
 		return
 	}
@@ -89,7 +102,7 @@ func (s *State) assign(o *Outcome, c *wire.Assign) {
 		t.Attempts = t.Attempts[len(t.Attempts)-KeepAttempts:]
 	}
 	s.replace(o, e, t)
-	o.Events = append(o.Events, Event{"task-assigned", core.TaskID(c.Task).String(), fmt.Sprintf("attempt %d on %s", c.Attempt, m.Row.Name)})
+	o.Events = append(o.Events, Event{"task-assigned", Name(t), fmt.Sprintf("attempt %d on %s", c.Attempt, m.Row.Name)})
 }
 
 // shortened bounds the reason for a choice.
@@ -107,6 +120,8 @@ func (s *State) cancel(o *Outcome, c *wire.Cancel) {
 		return
 	}
 	switch status := e.task.Status; {
+	case status == Running:
+		s.cancelElements(o, e, cancelledBy(c.By))
 	case status == Queued:
 		s.end(o, e, revise(e.task), Cancelled, cancelledBy(c.By), nil)
 	case status == Assigned:
@@ -129,7 +144,7 @@ func cancelledBy(who string) string {
 // expire drops records of tasks that have ended.
 func (s *State) expire(c *wire.Expire) {
 	for _, b := range c.GetTasks() {
-		if e := s.lookup(b); e != nil && IsFinal(e.task.Status) {
+		if e := s.lookup(b); e != nil && IsFinal(e.task.Status) && e.task.N == 0 {
 			s.forget(e)
 		}
 	}
@@ -171,14 +186,30 @@ func (s *State) end(o *Outcome, e *entry, t *wire.Task, status, reason string, r
 	if IsFinal(e.task.Status) {
 		panic(fmt.Sprintf("ledger: task %v ends twice: %s, then %s", core.TaskID(t.Id), e.task.Status, status))
 	}
+	s.seal(o, t, status, reason, r)
+	s.replace(o, e, t)
+	if t.N > 0 {
+		s.elementEnded(o, t)
+	}
+}
+
+// seal makes t a final record.
+func (s *State) seal(o *Outcome, t *wire.Task, status, reason string, r *wire.Result) {
 	t.Status, t.Reason, t.Result = status, reason, r
 	t.EndedNanos, t.Final = s.wall, uint64(o.Fence)
-	s.replace(o, e, t)
 	detail := status
 	if reason != "" {
 		detail += ": " + reason
 	}
-	o.Events = append(o.Events, Event{"task-done", core.TaskID(t.Id).String(), detail})
+	o.Events = append(o.Events, Event{"task-done", Name(t), detail})
+}
+
+// Name is how a task is called: by its ID, or as an element ID.N.
+func Name(t *wire.Task) string {
+	if t.N > 0 {
+		return fmt.Sprintf("%v.%d", core.TaskID(t.Parent), t.N)
+	}
+	return core.TaskID(t.Id).String()
 }
 
 // forgetOldest keeps the records of tasks that ended within their bounds.
@@ -193,6 +224,9 @@ func (s *State) forget(e *entry) {
 	// A client's clock that runs ahead must not make its ID expire others.
 	minted := min(mintedMillis(core.TaskID(e.task.Id)), e.task.SubmittedNanos/1e6)
 	s.expired = max(s.expired, minted)
+	for _, kid := range s.elements(e) {
+		s.tasks.drop(kid)
+	}
 	s.tasks.drop(e)
 }
 

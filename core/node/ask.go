@@ -45,6 +45,8 @@ func (n *Node) asked(ev Asked) {
 		n.withTask(ev.ID, q.Task, func(t *wire.Task) { n.reply(ev.ID, t, true) })
 	case WaitTask:
 		n.withTask(ev.ID, q.Task, func(t *wire.Task) { n.waitTask(ev.ID, t) })
+	case ListElements:
+		n.reply(ev.ID, TasksView{Tasks: n.ledger.Elements(q.Task)}, true)
 	case ListTasks:
 		n.reply(ev.ID, TasksView{Tasks: n.ledger.Tasks()}, true)
 	case ExplainTask:

@@ -143,6 +143,11 @@ func (n *Node) outcomes(wall int64, list []ledger.Outcome) {
 		if o.Task != nil && ended(o.Task) {
 			n.taskEnded(o.Task)
 		}
+		for _, t := range o.Also {
+			if ended(t) {
+				n.taskEnded(t)
+			}
+		}
 		n.applied(o)
 	}
 	n.dispatches.do(n.now, dispatch.Applied{Outcomes: list})

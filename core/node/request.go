@@ -41,6 +41,10 @@ type (
 	// ListTasks is answered by a TasksView of what this node has applied.
 	ListTasks struct{}
 
+	// ListElements is answered by a TasksView of a task's elements, as this
+	// node has applied them.
+	ListElements struct{ Task core.TaskID }
+
 	// CancelTask is answered by a *wire.Task once the wish is in the log.
 	CancelTask struct{ Task core.TaskID }
 
@@ -133,6 +137,7 @@ func (GetLeader) request()      {}
 func (SubmitTask) request()     {}
 func (GetTask) request()        {}
 func (WaitTask) request()       {}
+func (ListElements) request()   {}
 func (ListTasks) request()      {}
 func (CancelTask) request()     {}
 func (RetryTask) request()      {}

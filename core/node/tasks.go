@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"hb/core"
+	"hb/core/ledger"
 	"hb/core/wire"
 )
 
@@ -95,6 +96,10 @@ func (n *Node) cancel(id uint64, t *wire.Task) {
 func (n *Node) retry(id uint64, q RetryTask, t *wire.Task) {
 	if !ended(t) {
 		n.reply(id, core.Faultf(core.CodeNo, "task %s has not ended: it is %s", q.Task, t.Status), true)
+		return
+	}
+	if t.N > 0 {
+		n.reply(id, core.Faultf(core.CodeNo, "%s is an element: what is submitted anew is the whole task", ledger.Name(t)), true)
 		return
 	}
 	spec := proto.Clone(t.Spec).(*wire.Spec)

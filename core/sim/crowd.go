@@ -166,6 +166,13 @@ func (c *crowd) spec() *wire.Spec {
 	if percent(3) {
 		s.Argv[0] = "missing"
 	}
+	switch dice := c.luck.IntN(100); {
+	case dice < 4:
+		s.Array, s.Parallel = uint32(1+c.luck.IntN(6)), uint32(c.luck.IntN(3))
+	case dice < 7:
+		s.All, s.SkipDown, s.Once, s.Retries = true, c.luck.IntN(2) == 0, c.luck.IntN(2) == 0, 0
+		s.Parallel, s.MaxFailures = uint32(c.luck.IntN(3)), int32(c.luck.IntN(3))-1
+	}
 	if percent(8) {
 		s.Exclusive = fmt.Sprintf("lock-%d", c.luck.IntN(3))
 	}

@@ -99,6 +99,9 @@ func (r *referee) apply(rec node.LogRecord, entry *wire.Entry) {
 		entry = copied
 	}
 	for _, o := range r.ledger.Apply(rec.Index, entry) {
+		for _, t := range o.Also {
+			r.check("a task has one final record, and its grants only advance", r.tasks.see(t))
+		}
 		if o.Task != nil {
 			r.check("a task has one final record, and its grants only advance", r.tasks.see(o.Task))
 			r.check("what is recorded is what happened", r.runs.confirm(o.Task))

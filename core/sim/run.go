@@ -117,6 +117,9 @@ func (w *World) finish() {
 		w.fail("what was acknowledged is in the log", "%d of it are beyond the end %d: %+v",
 			n, w.referee.log.end(), w.referee.promises.open[0])
 	}
+	if w.referee.ledger != nil {
+		w.referee.check("the ledger is sound", ledger.Check(w.referee.ledger))
+	}
 	if n := len(w.referee.runs.unproven); n > 0 {
 		w.fail("every execution had a grant", "%d have none: fence %d", n, w.referee.runs.unproven[0].Fence)
 	}
