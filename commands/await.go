@@ -50,19 +50,28 @@ func runAndWait(c *call, client *control.Client, spec control.Spec) error {
 		}
 	}()
 	id := *spec.Task
+	if c.Bool("drain") {
+		return runRolling(ctx, c, client, spec)
+	}
 	got, err := submitWhenTaken(ctx, c, client, spec)
 	if err != nil {
 		return waitFault(ctx, id, err)
 	}
 	id = got.Task
-	go func() {
-		select {
-		case <-wish:
-			cancelFor(c, client, id)
-		case <-ctx.Done():
-		}
-	}()
+	go cancelOn(ctx, wish, func() { cancelFor(c, client, id) })
+	if spec.All || spec.Array > 0 {
+		return awaitElements(ctx, c, client, id)
+	}
 	return awaitTask(ctx, c, client, id)
+}
+
+// cancelOn cancels when the user wishes it.
+func cancelOn(ctx context.Context, wish <-chan struct{}, cancel func()) {
+	select {
+	case <-wish:
+		cancel()
+	case <-ctx.Done():
+	}
 }
 
 // cancelFor carries the user's ^C to the cluster.

@@ -67,6 +67,17 @@ func taskFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "block", Usage: "when the cluster takes no more tasks, wait instead of exiting 75"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "print who would run it and why, and submit nothing"},
 		&cli.BoolFlag{Name: "explain", Usage: "say who may run it, and why, on stderr"},
+		&cli.BoolFlag{Name: "all", Usage: "run on each member that is up now; implies --once"},
+		&cli.StringFlag{Name: "array", Usage: "run `1-N` elements of it, each told its number in HB_ARRAY_INDEX"},
+		&cli.UintFlag{Name: "parallel", Usage: "with --all or --array: at most `N` at once"},
+		&cli.StringFlag{Name: "max-failures", Usage: "start nothing new after `N` failures, or all of them (default 1 with --parallel, else all)"},
+		&cli.BoolFlag{Name: "skip-down", Usage: "with --all: members that are down or drained are no failure"},
+		&cli.BoolFlag{Name: "rerun", Usage: "with --on or --all: run it again where its fate is unknown"},
+		&cli.BoolFlag{Name: "fold", Usage: "with --all or --array, waiting: print equal output once, as web[1-9] (9): ..."},
+		&cli.BoolFlag{Name: "drain", Usage: "with --all, waiting: one member after the other, each drained before, the leader last"},
+		&cli.StringFlag{Name: "check", Usage: "with --drain: `COMMAND`, split at spaces, must succeed on a member before the next"},
+		&cli.BoolFlag{Name: "stdin", Usage: "what stands on standard input is the task's, up to 12 KiB"},
+		&cli.StringFlag{Name: "on-failure", Usage: "run `COMMAND` with the name, status and ID of the task when that has failed"},
 		&cli.StringFlag{Name: "script", Usage: "send the script `FILE` along and run it, with the words behind -- as its arguments"},
 	}
 }
@@ -120,6 +131,9 @@ func taskSpec(c *call) (*control.Spec, error) {
 		Priority: c.String("priority"), Weight: c.Float64("weight"), Prefer: c.String("prefer"), Exclusive: c.String("exclusive"),
 		Keep: c.Duration("keep").Seconds(), NoQueue: c.Bool("no-queue"),
 	}
+	if err := elementFlags(c, spec); err != nil {
+		return nil, err
+	}
 	script := c.String("script")
 	switch {
 	case spec.TimeLimit < 0:
@@ -128,8 +142,8 @@ func taskSpec(c *call) (*control.Spec, error) {
 		return nil, usage("--cwd %s: an absolute path is meant, on the member that runs the task", spec.Cwd)
 	case spec.Once && spec.Retries > 0:
 		return nil, usage("--once and --retries contradict each other")
-	case spec.On != "" && spec.Retries > 0:
-		return nil, usage("--on implies --once, which --retries contradicts")
+	case (spec.On != "" || spec.All) && spec.Retries > 0 && !spec.Rerun:
+		return nil, usage("--on and --all imply --once, which --retries contradicts").WithHint("--rerun lifts that")
 	case script != "" && len(c.words) > 0:
 		return nil, usage("--script and a NAME exclude each other: %q", c.words[0])
 	case script != "":
@@ -149,6 +163,42 @@ func taskSpec(c *call) (*control.Spec, error) {
 		}
 	}
 	return spec, nil
+}
+
+// elementFlags reads the flags of tasks with elements.
+func elementFlags(c *call, spec *control.Spec) (err error) {
+	spec.All, spec.SkipDown, spec.Rerun = c.Bool("all"), c.Bool("skip-down"), c.Bool("rerun")
+	spec.Parallel, spec.OnFailure = uint32(min(c.Uint("parallel"), 1<<20)), c.String("on-failure")
+	if spec.Array, err = parseArray(c.String("array")); err != nil {
+		return err
+	}
+	if spec.MaxFailures, err = parseMaxFailures(c.String("max-failures")); err != nil {
+		return err
+	}
+	many := spec.All || spec.Array > 0
+	waits := c.Command.Name == "run" || c.Bool("wait")
+	switch {
+	case spec.All && spec.Array > 0, spec.All && spec.On != "":
+		return usage("--all, --array and --on: --all goes with neither")
+	case !many && (c.IsSet("parallel") || c.IsSet("max-failures")):
+		return usage("--parallel and --max-failures are for --all and --array")
+	case !spec.All && (spec.SkipDown || c.Bool("drain")):
+		return usage("--skip-down and --drain are for --all")
+	case spec.Rerun && spec.On == "" && !spec.All:
+		return usage("--rerun is for --on and --all: other tasks are run again anyway")
+	case spec.Rerun && spec.Once:
+		return usage("--rerun and --once contradict each other")
+	case c.Bool("fold") && !(many && waits):
+		return usage("--fold is for hb run with --all or --array")
+	case c.Bool("drain") && (!waits || spec.Parallel > 1):
+		return usage("--drain is for hb run, one member at a time")
+	case c.IsSet("check") && !c.Bool("drain"):
+		return usage("--check is for --drain")
+	}
+	if c.Bool("stdin") {
+		spec.Stdin, err = readStdin(c)
+	}
+	return err
 }
 
 // unpack writes a script where its interpreter can read it, and leaves no file

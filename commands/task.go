@@ -138,6 +138,7 @@ func printTask(c *call, t *control.Task) error {
 	}
 	add("prefer", orEmpty(t.Prefer))
 	add("exclusive", orEmpty(t.Exclusive))
+	add("on failure", orEmpty(t.OnFailure))
 	if t.TimeLimit != nil {
 		add("time limit", fmt.Sprintf("%gs", *t.TimeLimit))
 	}
@@ -154,7 +155,7 @@ func printTask(c *call, t *control.Task) error {
 		add("cpu", fmt.Sprintf("%.3fs", t.Result.CPU))
 		add("memory", fmt.Sprintf("%.1f MiB", float64(t.Result.MaxRSS)/(1<<20)))
 	}
-	errs := []error{render.Pairs(c.stdout, facts, c.color()), printAttempts(c, t)}
+	errs := []error{render.Pairs(c.stdout, facts, c.color()), printAttempts(c, t), printElements(c, t)}
 	if t.Result != nil {
 		errs = append(errs, printTail(c, "stdout", t.Result.StdoutTail), printTail(c, "stderr", t.Result.StderrTail))
 	}
@@ -171,6 +172,24 @@ func printAttempts(c *call, t *control.Task) error {
 			strconv.Itoa(int(a.N)), a.Node, c.when(a.Started), c.when(a.Ended),
 			number(a.Exit), number(a.Signal), orEmpty(a.Outcome), a.Fence,
 		})
+	}
+	if _, err := fmt.Fprintln(c.stdout); err != nil {
+		return err
+	}
+	return table.Write(c.stdout, c.width(), c.color())
+}
+
+// printElements shows how far each element is, and who has none.
+func printElements(c *call, t *control.Task) error {
+	table := &render.Table{Header: []string{"ELEMENT", "NODE", "STATUS", "EXIT"}, Shrink: []int{1}, Paint: 3}
+	for _, e := range t.Elements {
+		table.Rows = append(table.Rows, []string{strconv.Itoa(int(e.N)), orEmpty(e.Node), e.Status, number(e.Exit)})
+	}
+	for _, m := range t.Missing {
+		table.Rows = append(table.Rows, []string{"", m.Node, "not reached: " + m.Why, ""})
+	}
+	if len(table.Rows) == 0 {
+		return nil
 	}
 	if _, err := fmt.Fprintln(c.stdout); err != nil {
 		return err

@@ -55,7 +55,8 @@
 //	membership   → member, detect, spread    the weak view runs alone in experiments, so
 //	               it is composed below node; its tests run it with detect/swim
 //	dispatch     → ledger    it reads the tasks and proposes what to do next
-//	control      → node      its JSON is made from the node's answers
+//	control      → node, ledger    its JSON is made from the node's answers, and it
+//	               names the elements of tasks
 //
 // # Where to look
 //

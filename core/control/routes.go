@@ -156,14 +156,23 @@ func (s server) aboutTask(r *http.Request, ask func(core.TaskID) node.Request) (
 	if err != nil {
 		return nil, err
 	}
-	return taskOf(t, s.names(r.Context())), nil
+	who := s.names(r.Context())
+	out := taskOf(t, who)
+	if t.Elements > 0 {
+		v, err := one[node.TasksView](r.Context(), s, node.ListElements{Task: core.TaskID(t.Id)})
+		if err != nil {
+			return nil, err
+		}
+		out.Elements = elementsOf(v, who)
+	}
+	return out, nil
 }
 
 // pathTask reads the task's ID; one that cannot be an ID is simply one that
 // nobody knows.
 func pathTask(r *http.Request) (core.TaskID, error) {
 	word := r.PathValue("id")
-	id, err := core.ParseTaskID(word)
+	id, err := parseTask(word)
 	if err != nil {
 		return id, core.Faultf(core.CodeUnheard, "nobody knows a task %q", word).WithHint("hb tasks lists them")
 	}

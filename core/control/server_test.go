@@ -62,7 +62,7 @@ func TestBadRequestsAreRefusedByName(t *testing.T) {
 		"no ID with output":       {"GET", "/v1/tasks/whatever/output", "", 404, `"code":66`},
 		"no JSON":                 {"POST", "/v1/tasks", "argv", 400, `"code":64`},
 		"two JSONs":               {"POST", "/v1/tasks", `{"argv":["true"]} {}`, 400, "behind its end"},
-		"a later version's field": {"POST", "/v1/tasks", `{"argv":["true"],"exclusive":"x"}`, 400, "exclusive"},
+		"a later version's field": {"POST", "/v1/tasks", `{"argv":["true"],"not_yet_thought_of":"x"}`, 400, "not_yet_thought_of"},
 		"nothing to run":          {"POST", "/v1/tasks", `{}`, 400, "nothing to run"},
 		"an empty word to run":    {"POST", "/v1/tasks", `{"argv":[""]}`, 400, "empty word"},
 		"a name nobody defines":   {"POST", "/v1/tasks", `{"name":"backup"}`, 404, `"code":66`},

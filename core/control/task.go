@@ -1,13 +1,16 @@
 package control
 
 import (
+	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"hb/core"
+	"hb/core/ledger"
 	"hb/core/node"
 	"hb/core/wire"
 )
@@ -27,7 +30,7 @@ func taskOf(t *wire.Task, who names) *Task {
 	spec := t.GetSpec()
 	out := &Task{
 		Schema:    "hb.task/1",
-		ID:        taskID(t.Id),
+		ID:        ledger.Name(t),
 		Name:      spec.GetName(),
 		Argv:      list(spec.GetArgv()),
 		Status:    t.Status,
@@ -43,6 +46,10 @@ func taskOf(t *wire.Task, who names) *Task {
 		Keep:      known(time.Duration(spec.GetKeepNanos()).Seconds(), spec.GetKeepNanos() != 0),
 		Prefer:    text(spec.GetPrefer()),
 		Exclusive: text(spec.GetExclusive()),
+		OnFailure: text(spec.GetOnFailure()),
+		All:       spec.GetAll(),
+		Elements:  []Element{},
+		Missing:   []Missing{},
 		Cwd:       text(spec.GetCwd()),
 		Env:       list(spec.GetEnv()),
 		Index:     number(t.Index),
@@ -51,6 +58,9 @@ func taskOf(t *wire.Task, who names) *Task {
 		Attempts:  []Attempt{},
 		Exit:      exitOf(t),
 		Result:    resultOf(t.Result),
+	}
+	for _, m := range t.Missing {
+		out.Missing = append(out.Missing, Missing{Node: m.Name, Why: m.Why, Since: wallTime(m.SinceNanos)})
 	}
 	for _, a := range t.Attempts {
 		out.Attempts = append(out.Attempts, attemptOf(a, who))
@@ -151,8 +161,11 @@ func explanationOf(v *wire.Explained) Explanation {
 func tasksOf(v node.TasksView, who names) Tasks {
 	out := Tasks{Schema: "hb.tasks/1", Tasks: []TaskRow{}}
 	for _, t := range v.Tasks {
+		if t.N > 0 {
+			continue // hb task show has them
+		}
 		row := TaskRow{
-			ID:        taskID(t.Id),
+			ID:        ledger.Name(t),
 			Name:      t.GetSpec().GetName(),
 			Argv:      list(t.GetSpec().GetArgv()),
 			Status:    t.Status,
@@ -174,8 +187,10 @@ func tasksOf(v node.TasksView, who names) Tasks {
 func specOf(s *Spec) (*wire.Spec, *core.Fault) {
 	out := &wire.Spec{
 		Name: s.Name, Argv: s.Argv, Env: s.Env, Cwd: s.Cwd, On: s.On, Where: s.Where,
-		Once: s.Once || s.On != "", Retries: s.Retries, Key: s.Key,
+		Once: s.Once || (s.On != "" || s.All) && !s.Rerun, Retries: s.Retries, Key: s.Key,
 		Weight: s.Weight, NoQueue: s.NoQueue, Prefer: s.Prefer, Exclusive: s.Exclusive,
+		Array: s.Array, All: s.All, Parallel: s.Parallel, MaxFailures: s.MaxFailures, SkipDown: s.SkipDown,
+		Stdin: s.Stdin, OnFailure: s.OnFailure,
 	}
 	var fault *core.Fault
 	if out.Priority, fault = parsePriority(s.Priority); fault != nil {
@@ -190,6 +205,12 @@ func specOf(s *Spec) (*wire.Spec, *core.Fault) {
 	switch {
 	case math.IsNaN(s.Weight) || s.Weight < 0 || s.Weight > 1e9:
 		return nil, core.Faultf(core.CodeUsage, "weight %v: the seconds are meant that it should take", s.Weight)
+	case s.Array > ledger.MaxElements:
+		return nil, core.Faultf(core.CodeUsage, "%d elements: at most %d are taken", s.Array, ledger.MaxElements)
+	case s.Array > 0 && s.All, s.All && s.On != "":
+		return nil, core.Faultf(core.CodeUsage, "all members, one of them, and an array exclude each other")
+	case s.MaxFailures < -1:
+		return nil, core.Faultf(core.CodeUsage, "max_failures %d: -1 is any number", s.MaxFailures)
 	case s.Prefer != "" && s.Prefer != "idle":
 		return nil, core.Faultf(core.CodeUsage, "prefer %q: there is only idle", s.Prefer)
 	}
@@ -251,4 +272,33 @@ func nameOf(out *wire.Spec) *core.Fault {
 func validWhere(w string) bool {
 	tag, _, ok := strings.Cut(w, "=")
 	return ok && strings.TrimSuffix(tag, "!") != ""
+}
+
+// elementsOf is how far each element of a task is.
+func elementsOf(v node.TasksView, who names) []Element {
+	out := []Element{}
+	for _, t := range v.Tasks {
+		e := Element{N: t.N, Status: t.Status, Exit: exitOf(t)}
+		if n := len(t.Attempts); n > 0 {
+			e.Node = known(who.of(core.NodeID(t.Attempts[n-1].Node)), true)
+		} else if t.Target != 0 {
+			e.Node = known(who.of(core.NodeID(t.Target)), true)
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// parseTask reads the ID of a task, or of an element, ID.N.
+func parseTask(word string) (core.TaskID, error) {
+	whole, element, is := strings.Cut(word, ".")
+	id, err := core.ParseTaskID(whole)
+	if err != nil || !is {
+		return id, err
+	}
+	n, err := strconv.ParseUint(element, 10, 32)
+	if err != nil || n == 0 || n > ledger.MaxElements {
+		return id, fmt.Errorf("%q is no element of a task", word)
+	}
+	return ledger.ElementID(id, uint32(n)), nil
 }

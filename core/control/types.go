@@ -157,6 +157,31 @@ type Spec struct {
 	NoQueue   bool     `json:"no_queue"`
 	Prefer    string   `json:"prefer"` // idle, or empty
 	Exclusive string   `json:"exclusive"`
+	Array     uint32   `json:"array"` // so many elements; 0: none
+	All       bool     `json:"all"`   // an element for each member
+	Parallel  uint32   `json:"parallel"`
+	// MaxFailures is how many elements may fail before nothing new starts: -1
+	// any number; 0 one with Parallel, else any number.
+	MaxFailures int32  `json:"max_failures"`
+	SkipDown    bool   `json:"skip_down"`
+	Rerun       bool   `json:"rerun"` // On and All do not mean Once
+	Stdin       []byte `json:"stdin"` // base64
+	OnFailure   string `json:"on_failure"`
+}
+
+// Element is one element of a task.
+type Element struct {
+	N      uint32  `json:"n"`
+	Node   *string `json:"node"` // null: it has not been granted yet
+	Status string  `json:"status"`
+	Exit   *int    `json:"exit"`
+}
+
+// Missing is a member that a task for all members could not reach.
+type Missing struct {
+	Node  string     `json:"node"`
+	Why   string     `json:"why"` // down, drained
+	Since *time.Time `json:"since"`
 }
 
 // Explanation is the shape hb.explanation/1: how the leader would place a task.
@@ -211,11 +236,15 @@ type Task struct {
 	Exit   *int    `json:"exit"`
 	Result *Result `json:"result"`
 
-	Priority  string   `json:"priority"`
-	Weight    *float64 `json:"weight"`
-	Keep      *float64 `json:"keep_seconds"`
-	Prefer    *string  `json:"prefer"`
-	Exclusive *string  `json:"exclusive"`
+	Priority  string    `json:"priority"`
+	Weight    *float64  `json:"weight"`
+	Keep      *float64  `json:"keep_seconds"`
+	Prefer    *string   `json:"prefer"`
+	Exclusive *string   `json:"exclusive"`
+	OnFailure *string   `json:"on_failure"`
+	All       bool      `json:"all"`
+	Elements  []Element `json:"elements"`
+	Missing   []Missing `json:"missing"`
 }
 
 // Attempt is one grant of a task to a member.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"hb/core"
 	"hb/core/node"
@@ -133,7 +134,7 @@ func reason(err error) error {
 }
 
 // start makes a process of a command, as the leader of a session and a process
-// group of its own, with nothing on its standard input.
+// group of its own, with what travels with the task, or nothing, on its standard input.
 func start(e node.Exec, env []string, stdout, stderr *os.File) (*os.Process, *refusal) {
 	if len(e.Spec.Argv) == 0 || e.Spec.Argv[0] == "" {
 		return nil, &refusal{core.CodeNotFound, "there is no command"}
@@ -152,11 +153,11 @@ func start(e node.Exec, env []string, stdout, stderr *os.File) (*os.Process, *re
 	if bad != nil {
 		return nil, bad
 	}
-	null, err := os.Open(os.DevNull)
+	input, err := inputOf(e.Spec.Stdin)
 	if err != nil {
 		return nil, &refusal{core.CodeTaskLost, err.Error()}
 	}
-	defer null.Close()
+	defer input.Close()
 	attr := &syscall.SysProcAttr{Setsid: true}
 	if e.Until != 0 {
 		// Nobody would end it with its lease. The signal comes when the thread
@@ -165,12 +166,33 @@ func start(e node.Exec, env []string, stdout, stderr *os.File) (*os.Process, *re
 		attr.Pdeathsig = syscall.SIGKILL
 	}
 	process, err := os.StartProcess(path, e.Spec.Argv, &os.ProcAttr{
-		Dir: cwd, Env: env, Files: []*os.File{null, stdout, stderr}, Sys: attr,
+		Dir: cwd, Env: env, Files: []*os.File{input, stdout, stderr}, Sys: attr,
 	})
 	if err != nil {
 		return nil, execRefusal(e.Spec.Argv[0], err)
 	}
 	return process, nil
+}
+
+// inputOf is what a task reads. What travels with a task is smaller than a pipe
+// holds, so nobody has to stay and feed it.
+func inputOf(stdin []byte) (*os.File, error) {
+	if len(stdin) == 0 {
+		return os.Open(os.DevNull)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	if err := w.SetWriteDeadline(time.Now().Add(time.Second)); err == nil {
+		_, err = w.Write(stdin)
+	}
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
 }
 
 // execRefusal sorts the errors of fork and exec by whose fault they are.

@@ -95,7 +95,7 @@ func (s *State) load(l *wire.Ledger) error {
 			return fmt.Errorf("task %v is there twice", id)
 		case t.N > 0 && id != ElementID(core.TaskID(t.Parent), t.N):
 			return fmt.Errorf("task %v is not element %d of its parent", id, t.N)
-		case place{t.Order, 0, t.N}.compare(order) <= 0:
+		case place{t.Order, t.Cause, t.N}.compare(order) <= 0:
 			return fmt.Errorf("task %v is out of order", id)
 		case taken && t.Spec.Key != "" && t.N == 0:
 			return fmt.Errorf("task %v: its key is another's", id)
@@ -106,7 +106,7 @@ func (s *State) load(l *wire.Ledger) error {
 		case open != nil && s.tasks.granted[core.Fence(open.Fence)] != nil:
 			return fmt.Errorf("task %v has the open grant of another", id)
 		}
-		order, finals[place{t.Final, t.Order, t.N}] = place{t.Order, 0, t.N}, true
+		order, finals[place{t.Final, t.Order, t.N}] = place{t.Order, t.Cause, t.N}, true
 		s.tasks.add(t)
 	}
 	return Check(s)

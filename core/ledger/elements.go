@@ -178,6 +178,9 @@ func (s *State) endParent(o *Outcome, e *entry, p *wire.Task) {
 	}
 	s.tasks.set(e, p)
 	o.Also = append(o.Also, p)
+	if IsFinal(p.Status) {
+		s.afterFailure(o, p)
+	}
 }
 
 // cancelElements asks for the end of all elements.

@@ -50,8 +50,8 @@ func newIndex() index {
 	return index{
 		byID:    map[core.TaskID]*entry{},
 		keys:    map[string]*entry{},
-		all:     line{key: func(e *entry) place { return place{e.task.Order, 0, e.task.N} }},
-		queued:  line{key: func(e *entry) place { return place{e.task.Order, 0, e.task.N} }},
+		all:     line{key: func(e *entry) place { return place{e.task.Order, e.task.Cause, e.task.N} }},
+		queued:  line{key: func(e *entry) place { return place{e.task.Order, e.task.Cause, e.task.N} }},
 		ended:   line{key: func(e *entry) place { return place{e.task.Final, e.task.Order, e.task.N} }},
 		granted: map[core.Fence]*entry{},
 		holders: map[string]*entry{},

@@ -213,6 +213,7 @@ func drawSpec(rt *rapid.T) *wire.Spec {
 	s.Parallel = uint32(rapid.IntRange(0, 2).Draw(rt, "parallel"))
 	s.MaxFailures = int32(rapid.IntRange(-1, 2).Draw(rt, "max failures"))
 	s.Exclusive = rapid.SampledFrom([]string{"", "", "x"}).Draw(rt, "exclusive")
+	s.OnFailure = rapid.SampledFrom([]string{"", "", "/bin/page"}).Draw(rt, "on failure")
 	s.NoQueue = rapid.IntRange(0, 9).Draw(rt, "no queue") == 0
 	s.KeepNanos = rapid.SampledFrom([]int64{0, 0, 1e9}).Draw(rt, "keep")
 	return s

@@ -191,6 +191,7 @@ func (s *State) end(o *Outcome, e *entry, t *wire.Task, status, reason string, r
 	if t.N > 0 {
 		s.elementEnded(o, t)
 	}
+	s.afterFailure(o, t)
 }
 
 // seal makes t a final record.
@@ -248,6 +249,6 @@ func revise(t *wire.Task) *wire.Task {
 		Index: t.Index, SubmittedNanos: t.SubmittedNanos, EndedNanos: t.EndedNanos,
 		Result: t.Result, Order: t.Order, Final: t.Final, Failures: t.Failures,
 		Parent: t.Parent, N: t.N, Target: t.Target, Elements: t.Elements,
-		Done: t.Done, Failed: t.Failed, Worst: t.Worst, Missing: t.Missing, DrainedBy: t.DrainedBy,
+		Done: t.Done, Failed: t.Failed, Worst: t.Worst, Missing: t.Missing, Cause: t.Cause,
 	}
 }

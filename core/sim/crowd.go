@@ -173,6 +173,9 @@ func (c *crowd) spec() *wire.Spec {
 		s.All, s.SkipDown, s.Once, s.Retries = true, c.luck.IntN(2) == 0, c.luck.IntN(2) == 0, 0
 		s.Parallel, s.MaxFailures = uint32(c.luck.IntN(3)), int32(c.luck.IntN(3))-1
 	}
+	if percent(5) {
+		s.OnFailure = Work
+	}
 	if percent(8) {
 		s.Exclusive = fmt.Sprintf("lock-%d", c.luck.IntN(3))
 	}

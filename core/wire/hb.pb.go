@@ -5204,18 +5204,18 @@ type Task struct {
 	SubmittedNanos int64                  `protobuf:"varint,7,opt,name=submitted_nanos,json=submittedNanos,proto3" json:"submitted_nanos,omitempty"`
 	EndedNanos     int64                  `protobuf:"varint,8,opt,name=ended_nanos,json=endedNanos,proto3" json:"ended_nanos,omitempty"`
 	Result         *Result                `protobuf:"bytes,9,opt,name=result,proto3" json:"result,omitempty"`
-	Order          uint64                 `protobuf:"varint,10,opt,name=order,proto3" json:"order,omitempty"`                         // fence-like position of its submit: the queue's order
-	Final          uint64                 `protobuf:"varint,11,opt,name=final,proto3" json:"final,omitempty"`                         // fence-like position of the command that ended it; 0: open
-	Failures       uint32                 `protobuf:"varint,12,opt,name=failures,proto3" json:"failures,omitempty"`                   // attempts that ended badly and were counted
-	Parent         []byte                 `protobuf:"bytes,40,opt,name=parent,proto3" json:"parent,omitempty"`                        // of an element: the task it is of
-	N              uint32                 `protobuf:"varint,41,opt,name=n,proto3" json:"n,omitempty"`                                 // of an element: which, from 1
-	Target         uint64                 `protobuf:"fixed64,42,opt,name=target,proto3" json:"target,omitempty"`                      // of an element of --all: its member
-	Elements       uint32                 `protobuf:"varint,43,opt,name=elements,proto3" json:"elements,omitempty"`                   // of a parent: how many
-	Done           uint32                 `protobuf:"varint,44,opt,name=done,proto3" json:"done,omitempty"`                           // how many of them have ended
-	Failed         uint32                 `protobuf:"varint,45,opt,name=failed,proto3" json:"failed,omitempty"`                       // how many of those did not succeed
-	Worst          int32                  `protobuf:"varint,46,opt,name=worst,proto3" json:"worst,omitempty"`                         // the worst exit code of them
-	Missing        []*Missing             `protobuf:"bytes,47,rep,name=missing,proto3" json:"missing,omitempty"`                      // members that --all could not reach
-	DrainedBy      string                 `protobuf:"bytes,48,opt,name=drained_by,json=drainedBy,proto3" json:"drained_by,omitempty"` // of an element with drain: who had drained its member before
+	Order          uint64                 `protobuf:"varint,10,opt,name=order,proto3" json:"order,omitempty"`       // fence-like position of its submit: the queue's order
+	Final          uint64                 `protobuf:"varint,11,opt,name=final,proto3" json:"final,omitempty"`       // fence-like position of the command that ended it; 0: open
+	Failures       uint32                 `protobuf:"varint,12,opt,name=failures,proto3" json:"failures,omitempty"` // attempts that ended badly and were counted
+	Parent         []byte                 `protobuf:"bytes,40,opt,name=parent,proto3" json:"parent,omitempty"`      // of an element: the task it is of
+	N              uint32                 `protobuf:"varint,41,opt,name=n,proto3" json:"n,omitempty"`               // of an element: which, from 1
+	Target         uint64                 `protobuf:"fixed64,42,opt,name=target,proto3" json:"target,omitempty"`    // of an element of --all: its member
+	Elements       uint32                 `protobuf:"varint,43,opt,name=elements,proto3" json:"elements,omitempty"` // of a parent: how many
+	Done           uint32                 `protobuf:"varint,44,opt,name=done,proto3" json:"done,omitempty"`         // how many of them have ended
+	Failed         uint32                 `protobuf:"varint,45,opt,name=failed,proto3" json:"failed,omitempty"`     // how many of those did not succeed
+	Worst          int32                  `protobuf:"varint,46,opt,name=worst,proto3" json:"worst,omitempty"`       // the worst exit code of them
+	Missing        []*Missing             `protobuf:"bytes,47,rep,name=missing,proto3" json:"missing,omitempty"`    // members that --all could not reach
+	Cause          uint64                 `protobuf:"varint,49,opt,name=cause,proto3" json:"cause,omitempty"`       // of a task made because another failed: the order of that
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -5390,11 +5390,11 @@ func (x *Task) GetMissing() []*Missing {
 	return nil
 }
 
-func (x *Task) GetDrainedBy() string {
+func (x *Task) GetCause() uint64 {
 	if x != nil {
-		return x.DrainedBy
+		return x.Cause
 	}
-	return ""
+	return 0
 }
 
 // Missing is a member that has no element, and why.
@@ -5994,7 +5994,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x05index\x18\x05 \x01(\x04R\x05index\x12\x18\n" +
 	"\adrained\x18( \x01(\bR\adrained\x12\x14\n" +
 	"\x05evict\x18) \x01(\bR\x05evict\x12\x12\n" +
-	"\x04vote\x18F \x01(\rR\x04vote\"\xbb\x04\n" +
+	"\x04vote\x18F \x01(\rR\x04vote\"\xb2\x04\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\x12\x16\n" +
@@ -6018,9 +6018,8 @@ const file_hb_proto_rawDesc = "" +
 	"\x04done\x18, \x01(\rR\x04done\x12\x16\n" +
 	"\x06failed\x18- \x01(\rR\x06failed\x12\x14\n" +
 	"\x05worst\x18. \x01(\x05R\x05worst\x12%\n" +
-	"\amissing\x18/ \x03(\v2\v.hb.MissingR\amissing\x12\x1d\n" +
-	"\n" +
-	"drained_by\x180 \x01(\tR\tdrainedBy\"d\n" +
+	"\amissing\x18/ \x03(\v2\v.hb.MissingR\amissing\x12\x14\n" +
+	"\x05cause\x181 \x01(\x04R\x05cause\"d\n" +
 	"\aMissing\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
