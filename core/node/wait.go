@@ -8,15 +8,16 @@ import (
 type awaiting struct {
 	id         uint64
 	conditions []Condition
-	// target is the index to reach for "ready": what was committed when asked.
-	target uint64
 	// quorum is set by a confirmed read; asking says that one is under way.
 	quorum, asking bool
+	// target is the index to reach for "ready": what was committed when asked,
+	// as the quorum knows it. What this node knows itself may be long outdated.
+	target uint64
 }
 
 // await answers when all conditions hold at once.
 func (n *Node) await(id uint64, conditions []Condition) {
-	a := &awaiting{id: id, conditions: conditions, target: n.replog.Commit()}
+	a := &awaiting{id: id, conditions: conditions}
 	n.clients.awaiting = append(n.clients.awaiting, a)
 }
 
@@ -42,12 +43,11 @@ func (n *Node) holdAll(a *awaiting) bool {
 func (n *Node) holds(a *awaiting, c Condition) bool {
 	switch c.Kind {
 	case "ready":
-		return n.memberHere() && n.ledger.Applied() >= a.target
+		return n.confirmQuorum(a) && n.memberHere() && n.ledger.Applied() >= a.target
 	case "leader":
-		return n.leader().id != 0
+		return n.confirmQuorum(a) && n.leader().id != 0
 	case "quorum":
-		n.confirmQuorum(a)
-		return a.quorum
+		return n.confirmQuorum(a)
 	case "members":
 		return uint64(n.aliveCount()) >= c.N
 	case "voters":
@@ -60,13 +60,14 @@ func (n *Node) holds(a *awaiting, c Condition) bool {
 	return false
 }
 
-// confirmQuorum keeps one read under way until it is confirmed.
-func (n *Node) confirmQuorum(a *awaiting) {
-	if a.quorum || a.asking {
-		return
+// confirmQuorum keeps one read under way until it is confirmed, and says
+// whether it is.
+func (n *Node) confirmQuorum(a *awaiting) bool {
+	if !a.quorum && !a.asking {
+		a.asking = true
+		n.readIndex(false, func(res readResult) { a.asking, a.quorum, a.target = false, res.ok, res.index })
 	}
-	a.asking = true
-	n.readIndex(false, func(res readResult) { a.asking, a.quorum = false, res.ok })
+	return a.quorum
 }
 
 // memberHere says whether the agreed directory has this run of this node.
@@ -75,10 +76,16 @@ func (n *Node) memberHere() bool {
 	return ok && m.State == "up" && core.Instance(m.Row.Instance) == n.self.instance
 }
 
-// gone says whether a member, by name or ID, is dead, has left, or is unknown.
+// gone says whether a member, by name or ID, is agreed down, has left, or is
+// unknown. One that was never agreed up is judged by this node alone.
 func (n *Node) gone(who string) bool {
+	for _, m := range n.ledger.Members() {
+		if (m.Row.Name == who || core.NodeID(m.Row.Id).String() == who) && m.State == "up" {
+			return false
+		}
+	}
 	for _, row := range n.membership.Table().Rows() {
-		if (row.Name == who || row.ID.String() == who) && row.Status != core.Dead && row.Status != core.Left {
+		if _, agreed := n.ledger.Member(row.ID); !agreed && row.Living() && (row.Name == who || row.ID.String() == who) {
 			return false
 		}
 	}
