@@ -2,33 +2,8 @@ package node
 
 import (
 	"hb/core"
-	"hb/core/detect"
-	"hb/core/detect/alltoall"
-	"hb/core/detect/central"
-	"hb/core/detect/gossip"
-	around "hb/core/detect/ring"
-	"hb/core/detect/swim"
 	"hb/core/wire"
 )
-
-// detectors is the table of the failure detectors by kind.
-func detectors(kind string) (detect.Factory, bool) {
-	switch kind {
-	case "central":
-		return central.New, true
-	case "ring":
-		return around.NewUni, true
-	case "ring-bi":
-		return around.NewBi, true
-	case "all-to-all":
-		return alltoall.New, true
-	case "gossip":
-		return gossip.New, true
-	case "swim":
-		return swim.New, true
-	}
-	return nil, false
-}
 
 // checkDetector keeps a member from coming back with another failure detector
 // than its cluster's, which its disk remembers.

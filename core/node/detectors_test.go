@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/detect/kinds"
 )
 
 // restarted makes a founded member that its disk knows under one kind of
@@ -54,11 +55,11 @@ func TestTheDiskLearnsOnceWhichDetectorItsClusterHas(t *testing.T) {
 
 func TestTheDetectorsAreThese(t *testing.T) {
 	for _, kind := range []string{"central", "ring", "ring-bi", "all-to-all", "gossip", "swim"} {
-		if _, ok := detectors(kind); !ok {
+		if _, ok := kinds.Find(kind); !ok {
 			t.Errorf("no detector of kind %s", kind)
 		}
 	}
-	if _, ok := detectors("rumour"); ok {
+	if _, ok := kinds.Find("rumour"); ok {
 		t.Error("there is a detector nobody wrote")
 	}
 }

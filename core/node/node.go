@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/detect/kinds"
 	"hb/core/discover"
 	"hb/core/dispatch"
 	"hb/core/ledger"
@@ -144,7 +145,7 @@ func (n *Node) identify(from Restored) {
 
 // makeParts makes the machines.
 func (n *Node) makeParts(from Restored) {
-	factory, ok := detectors(n.opts.Detector)
+	factory, ok := kinds.Find(n.opts.Detector)
 	if !ok {
 		panic(fmt.Sprintf("node: no detector of kind %q", n.opts.Detector))
 	}

@@ -277,3 +277,16 @@ func (l *Lab) perform(i int, e membership.Effect) {
 		}
 	}
 }
+
+// Join lets a stranger join through a member, as nodes do over streams: it tells
+// its row, and gets the table.
+func (l *Lab) Join(i, through int) {
+	l.After(2*l.delay(), func() {
+		own := l.Table(i).Self()
+		l.step(through, membership.Rows{From: own.ID, Addr: own.Addr, Rows: []*wire.Row{member.ToWire(l.now, own)}})
+		table := l.Table(through).ToWire(l.now)
+		l.After(2*l.delay(), func() {
+			l.step(i, membership.Rows{From: ID(through), Addr: addrOf(through), Rows: table})
+		})
+	})
+}
