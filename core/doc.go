@@ -21,6 +21,7 @@
 //	          wire        every message, log command and disk record, to bytes and back
 //	floor 1   member      the membership table: which evidence overrides which
 //	          detect      the contract of failure detectors; detect/swim and others fulfil it
+//	          agree       which silent members the log shall call down, and when
 //	          spread      which news rides on which packet, and how often
 //	          membership  table, detector and spreading composed: the weak view as one machine
 //	          discover    beacons, seeds, joining

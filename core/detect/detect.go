@@ -73,9 +73,14 @@ type (
 	// this node itself, or one more accuser of a member already suspected.
 	Accused struct{ member.Evidence }
 
-	// Refused says that the host of a living member answered that no process
-	// listens at its address, or that the member reset a stream.
+	// Refused says that the host of a member answered that no process listens at
+	// its address, or that the member reset a stream. Of one that is dead already
+	// it is news to those on whose behalf it was asked.
 	Refused struct{ ID core.NodeID }
+
+	// Doubted says that somebody has a reason to think that a living member has
+	// failed: it should be looked at now. A detector may ignore it.
+	Doubted struct{ ID core.NodeID }
 
 	// Leads says who leads the log, as far as this node knows; zero is nobody.
 	Leads struct{ ID core.NodeID }
@@ -86,6 +91,7 @@ func (Received) event() {}
 func (Changed) event()  {}
 func (Accused) event()  {}
 func (Refused) event()  {}
+func (Doubted) event()  {}
 func (Leads) event()    {}
 
 // Effect is what a detector wants done.

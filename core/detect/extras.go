@@ -5,7 +5,7 @@ import "strings"
 // Extras is a set of the mechanisms that hb has beyond a detector's published
 // algorithm. All are on unless an experiment leaves some out, to see what each
 // is worth, or all, to see the theory come true. A cluster never does.
-type Extras uint16
+type Extras uint32
 
 // The mechanisms.
 const (
@@ -35,6 +35,8 @@ const (
 	Refusal
 	// Verification lets the observers of a suspect probe it at once.
 	Verification
+	// Corroboration lets nobody call dead whom only one member cannot reach.
+	Corroboration
 	// AntiEntropy compares views, and settles what differs.
 	AntiEntropy
 	// Healing pings the dead now and then.
@@ -52,7 +54,7 @@ const AllExtras = endExtras - 1
 
 var extraNames = [...]string{
 	"adapted-timeout", "local-health", "confirmation", "buddy", "bulletins", "correction",
-	"isolation-gate", "pause-gate", "silence-gate", "refusal", "verification", "anti-entropy", "healing",
+	"isolation-gate", "pause-gate", "silence-gate", "refusal", "verification", "corroboration", "anti-entropy", "healing",
 	"question", "grace",
 }
 

@@ -54,6 +54,11 @@ type (
 		Helpers int
 	}
 
+	// Roll asks for a roll call: all living members are pinged at once, and the
+	// detector looks at those that do not answer. Rolled follows. One at a time:
+	// asked for during one, it is that one.
+	Roll struct{}
+
 	// Leave takes the node out of its cluster on purpose. Left follows.
 	Leave struct{}
 )
@@ -64,6 +69,7 @@ func (Rows) event()    {}
 func (Refused) event() {}
 func (Report) event()  {}
 func (Reach) event()   {}
+func (Roll) event()    {}
 func (Leave) event()   {}
 
 // Effect is what the machine wants done or known.
@@ -119,13 +125,19 @@ type (
 	}
 
 	// Reached answers Reach, once for the direct way (Via zero) and once for
-	// each helper.
+	// each helper. Told says that a helper answered, be it that it got no answer
+	// itself; without it, nothing came back at all.
 	Reached struct {
 		Ticket uint64
 		Via    core.NodeID
 		OK     bool
+		Told   bool
 		RTT    time.Duration
 	}
+
+	// Rolled ends Roll: everybody has answered, is suspected, or had the time for
+	// either.
+	Rolled struct{}
 
 	// Note is a line for the operator.
 	Note struct {
@@ -146,5 +158,6 @@ func (Unreachable) effect() {}
 func (Heard) effect()       {}
 func (Loaded) effect()      {}
 func (Reached) effect()     {}
+func (Rolled) effect()      {}
 func (Note) effect()        {}
 func (Left) effect()        {}

@@ -57,6 +57,7 @@ func (m *Machine) learnOfSelf(now core.Instant, e member.Evidence, by core.NodeI
 // pass says so; false if nothing changed.
 func (m *Machine) learned(now core.Instant, e member.Evidence, pass bool) bool {
 	change, changed := m.table.Merge(now, e)
+	m.testify(e)
 	if !changed {
 		if row, known := m.table.Get(e.ID); known && e.Status == core.Suspect && e.SameRank(row) {
 			m.accused(now, e)
@@ -152,7 +153,7 @@ const unjudged = "no answer from here, and it is the centre, which nobody else w
 // remark passes on that a member does not answer.
 func (m *Machine) remark(e detect.Unreachable) {
 	if row, ok := m.table.Get(e.ID); ok && row.Living() {
-		why := unjudged
+		why := m.Blame(e.ID)
 		if e.Again {
 			why = "answers again"
 		}
@@ -170,17 +171,18 @@ func (m *Machine) Blame(id core.NodeID) string {
 	if !ok || row.Accuser == 0 {
 		return ""
 	}
+	verb := "suspected by"
 	if row.Status == core.Dead {
-		return m.accusation("called dead by", row)
+		verb = "called dead by"
 	}
-	text := m.accusation("suspected by", row)
-	if m.detector == nil {
-		return text
-	}
-	for _, other := range m.detector.Accusers(id) {
+	text := m.accusation(verb, row)
+	for _, other := range m.Witnesses(id) {
 		if other != row.Accuser {
 			text += ", confirmed by " + m.nameOf(other)
 		}
+	}
+	if m.Unreachable(id) {
+		text += "; nobody confirms it, so it is not called dead"
 	}
 	return text
 }

@@ -60,9 +60,12 @@ type Machine struct {
 	heal      heal
 	leave     *leave // under way
 	reaches   []reach
-	notes     notes
-	begun     bool
-	out       []Effect
+	roll      *roll // under way
+	// testimonies are those about members that are suspect or dead.
+	testimonies map[core.NodeID]testimony
+	notes       notes
+	begun       bool
+	out         []Effect
 }
 
 // hints is what rides on packets for others to know.
@@ -90,8 +93,8 @@ func New(o Options) *Machine {
 	return &Machine{
 		self: o.Self.ID, newDetector: o.NewDetector, period: o.Period, rand: o.Rand, without: o.Without,
 		cluster: o.Cluster, table: table,
-		news:      newNews(o),
-		notes:     notes{said: map[string]bool{}},
+		news:  newNews(o),
+		notes: notes{said: map[string]bool{}}, testimonies: map[core.NodeID]testimony{},
 		reconcile: reconcile{fresh: true, last: o.Cluster}, heal: heal{told: map[core.NodeID]core.Instant{}},
 	}
 }
@@ -126,6 +129,8 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 		m.report(e.To)
 	case Reach:
 		m.reach(now, e)
+	case Roll:
+		m.callRoll(now)
 	case Leave:
 		m.beginLeave(now)
 	}
@@ -169,6 +174,7 @@ func (m *Machine) tick(now core.Instant) {
 		m.detect(now, detect.Tick{})
 	}
 	m.tryHealing(now)
+	m.goOnCalling(now)
 	m.lookAtNames(now)
 	m.goOnLeaving(now)
 }
@@ -185,7 +191,7 @@ func (m *Machine) Next() core.Instant {
 	if m.detector == nil {
 		return 0 // to wake
 	}
-	next = core.Earlier(next, m.detector.Next())
+	next = core.Earlier(core.Earlier(next, m.detector.Next()), m.nextCall())
 	if !m.without.Has(detect.Healing) {
 		next = core.Earlier(next, m.heal.next)
 	}
@@ -232,6 +238,15 @@ func (m *Machine) RTT(id core.NodeID) (time.Duration, bool) {
 		return 0, false
 	}
 	return m.detector.RTT(id)
+}
+
+// Heard is when this node last heard a member, if it ever did: a packet of its
+// own, or an ack that another forwarded.
+func (m *Machine) Heard(id core.NodeID) (core.Instant, bool) {
+	if m.detector == nil {
+		return 0, false
+	}
+	return m.detector.Heard(id)
 }
 
 // Isolated says that this node hears nobody although others should be there,

@@ -66,6 +66,7 @@ func (m *Machine) packet(now core.Instant, from netip.AddrPort, p *wire.Packet) 
 	if p.Kind == wire.KindAck || p.Kind == wire.KindNack {
 		m.reached(now, p)
 		m.leaveAcked(p)
+		m.present(now, p)
 	}
 	if m.detector == nil {
 		return // that ack ended the leave
@@ -94,15 +95,15 @@ func (m *Machine) refused(now core.Instant, addr netip.AddrPort) {
 	if m.detector == nil {
 		return
 	}
-	var id core.NodeID
+	var found member.Row // a living one, if any is there
 	m.table.Each(func(r member.Row) bool {
-		if r.Addr == addr && r.Living() && r.ID != m.self {
-			id = r.ID
+		if r.Addr == addr && r.ID != m.self && (found.ID == 0 || r.Living()) {
+			found = r
 		}
-		return id == 0
+		return !found.Living()
 	})
-	if id != 0 {
-		m.detect(now, detect.Refused{ID: id})
+	if found.ID != 0 {
+		m.detect(now, detect.Refused{ID: found.ID})
 	}
 }
 

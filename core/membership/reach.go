@@ -58,7 +58,7 @@ func (m *Machine) open(now core.Instant, ticket uint64, via core.NodeID, addr ne
 func (m *Machine) reached(now core.Instant, p *wire.Packet) {
 	for i, r := range m.reaches {
 		if r.nonce == p.Nonce {
-			m.out = append(m.out, Reached{Ticket: r.ticket, Via: r.via, OK: p.Kind != wire.KindNack, RTT: now.Sub(r.sent)})
+			m.out = append(m.out, Reached{Ticket: r.ticket, Via: r.via, OK: p.Kind != wire.KindNack, Told: true, RTT: now.Sub(r.sent)})
 			m.reaches = append(m.reaches[:i], m.reaches[i+1:]...)
 			return
 		}

@@ -1,20 +1,27 @@
 package node
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"hb/core"
+	"hb/core/agree"
 	"hb/core/ledger"
 	"hb/core/member"
+	"hb/core/membership"
 	"hb/core/replog"
 	"hb/core/wire"
 )
 
 // agreement is the leader's care for the agreed directory: it turns what its
-// own table says into commands, one at a time.
+// own table says into commands, one at a time. Who came or left on its own wish
+// is taken as it is; whether a silent member is down is decided by core/agree.
 type agreement struct {
 	flying int          // commands on their way
 	look   core.Instant // when to compare again at the latest
+	filter *agree.Machine
+	asks   map[uint64]core.NodeID // the filter's open questions, by ticket
 }
 
 // Why a member is not up.
@@ -28,6 +35,12 @@ const (
 // nothing seems to have changed.
 const agreeEvery = time.Second
 
+// beginAgreement gives a new leader its filter.
+func (n *Node) beginAgreement() {
+	n.agreement.filter, n.agreement.asks = agree.New(n.opts.Period), map[uint64]core.NodeID{}
+	n.agreement.look = n.now
+}
+
 // agree proposes what the directory lacks. All changes found at once share one
 // command, so that members that join or fail together become one entry.
 func (n *Node) agree() {
@@ -36,46 +49,115 @@ func (n *Node) agree() {
 	}
 	n.agreement.look = n.now.Add(agreeEvery)
 	up := &wire.MemberUp{}
-	down := map[string]*wire.MemberDown{}
-	for _, row := range n.membership.Table().Rows() {
+	left := &wire.MemberDown{Reason: reasonLeft}
+	var silent []member.Row
+	n.membership.Table().Each(func(row member.Row) bool {
 		if _, was := n.ledger.Forgotten(row.ID); was {
-			continue
+			return true
 		}
 		m, known := n.ledger.Member(row.ID)
-		switch reason := n.downReason(row, m); {
-		case reason != "":
-			d := down[reason]
-			if d == nil {
-				d = &wire.MemberDown{Reason: reason}
-				down[reason] = d
-			}
-			d.Ids, d.Instances = append(d.Ids, uint64(row.ID)), append(d.Instances, uint32(row.Instance))
+		stands := known && m.State != ledger.Left && core.Instance(m.Row.Instance) <= row.Instance
+		switch {
+		case row.Status == core.Left && stands:
+			left.Ids, left.Instances = append(left.Ids, uint64(row.ID)), append(left.Instances, uint32(row.Instance))
 		case row.Status == core.Alive && (!known || stale(m, row)):
 			up.Rows = append(up.Rows, member.ToWire(n.now, row))
+		case (row.Status == core.Suspect || row.Status == core.Dead) && stands && m.State == ledger.Up:
+			silent = append(silent, row)
 		}
-	}
+		return true
+	})
 	if len(up.Rows) > 0 {
 		n.proposeAgreed(&wire.Command{Body: &wire.Command_MemberUp{MemberUp: up}})
 	}
-	for _, reason := range []string{reasonLeft, reasonCrash} {
-		if d := down[reason]; d != nil {
-			n.proposeAgreed(&wire.Command{Body: &wire.Command_MemberDown{MemberDown: d}})
+	if len(left.Ids) > 0 {
+		n.proposeAgreed(&wire.Command{Body: &wire.Command_MemberDown{MemberDown: left}})
+	}
+	n.filterSilent(silent)
+}
+
+// heardLately is how many periods ago a member was heard at most that must not
+// be called down without having been asked, and company in how many a member was
+// that could be a second voice.
+const heardLately, company = 2, 3
+
+// filterSilent shows the filter who does not answer, and does what it wants.
+func (n *Node) filterSilent(silent []member.Row) {
+	if len(silent) == 0 {
+		clear(n.agreement.asks)
+	}
+	var look agree.Look
+	for _, row := range silent {
+		look.Standings = append(look.Standings, agree.Standing{
+			ID: row.ID, Instance: row.Instance, Incarnation: row.Incarnation, Dead: row.Status == core.Dead,
+			Accusers: n.membership.Witnesses(row.ID), Heard: row.Why != wire.ReasonRefused && n.hearsSince(row.ID, heardLately),
+		})
+	}
+	if len(silent) > 0 {
+		n.membership.Table().Each(func(row member.Row) bool {
+			if row.Living() && row.ID != n.self.id && n.hearsSince(row.ID, company) {
+				look.Peers++
+			}
+			return look.Peers < agree.High
+		})
+	}
+	for _, f := range slices.Clone(n.agreement.filter.Step(n.now, look)) { // what it wants may be answered at once
+		n.carryFilter(f)
+	}
+	n.agreement.look = core.Earlier(n.agreement.look, n.agreement.filter.Next())
+}
+
+// hearsSince says whether this node heard a member within so many periods.
+func (n *Node) hearsSince(id core.NodeID, periods time.Duration) bool {
+	at, ever := n.membership.Heard(id)
+	return ever && n.now.Sub(at) <= periods*n.opts.Period
+}
+
+// carryFilter does what the filter wants.
+func (n *Node) carryFilter(f agree.Effect) {
+	switch f := f.(type) {
+	case agree.Roll:
+		n.memberships.do(n.now, membership.Roll{})
+	case agree.Ask:
+		row, _ := n.membership.Table().Get(f.ID)
+		maps.DeleteFunc(n.agreement.asks, func(_ uint64, id core.NodeID) bool { return id == f.ID })
+		n.clients.tickets++
+		n.agreement.asks[n.clients.tickets] = f.ID
+		n.memberships.do(n.now, membership.Reach{Ticket: n.clients.tickets, Target: f.ID, Addr: row.Addr, Helpers: probeHelpers})
+	case agree.Down:
+		down := &wire.MemberDown{Reason: reasonCrash}
+		for i, id := range f.IDs {
+			down.Ids, down.Instances = append(down.Ids, uint64(id)), append(down.Instances, uint32(f.Instances[i]))
 		}
+		n.proposeAgreed(&wire.Command{Body: &wire.Command_MemberDown{MemberDown: down}})
 	}
 }
 
-// downReason says why a member that the directory has up should not be.
-func (n *Node) downReason(row member.Row, m *wire.Agreed) string {
-	if m == nil || m.State == ledger.Left || core.Instance(m.Row.Instance) > row.Instance {
-		return ""
+// filterHeard is the answer to a question of the filter's; false if it is not.
+// A helper that did not answer at all has said nothing; this node itself has
+// always.
+func (n *Node) filterHeard(f membership.Reached) bool {
+	id, asked := n.agreement.asks[f.Ticket]
+	if !asked {
+		return false
 	}
-	switch {
-	case row.Status == core.Left:
-		return reasonLeft
-	case row.Status == core.Dead && m.State == ledger.Up:
-		return reasonCrash
+	by := f.Via
+	if by == 0 {
+		by = n.self.id
 	}
-	return ""
+	if f.OK || f.Told || f.Via == 0 {
+		n.agreement.filter.Step(n.now, agree.Said{ID: id, By: by, Answered: f.OK})
+		n.agreement.look = n.now
+	}
+	return true
+}
+
+// rolled ends the filter's roll call.
+func (n *Node) rolled() {
+	if n.agreement.filter != nil {
+		n.agreement.filter.Step(n.now, agree.RollOver{})
+		n.agreement.look = n.now
+	}
 }
 
 // stale says whether the directory's row of a living member needs renewal.

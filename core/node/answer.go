@@ -161,7 +161,7 @@ func (n *Node) memberView(row member.Row) MemberView {
 		Self: row.ID == n.self.id, RTT: -1, Version: row.Version, Tags: row.Tags, Instance: row.Instance,
 		Since: n.wallAt(row.Since), Blame: n.membership.Blame(row.ID),
 	}
-	if v.Status == core.Alive && n.membership.Unreachable(row.ID) {
+	if row.Living() && n.membership.Unreachable(row.ID) {
 		v.Status = core.Unreachable
 	}
 	if m, ok := n.ledger.Member(row.ID); ok {

@@ -206,6 +206,7 @@ func saveSnapshot(s *raftpb.Snapshot, keep uint64, replace bool) SaveSnapshot {
 // led begins what only a leader does.
 func (n *Node) led() {
 	n.leading = true
+	n.beginAgreement()
 	n.dispatches.do(n.now, dispatch.Led{})
 	n.peers[n.self.id] = peer{load: n.load, loaded: true}
 	n.tellLoads(n.ledger.Members())

@@ -67,6 +67,9 @@ func (n *Node) helpersFor(target core.NodeID) int {
 
 // reached is the answer of one way by datagrams.
 func (n *Node) reached(f membership.Reached) {
+	if n.filterHeard(f) {
+		return
+	}
 	p := n.probing(f.Ticket)
 	if p == nil {
 		return

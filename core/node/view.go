@@ -55,6 +55,8 @@ func (n *Node) carryView(f membership.Effect) {
 		n.loaded(f)
 	case membership.Reached:
 		n.reached(f)
+	case membership.Rolled:
+		n.rolled()
 	case membership.Note:
 		n.log(f.Warn, f.Text)
 	case membership.Left:

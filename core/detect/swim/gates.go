@@ -71,5 +71,11 @@ func (s *swim) thaw(now core.Instant) {
 func (s *swim) postpone(gap time.Duration) {
 	for _, c := range s.suspicions {
 		c.begun = c.begun.Add(gap)
+		if c.turn != core.Never {
+			c.turn = c.turn.Add(gap)
+		}
+		if c.again != 0 {
+			c.again = c.again.Add(gap)
+		}
 	}
 }

@@ -27,6 +27,8 @@ type probe struct {
 	// tainted says that the time to the ack is no round trip: it was asked
 	// twice, or this process stood still meanwhile.
 	tainted bool
+	// prompted says that it was somebody's wish, and not this member's turn.
+	prompted bool
 	// refusals counts how often the target's host refused.
 	refusals int
 }
@@ -129,7 +131,9 @@ func (s *swim) askHelpers(now core.Instant, p *probe) {
 // failed suspects a member that answered nobody, unless this node hears nobody
 // itself, or the member has shown life meanwhile by refuting something.
 func (s *swim) failed(p *probe) {
-	s.slower(1 + len(p.owing))
+	if !p.prompted {
+		s.slower(1 + len(p.owing))
+	}
 	row, known := s.table.Get(p.target.ID)
 	if !known || !row.Living() || row.Instance != p.target.Instance || row.Incarnation != p.target.Incarnation {
 		return

@@ -23,6 +23,12 @@ type suspicion struct {
 	enough int
 	min    time.Duration
 	max    time.Duration
+	// turn is when this node verifies it; Never when it did, or need not.
+	turn core.Instant
+	// unreachable says that it would be over but for corroboration, which is
+	// looked for from time to time: not before again.
+	unreachable bool
+	again       core.Instant
 	// refused is when enough members had been refused to wait no longer; 0 not yet.
 	refused core.Instant
 }
@@ -51,10 +57,11 @@ func (s *swim) suspect(now core.Instant, row member.Row) {
 		// more, by those who thought it alive.
 		c.max = c.min
 	}
+	c.turn = s.turn(now, row)
 	s.suspicions = append(s.suspicions, c)
 	c.count(row.Accuser, row.Why)
 	s.weighRefusals(now, c)
-	s.verify(now, row)
+	s.verify(now, c)
 }
 
 // confirm counts one more accuser of a suspected member, and passes it on as
@@ -65,9 +72,10 @@ func (s *swim) confirm(now core.Instant, e member.Evidence) {
 		return
 	}
 	if c.count(e.Accuser, e.Why) {
+		c.again = 0
 		s.weighRefusals(now, c)
 		s.out = append(s.out, detect.Repeat{Evidence: e})
-		s.verify(now, c.row)
+		s.verify(now, c)
 	}
 }
 
@@ -108,7 +116,7 @@ func (s *swim) verdict(c *suspicion) core.Instant {
 	if s.gates.frozen() {
 		return core.Never
 	}
-	ends := c.ends()
+	ends := max(c.ends(), c.again)
 	if p := s.peers[c.row.ID]; p != nil && p.heard != 0 && !s.without.Has(detect.SilenceGate) {
 		ends = max(ends, p.heard.Add(time.Duration(silence*float64(s.period))))
 	}
@@ -123,10 +131,14 @@ func (s *swim) judge(now core.Instant) {
 			continue
 		}
 		s.weighRefusals(now, c)
+		s.verify(now, c)
 		switch {
 		case c.refused != 0:
 			s.accuse(row, core.Dead, wire.ReasonRefused)
-		case now >= s.verdict(c):
+		case now < s.verdict(c):
+		case !s.corroborated(now, c):
+			s.seekCorroboration(now, c)
+		default:
 			s.accuse(row, core.Dead, row.Why)
 		}
 	}

@@ -74,6 +74,8 @@ func (s *swim) Step(now core.Instant, ev detect.Event) []detect.Effect {
 		s.accused(now, e.Evidence)
 	case detect.Refused:
 		s.refused(now, e.ID)
+	case detect.Doubted:
+		s.doubted(now, e.ID)
 	}
 	s.gates.due = s.Next()
 	return s.out
@@ -87,7 +89,7 @@ func (s *swim) Next() core.Instant {
 	}
 	next = core.Earlier(next, s.relay.Next())
 	for _, c := range s.suspicions {
-		next = core.Earlier(next, s.verdict(c))
+		next = core.Earlier(next, core.Earlier(s.verdict(c), c.turn))
 	}
 	return next
 }
@@ -258,5 +260,8 @@ func (s *swim) RTT(id core.NodeID) (time.Duration, bool) {
 // Isolated implements detect.Detector.
 func (s *swim) Isolated() bool { return s.gates.frozen() }
 
-// Unreachable implements detect.Detector: here everybody judges everybody.
-func (s *swim) Unreachable(core.NodeID) bool { return false }
+// Unreachable implements detect.Detector.
+func (s *swim) Unreachable(id core.NodeID) bool {
+	c := s.suspicionOf(id)
+	return c != nil && c.unreachable
+}

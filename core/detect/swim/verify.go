@@ -3,6 +3,7 @@ package swim
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"hb/core"
 	"hb/core/detect"
@@ -11,43 +12,57 @@ import (
 )
 
 const (
-	// observers is how many members verify a suspicion at once.
+	// observers is how many members verify a suspicion at once. If too few of
+	// them have found the same after waveAfter periods, since they have failed,
+	// too, or their word was lost, the next three on the ring do, for waves in all.
 	observers = 3
+	waveAfter = 1.25
+	waves     = 4
 	// refusalsEnough is how many members must have been refused by a member's
 	// host before it is dead without further waiting. One member's word, or a
 	// forged ICMP message, is never enough.
 	refusalsEnough = 2
+	// corroboration is how many members must have found out by themselves that
+	// a member does not answer before it may be called dead, and seekPeriods how
+	// often one looks for the second, in periods.
+	corroboration = 2
+	seekPeriods   = 3
 )
 
-// verify probes a suspected member out of turn if this node is one of its
-// observers: the next three living members after it on a ring of hashed IDs,
-// the first accuser left out. Everybody computes the same ring, so no message
-// is needed to choose them.
-func (s *swim) verify(now core.Instant, subject member.Row) {
-	if s.without.Has(detect.Verification) || subject.Accuser == s.self || s.probeOf(subject.ID) != nil {
+// verify probes a suspected member out of turn if it is this node's turn to do
+// so, and its word may still make a difference.
+func (s *swim) verify(now core.Instant, c *suspicion) {
+	if now < c.turn {
 		return
 	}
-	c := s.suspicionOf(subject.ID)
-	if slices.Contains(c.accusers, s.self) || !s.observes(subject) {
-		return
+	c.turn = core.Never
+	if len(c.accusers) <= c.enough && !slices.Contains(c.accusers, s.self) && s.probeOf(c.row.ID) == nil {
+		s.probe(now, c.row)
 	}
-	s.probe(now, subject)
 }
 
-// observes says whether this node is among the subject's observers: fewer than
-// three others stand between the two on the ring.
-func (s *swim) observes(subject member.Row) bool {
+// turn is when this node verifies a suspicion. The first three members alive
+// after the subject on a ring of hashed IDs, the first accuser left out, are its
+// observers and do so at once; the others follow by threes. Everybody computes
+// the same ring, so no message is needed to choose them.
+func (s *swim) turn(now core.Instant, subject member.Row) core.Instant {
+	if s.without.Has(detect.Verification) || subject.Accuser == s.self {
+		return core.Never
+	}
 	at := place(subject.ID)
 	own := place(s.self) - at
 	between := 0
 	s.table.Each(func(r member.Row) bool {
-		if r.ID != subject.ID && r.ID != s.self && r.ID != subject.Accuser && r.Living() &&
+		if r.ID != subject.ID && r.ID != s.self && r.ID != subject.Accuser && r.Status == core.Alive &&
 			cmp.Less(place(r.ID)-at, own) {
 			between++
 		}
-		return between < observers
+		return between < waves*observers
 	})
-	return between < observers
+	if between >= waves*observers {
+		return core.Never
+	}
+	return now.Add(time.Duration(float64(between/observers) * waveAfter * float64(s.period)))
 }
 
 // place is where an ID stands on the ring (Fibonacci hashing: IDs are random
@@ -88,14 +103,49 @@ func (s *swim) weighRefusals(now core.Instant, c *suspicion) {
 	if len(c.refusers) == 0 || c.refused != 0 {
 		return
 	}
-	others := 0
-	s.table.Each(func(r member.Row) bool {
-		if p := s.peers[r.ID]; r.ID != c.row.ID && p != nil && p.heard != 0 && now.Sub(p.heard) <= 3*s.period {
-			others++
-		}
-		return others == 0
-	})
-	if len(c.refusers) >= min(refusalsEnough, 1+others) {
+	if len(c.refusers) >= refusalsEnough || !s.hearsOther(now, c.row.ID) {
 		c.refused = now
+	}
+}
+
+// hearsOther says whether this node hears anybody but a suspect: somebody who
+// could have found out the same.
+func (s *swim) hearsOther(now core.Instant, suspect core.NodeID) bool {
+	found := false
+	s.table.Each(func(r member.Row) bool {
+		p := s.peers[r.ID]
+		found = r.ID != suspect && p != nil && p.heard != 0 && now.Sub(p.heard) <= 3*s.period
+		return !found
+	})
+	return found
+}
+
+// corroborated says whether enough members found out for themselves that a
+// suspect does not answer: two, as long as there is a second. So a node whose
+// own link is bad, but not so bad that it hears nobody, gets nobody killed.
+func (s *swim) corroborated(now core.Instant, c *suspicion) bool {
+	return len(c.accusers) >= corroboration || s.without.Has(detect.Corroboration) || !s.hearsOther(now, c.row.ID)
+}
+
+// seekCorroboration leaves the suspect what it is, unreachable by those who say
+// so, and looks for itself if it has not.
+func (s *swim) seekCorroboration(now core.Instant, c *suspicion) {
+	c.again = now.Add(seekPeriods * s.period)
+	if !c.unreachable {
+		c.unreachable = true
+		s.out = append(s.out, detect.Unreachable{ID: c.row.ID})
+	}
+	if row, known := s.table.Get(c.row.ID); known && s.probeOf(c.row.ID) == nil && !slices.Contains(c.accusers, s.self) {
+		s.probe(now, row)
+	}
+}
+
+// doubted looks at a member out of turn, because somebody has a reason to. That
+// many are looked at together then says nothing of this node's own health, nor
+// is there time to be as patient as that may ask for.
+func (s *swim) doubted(now core.Instant, id core.NodeID) {
+	if row, known := s.table.Get(id); known && row.Living() && id != s.self && s.probeOf(id) == nil {
+		p := s.probe(now, row)
+		p.prompted, p.ask, p.end = true, now.Add(s.directTimeout(id)), now.Add(s.period)
 	}
 }
