@@ -43,7 +43,7 @@ func runDemo(c *call) error {
 	if n < 3 || n > 15 {
 		return usage("--nodes %d: from 3, of which one can be lost, to 15", n)
 	}
-	ctx, stop := signal.NotifyContext(c.Context.Context, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(c.Context.Context, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	d, err := newDemo(ctx, c)
 	if err != nil {

@@ -280,3 +280,30 @@ func TestTheDemoIsTrueAndLeavesNothing(t *testing.T) {
 	}
 	nothingLeft(t, dir)
 }
+
+func TestADemoNobodyReadsLeavesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "demo", "--yes")
+	cmd.Args[0], cmd.Env = "hb", append(os.Environ(), "TMPDIR="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	out.Close() // as in hb demo | head -1
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("it exits %d", code)
+	}
+	nothingLeft(t, dir)
+}
