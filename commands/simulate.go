@@ -16,6 +16,7 @@ import (
 	"hb/core"
 	"hb/core/detect/kinds"
 	"hb/core/sim/lab"
+	"hb/core/spread"
 )
 
 func simulateCommand() *cli.Command {
@@ -53,13 +54,14 @@ must come true. SWIM then runs in synchronous rounds with random targets, as its
 paper computes it. Where mistakes are too rare to be counted, its packets are lost
 more often and weighed accordingly (COUNT then has a *).
 
---config answers what a configuration would do: its [detector] kind and period
-hold unless a flag says otherwise.
+--config answers what a configuration would do: its [detector] kind, spread and
+period hold unless a flag says otherwise.
 
     hb simulate detectors --nodes 10,100,1000 --plot detection.svg
     hb simulate detectors --pure --kills 20000 --nodes 200 --loss 0,0.01,0.05,0.1`,
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "detector", Usage: "`KIND` of detector: " + strings.Join(kinds.Names(), ", ") + ", or all; swim by default"},
+			&cli.StringFlag{Name: "spread", Usage: "`HOW` news spreads: piggyback (by default), unicast or multicast"},
 			&cli.StringSliceFlag{Name: "nodes", Usage: "`N` members; 100 by default"},
 			&cli.StringSliceFlag{Name: "loss", Usage: "`P`, the probability that a datagram is lost; 0 by default"},
 			&cli.DurationFlag{Name: "delay", Value: time.Millisecond, Usage: "`DURATION` that a datagram takes on average"},
@@ -136,8 +138,15 @@ func detectorCases(c *call) ([]lab.Case, error) {
 			return nil, err
 		}
 		base.Kind = conf.Detector.Kind
+		base.Spread, _ = spread.ParseMode(conf.Detector.Spread)
 		if !c.IsSet("period") {
 			base.Period = conf.Detector.Period
+		}
+	}
+	if c.IsSet("spread") {
+		var known bool
+		if base.Spread, known = spread.ParseMode(c.String("spread")); !known {
+			return nil, usage("--spread %s: there is piggyback, unicast and multicast", c.String("spread"))
 		}
 	}
 	names := values(c, "detector", base.Kind)

@@ -90,7 +90,7 @@ func mean(s *lab.Sample) *float64 { return figure(s, s.Mean) }
 
 func simulatedRow(r *lab.Result) simulatedCase {
 	return simulatedCase{
-		Detector: r.Kind, Spread: "piggyback", Nodes: r.Members, Loss: r.Loss, Indirect: r.Helpers, Pure: r.Pure,
+		Detector: r.Kind, Spread: r.Spread.String(), Nodes: r.Members, Loss: r.Loss, Indirect: r.Helpers, Pure: r.Pure,
 		Detection: simulatedDetection{
 			Mean: mean(r.Detection), P99: quantile(r.Detection, 0.99), Theory: known(r.DetectionTheory),
 			Max: quantile(r.Detection, 1), Bound: known(r.DetectionBound), Missed: r.Missed,
@@ -106,7 +106,7 @@ func simulatedRow(r *lab.Result) simulatedCase {
 		},
 		Load: simulatedLoad{MessagesMean: r.Sent, MessagesMax: r.SentMost, Theory: known(r.SentTheory), BytesMean: r.Bytes},
 		SpreadTime: simulatedSpreadTime{
-			P50: mean(r.Spread.At(0.5)), P99: mean(r.Spread.At(0.99)), All: mean(r.Spread.At(1)), Theory: known(r.SpreadTheory),
+			P50: mean(r.News.At(0.5)), P99: mean(r.News.At(0.99)), All: mean(r.News.At(1)), Theory: known(r.SpreadTheory),
 		},
 	}
 }

@@ -92,7 +92,7 @@ func comparison(results []*lab.Result, axis string, log bool, x func(*lab.Result
 		theory(&load, func(r *lab.Result) float64 { return r.SentTheory })
 		points(&load, ", measured", func(r *lab.Result) float64 { return r.Sent })
 		theory(&spread, func(r *lab.Result) float64 { return r.SpreadTheory })
-		points(&spread, ", measured", func(r *lab.Result) float64 { return orNaN(r.Spread.At(1), r.Spread.At(1).Mean) })
+		points(&spread, ", measured", func(r *lab.Result) float64 { return orNaN(r.News.At(1), r.News.At(1).Mean) })
 	}
 	var panels []chart.Panel
 	for _, p := range []chart.Panel{detection, mistakes, load, spread} {
@@ -159,13 +159,13 @@ func distributions(results []*lab.Result) []chart.Panel {
 		xs, ys := ranks(r.Detection)
 		detection.Series = append(detection.Series, chart.Series{Name: r.Kind + ", measured", Colour: i, X: xs, Y: ys})
 		if !math.IsNaN(r.SpreadTheory) {
-			x := steps(r.Spread.At(1).Mean())
+			x := steps(r.News.At(1).Mean())
 			spread.Series = append(spread.Series, chart.Series{Name: r.Kind + ", theory", Colour: i, Theory: true, X: x,
 				Y: apply(func(t float64) float64 { return lab.SpreadCurve(r.Members, t) }, x)})
 		}
 		var times, shares []float64
 		for _, share := range lab.Shares() {
-			if s := r.Spread.At(share); s.Count() > 0 {
+			if s := r.News.At(share); s.Count() > 0 {
 				times, shares = append(times, s.Mean()), append(shares, share)
 			}
 		}

@@ -10,12 +10,15 @@ import (
 	"hb/core/detect/heartbeat"
 	"hb/core/detect/kinds"
 	"hb/core/detect/swim"
+	"hb/core/spread"
 )
 
 // Case is one row of a comparison: a detector, a size, a network.
 type Case struct {
 	// Kind is the detector's, of core/detect/kinds.
-	Kind    string
+	Kind string
+	// Spread is how news leaves; pure SWIM has only piggyback.
+	Spread  spread.Mode
 	Members int
 	// Helpers is K of SWIM; the others ask nobody.
 	Helpers int
@@ -53,9 +56,9 @@ type Result struct {
 	// Sent is the datagrams a member sends a period, SentMost those of the
 	// busiest, Bytes their mean payload together.
 	Sent, SentMost, SentTheory, Bytes float64
-	// Spread is from the first accusation until so many know; its theory is of
+	// News is from the first accusation until so many know; its theory is of
 	// all of them.
-	Spread       *Curve
+	News         *Curve
 	SpreadTheory float64
 }
 
@@ -77,6 +80,8 @@ func (c Case) Check() error {
 		return fmt.Errorf("a delay of %s: more than nothing, and at most a period (%s)", c.Delay, c.Period)
 	case c.Kills < 0:
 		return fmt.Errorf("%d kills", c.Kills)
+	case c.Pure && c.Kind == "swim" && c.Spread != spread.Piggyback:
+		return fmt.Errorf("pure swim spreads its news by piggyback, not by %s", c.Spread)
 	case c.Time < 0:
 		return fmt.Errorf("a time of %s", c.Time)
 	}
@@ -115,7 +120,7 @@ func (c Case) runPure(r *Result, progress func(float64)) {
 	p.Progress = part(0.5, 0.7)
 	r.Mistakes = p.Mistakes(probes)
 	p.Progress = part(0.7, 1)
-	r.Spread = p.Spreads(min(c.Kills, max(1000, c.Kills/10)))
+	r.News = p.Spreads(min(c.Kills, max(1000, c.Kills/10)))
 	load := Trial{Seed: c.Seed, Members: c.Members, Detector: c.factory(), Without: detect.AllExtras,
 		Network: Network{Loss: c.Loss, Delay: p.Delay}}.Run()
 	r.Sent, r.SentMost, r.Bytes = load.Sent, load.SentMost, load.Bytes
@@ -124,6 +129,7 @@ func (c Case) runPure(r *Result, progress func(float64)) {
 func (c Case) runReal(r *Result, progress func(float64)) {
 	t := Trial{
 		Seed: c.Seed, Members: c.Members, Detector: c.factory(), Period: c.Period, Kills: c.Kills, Quiet: c.Time,
+		Spread:  c.Spread,
 		Network: Network{Loss: c.Loss, Delay: c.Delay, Refuse: c.Refuse}, Progress: progress,
 	}
 	if c.Pure {
@@ -133,7 +139,7 @@ func (c Case) runReal(r *Result, progress func(float64)) {
 	r.Detection, r.DeadFirst, r.DeadAll, r.Missed = &f.Suspected, &f.DeadFirst, &f.DeadAll, f.Missed
 	r.Mistakes, r.FalseDeaths = f.Mistakes, f.FalseDeaths
 	r.Sent, r.SentMost, r.Bytes = f.Sent, f.SentMost, f.Bytes
-	r.Spread = f.Spread
+	r.News = f.Spread
 }
 
 func (c Case) factory() detect.Factory {

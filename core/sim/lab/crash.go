@@ -8,6 +8,7 @@ import (
 	"hb/core/detect"
 	"hb/core/member"
 	"hb/core/membership"
+	"hb/core/spread"
 )
 
 // Trial is a cluster as it really runs, in which members crash. A crashed
@@ -19,6 +20,7 @@ type Trial struct {
 	Period   time.Duration
 	Network  Network
 	Without  detect.Extras
+	Spread   spread.Mode
 	// Kills is how many crashes there are in all. A cluster never loses more
 	// than a tenth of its members; then the trial goes on with a new one.
 	Kills int
@@ -120,7 +122,7 @@ func (t *Trial) begin(found *Findings, cluster uint64) *run {
 		trial: t, found: found, up: t.Members, crashes: map[core.NodeID]*crash{}, falseDead: map[core.NodeID]bool{},
 		lab: New(Options{
 			Seed: t.Seed + cluster<<32, Members: t.Members, Detector: t.Detector, Period: t.Period,
-			Without: t.Without, Network: t.Network,
+			Without: t.Without, Network: t.Network, Spread: t.Spread,
 		}),
 	}
 	r.lab.OnClaim = r.claimed

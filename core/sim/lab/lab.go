@@ -10,6 +10,7 @@ import (
 	"hb/core/detect"
 	"hb/core/member"
 	"hb/core/membership"
+	"hb/core/spread"
 	"hb/core/wire"
 )
 
@@ -24,6 +25,9 @@ type Options struct {
 	Period, Gap time.Duration
 	// Without are the mechanisms that members do without.
 	Without detect.Extras
+	// Spread is how news leaves. Multicast reaches every member that the network
+	// does not lose it to.
+	Spread  spread.Mode
 	Network Network
 	// Compact lets all tables share their beginning.
 	Compact bool
@@ -140,7 +144,8 @@ func (l *Lab) start(i int, instance core.Instance, tag wire.Tag, known *member.B
 	h.up, h.tick, h.stall = true, core.Never, stall{}
 	h.machine = membership.New(membership.Options{
 		Self: row(i, instance), Cluster: tag, Period: l.options.Period, Gap: l.options.Gap,
-		Rand:    rand.New(rand.NewPCG(l.rand.Uint64(), uint64(i))),
+		Rand:   rand.New(rand.NewPCG(l.rand.Uint64(), uint64(i))),
+		Spread: l.options.Spread, CanCast: true,
 		Without: l.options.Without, Known: known, Share: l.options.Compact,
 		NewDetector: func(o detect.Options) detect.Detector {
 			return &witness{Detector: l.options.Detector(o), lab: l, at: i}
@@ -269,6 +274,8 @@ func (l *Lab) perform(i int, e membership.Effect) {
 	switch e := e.(type) {
 	case membership.Send:
 		l.send(i, placeAt(e.To), e.Data)
+	case membership.Cast:
+		l.cast(i, e.Data)
 	case membership.SendRows:
 		l.sendRows(i, placeAt(e.To), e)
 	case membership.Changed:

@@ -30,6 +30,19 @@ func (l *Lab) send(from, to int, data []byte) {
 	l.queue.add(e)
 }
 
+// cast sends one datagram to everybody, for each of whom the network may lose it.
+func (l *Lab) cast(from int, data []byte) {
+	h := &l.hosts[from]
+	h.traffic.Sent++
+	h.traffic.SentBytes += uint64(len(data))
+	for to := range l.hosts {
+		if to == from || h.muted || l.rand.Float64() < l.lossBetween(from, to) {
+			continue
+		}
+		l.queue.add(event{at: l.now.Add(l.delay()), kind: packet, host: int32(to), from: int32(from), data: data, cast: true})
+	}
+}
+
 func (l *Lab) lossBetween(from, to int) float64 {
 	if l.Loss != nil {
 		return l.Loss(from, to)
@@ -71,7 +84,7 @@ func (l *Lab) deliver(e *event) {
 		l.weigh.during(e)
 		defer l.weigh.over()
 	}
-	l.step(int(e.host), membership.Packet{From: addrOf(int(e.from)), P: &l.packet})
+	l.step(int(e.host), membership.Packet{From: addrOf(int(e.from)), P: &l.packet, Cast: e.cast})
 }
 
 const (

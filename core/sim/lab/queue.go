@@ -26,7 +26,8 @@ type event struct {
 	owner int32
 	epoch uint32
 	data  []byte
-	what  any // rows or a func()
+	cast  bool // by multicast
+	what  any  // rows or a func()
 }
 
 // queue is a heap of events, earliest first, with four children a node: it is

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hb/core/detect/kinds"
+	"hb/core/spread"
 )
 
 // The script scripts/theory holds the same against more trials.
@@ -112,6 +113,15 @@ func TestARealClusterFindsEveryCrashAndSendsWhatItShould(t *testing.T) {
 		}
 		if d := r.DeadFirst.Mean() - r.Detection.Mean(); d < 0 || r.DeadAll.Mean() < r.DeadFirst.Mean() {
 			t.Errorf("%s: accused after %.2f, dead after %.2f to %.2f", kind, r.Detection.Mean(), r.DeadFirst.Mean(), r.DeadAll.Mean())
+		}
+	}
+}
+
+func TestACrashIsKnownEverywhereHoweverNewsSpreads(t *testing.T) {
+	for _, mode := range []spread.Mode{spread.Piggyback, spread.Unicast, spread.Multicast} {
+		c := Case{Kind: "swim", Spread: mode, Members: 20, Helpers: 3, Delay: time.Millisecond, Period: time.Second, Kills: 6, Seed: 5}
+		if r := c.Run(nil); r.Missed > 0 || r.News.At(1).Count() != 6 || r.Mistakes.Count > 0 {
+			t.Errorf("%s: %d missed, %d known, %d mistakes", mode, r.Missed, r.News.At(1).Count(), r.Mistakes.Count)
 		}
 	}
 }
