@@ -112,7 +112,7 @@ func faulty(s scale, loss func(at time.Duration, out bool) float64) (string, ver
 	soon := removed()
 	l.Run(40 * time.Second)
 	return fmt.Sprintf("of %d faulty %d removed after 20 s, %d after 60 s; %d times a sound one was called dead by a sound one",
-		l.Members()/100, soon, removed(), *wrong), judge(soon == l.Members()/100 && *wrong == 0)
+		l.Members()/100, soon, removed(), *wrong), s.judgeLarge(soon == l.Members()/100 && *wrong == 0)
 }
 
 func lossy(s scale) (string, verdict) {
@@ -153,7 +153,7 @@ func tenAtOnce(s scale) (string, verdict) {
 		return true
 	})
 	took := l.Now() - began
-	return fmt.Sprintf("dead everywhere after %.1f s among %d", took.Seconds(), s.large), judge(took <= 8*time.Second)
+	return fmt.Sprintf("dead everywhere after %.1f s among %d", took.Seconds(), s.large), s.judgeLarge(took <= 8*time.Second)
 }
 
 func idle(s scale) (string, verdict) {
@@ -230,5 +230,5 @@ func split(s scale) (string, verdict) {
 		most = max(most, n)
 	}
 	return fmt.Sprintf("after 90 s apart %d of %d held the other half dead; whole %.1f s after the cut ended, at most %d flaps of one member in one table",
-		apart, members, took.Seconds(), most), judge(apart == members && took <= 15*time.Second && most <= 1)
+		apart, members, took.Seconds(), most), s.judgeLarge(apart == members && took <= 15*time.Second && most <= 1)
 }
