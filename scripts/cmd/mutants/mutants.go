@@ -39,8 +39,8 @@ var mutants = []mutant{
 	}, {
 		// The leader alone never proposes such a grant; its plan goes first.
 		"core/dispatch/queue.go",
-		"	if known || keyed || planned {\n",
-		"	if keyed && (known || planned) {\n",
+		"	if known || keyed || planned || sub.",
+		"	if keyed && (known || planned) || sub.",
 	}}},
 	{"a result with a stale fence counts", []change{{
 		"core/ledger/attempts.go",
