@@ -22,7 +22,7 @@ func TestWhateverTheLogSays(t *testing.T) {
 		s := New(core.ClusterID{1}, "test")
 		s.bounds = bounds{open: 6, openBytes: 4000, records: 4, recordBytes: 4000, left: 2}
 		twin := s
-		finals := map[uint64]*wire.Task{}
+		finals := map[place]*wire.Task{}
 		grants := map[uint64]bool{} // every fence seen; true while open
 		for i := range rapid.IntRange(1, 60).Draw(rt, "entries") {
 			e := &wire.Entry{WallNanos: int64(rapid.IntRange(0, 1<<40).Draw(rt, "wall"))}
@@ -77,17 +77,17 @@ func checkOutcome(rt *rapid.T, s *State, o *Outcome) {
 
 // checkFinals keeps the final records by the place of their submits: a record
 // that expired may be made anew by the same submit, where clocks are this wild.
-func checkFinals(rt *rapid.T, s *State, finals map[uint64]*wire.Task) {
+func checkFinals(rt *rapid.T, s *State, finals map[place]*wire.Task) {
 	for _, t := range s.Tasks() {
 		if t.N > 0 {
 			continue // they end before their parent, once: checkGrants
 		}
-		first, ended := finals[t.Order]
+		first, ended := finals[place{t.Order, t.Cause, 0}]
 		switch {
 		case ended && (first.Status != t.Status || first.Final != t.Final || !proto.Equal(first.Result, t.Result)):
 			rt.Fatalf("a task ended twice: %v, then %v", first, t)
 		case !ended && IsFinal(t.Status):
-			finals[t.Order] = t
+			finals[place{t.Order, t.Cause, 0}] = t
 		}
 	}
 }

@@ -2673,10 +2673,6 @@ type Command struct {
 	//	*Command_Requeue
 	//	*Command_Expire
 	//	*Command_Drain
-	//	*Command_Schedule
-	//	*Command_Unschedule
-	//	*Command_Fire
-	//	*Command_PauseSchedule
 	//	*Command_SetVoters
 	//	*Command_SetVote
 	//	*Command_Forget
@@ -2826,42 +2822,6 @@ func (x *Command) GetDrain() *Drain {
 	return nil
 }
 
-func (x *Command) GetSchedule() *Schedule {
-	if x != nil {
-		if x, ok := x.Body.(*Command_Schedule); ok {
-			return x.Schedule
-		}
-	}
-	return nil
-}
-
-func (x *Command) GetUnschedule() *Unschedule {
-	if x != nil {
-		if x, ok := x.Body.(*Command_Unschedule); ok {
-			return x.Unschedule
-		}
-	}
-	return nil
-}
-
-func (x *Command) GetFire() *Fire {
-	if x != nil {
-		if x, ok := x.Body.(*Command_Fire); ok {
-			return x.Fire
-		}
-	}
-	return nil
-}
-
-func (x *Command) GetPauseSchedule() *PauseSchedule {
-	if x != nil {
-		if x, ok := x.Body.(*Command_PauseSchedule); ok {
-			return x.PauseSchedule
-		}
-	}
-	return nil
-}
-
 func (x *Command) GetSetVoters() *SetVoters {
 	if x != nil {
 		if x, ok := x.Body.(*Command_SetVoters); ok {
@@ -2933,22 +2893,6 @@ type Command_Drain struct {
 	Drain *Drain `protobuf:"bytes,40,opt,name=drain,proto3,oneof"`
 }
 
-type Command_Schedule struct {
-	Schedule *Schedule `protobuf:"bytes,41,opt,name=schedule,proto3,oneof"`
-}
-
-type Command_Unschedule struct {
-	Unschedule *Unschedule `protobuf:"bytes,42,opt,name=unschedule,proto3,oneof"`
-}
-
-type Command_Fire struct {
-	Fire *Fire `protobuf:"bytes,43,opt,name=fire,proto3,oneof"`
-}
-
-type Command_PauseSchedule struct {
-	PauseSchedule *PauseSchedule `protobuf:"bytes,44,opt,name=pause_schedule,json=pauseSchedule,proto3,oneof"`
-}
-
 type Command_SetVoters struct {
 	SetVoters *SetVoters `protobuf:"bytes,70,opt,name=set_voters,json=setVoters,proto3,oneof"`
 }
@@ -2980,14 +2924,6 @@ func (*Command_Requeue) isCommand_Body() {}
 func (*Command_Expire) isCommand_Body() {}
 
 func (*Command_Drain) isCommand_Body() {}
-
-func (*Command_Schedule) isCommand_Body() {}
-
-func (*Command_Unschedule) isCommand_Body() {}
-
-func (*Command_Fire) isCommand_Body() {}
-
-func (*Command_PauseSchedule) isCommand_Body() {}
 
 func (*Command_SetVoters) isCommand_Body() {}
 
@@ -3445,8 +3381,6 @@ type Spec struct {
 	SkipDown       bool                   `protobuf:"varint,49,opt,name=skip_down,json=skipDown,proto3" json:"skip_down,omitempty"`          // members that are down are no failure
 	Stdin          []byte                 `protobuf:"bytes,50,opt,name=stdin,proto3" json:"stdin,omitempty"`
 	OnFailure      string                 `protobuf:"bytes,51,opt,name=on_failure,json=onFailure,proto3" json:"on_failure,omitempty"` // the command to run when it has failed
-	Drain          bool                   `protobuf:"varint,52,opt,name=drain,proto3" json:"drain,omitempty"`                         // of all: drain each member for its element
-	Check          []string               `protobuf:"bytes,53,rep,name=check,proto3" json:"check,omitempty"`                          // of all: what must succeed on it before the next
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -3640,20 +3574,6 @@ func (x *Spec) GetOnFailure() string {
 		return x.OnFailure
 	}
 	return ""
-}
-
-func (x *Spec) GetDrain() bool {
-	if x != nil {
-		return x.Drain
-	}
-	return false
-}
-
-func (x *Spec) GetCheck() []string {
-	if x != nil {
-		return x.Check
-	}
-	return nil
 }
 
 // Assign grants an attempt to a member.
@@ -3925,323 +3845,6 @@ func (x *Drain) GetEvict() bool {
 	return false
 }
 
-// Schedule makes tasks at times, or upon events. Field numbers below 40 are
-// those of the definition: the same definition again changes nothing.
-type Schedule struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Cron          string                 `protobuf:"bytes,2,opt,name=cron,proto3" json:"cron,omitempty"`                      // five fields or @daily; empty with an event
-	Zone          string                 `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`                      // "" is UTC
-	Event         string                 `protobuf:"bytes,4,opt,name=event,proto3" json:"event,omitempty"`                    // a kind of agreed event
-	Overlap       string                 `protobuf:"bytes,5,opt,name=overlap,proto3" json:"overlap,omitempty"`                // skip, queue, allow
-	CatchUp       string                 `protobuf:"bytes,6,opt,name=catch_up,json=catchUp,proto3" json:"catch_up,omitempty"` // once, skip, all
-	Spec          *Spec                  `protobuf:"bytes,7,opt,name=spec,proto3" json:"spec,omitempty"`
-	Replace       bool                   `protobuf:"varint,40,opt,name=replace,proto3" json:"replace,omitempty"` // another definition takes the place of the old
-	Paused        bool                   `protobuf:"varint,41,opt,name=paused,proto3" json:"paused,omitempty"`
-	SinceNanos    int64                  `protobuf:"varint,42,opt,name=since_nanos,json=sinceNanos,proto3" json:"since_nanos,omitempty"` // times after this are to come
-	Tasks         [][]byte               `protobuf:"bytes,43,rep,name=tasks,proto3" json:"tasks,omitempty"`                              // of the last firings, the newest last
-	FiredNanos    int64                  `protobuf:"varint,44,opt,name=fired_nanos,json=firedNanos,proto3" json:"fired_nanos,omitempty"` // the time of the last firing
-	Index         uint64                 `protobuf:"varint,45,opt,name=index,proto3" json:"index,omitempty"`                             // of its definition
-	Firings       uint64                 `protobuf:"varint,46,opt,name=firings,proto3" json:"firings,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Schedule) Reset() {
-	*x = Schedule{}
-	mi := &file_hb_proto_msgTypes[45]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Schedule) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Schedule) ProtoMessage() {}
-
-func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[45]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
-func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{45}
-}
-
-func (x *Schedule) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *Schedule) GetCron() string {
-	if x != nil {
-		return x.Cron
-	}
-	return ""
-}
-
-func (x *Schedule) GetZone() string {
-	if x != nil {
-		return x.Zone
-	}
-	return ""
-}
-
-func (x *Schedule) GetEvent() string {
-	if x != nil {
-		return x.Event
-	}
-	return ""
-}
-
-func (x *Schedule) GetOverlap() string {
-	if x != nil {
-		return x.Overlap
-	}
-	return ""
-}
-
-func (x *Schedule) GetCatchUp() string {
-	if x != nil {
-		return x.CatchUp
-	}
-	return ""
-}
-
-func (x *Schedule) GetSpec() *Spec {
-	if x != nil {
-		return x.Spec
-	}
-	return nil
-}
-
-func (x *Schedule) GetReplace() bool {
-	if x != nil {
-		return x.Replace
-	}
-	return false
-}
-
-func (x *Schedule) GetPaused() bool {
-	if x != nil {
-		return x.Paused
-	}
-	return false
-}
-
-func (x *Schedule) GetSinceNanos() int64 {
-	if x != nil {
-		return x.SinceNanos
-	}
-	return 0
-}
-
-func (x *Schedule) GetTasks() [][]byte {
-	if x != nil {
-		return x.Tasks
-	}
-	return nil
-}
-
-func (x *Schedule) GetFiredNanos() int64 {
-	if x != nil {
-		return x.FiredNanos
-	}
-	return 0
-}
-
-func (x *Schedule) GetIndex() uint64 {
-	if x != nil {
-		return x.Index
-	}
-	return 0
-}
-
-func (x *Schedule) GetFirings() uint64 {
-	if x != nil {
-		return x.Firings
-	}
-	return 0
-}
-
-// Unschedule removes a schedule; what it made goes on.
-type Unschedule struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Unschedule) Reset() {
-	*x = Unschedule{}
-	mi := &file_hb_proto_msgTypes[46]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Unschedule) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Unschedule) ProtoMessage() {}
-
-func (x *Unschedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[46]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Unschedule.ProtoReflect.Descriptor instead.
-func (*Unschedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{46}
-}
-
-func (x *Unschedule) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-// PauseSchedule stops a schedule, or lets it go on.
-type PauseSchedule struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	On            bool                   `protobuf:"varint,2,opt,name=on,proto3" json:"on,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *PauseSchedule) Reset() {
-	*x = PauseSchedule{}
-	mi := &file_hb_proto_msgTypes[47]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *PauseSchedule) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*PauseSchedule) ProtoMessage() {}
-
-func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[47]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use PauseSchedule.ProtoReflect.Descriptor instead.
-func (*PauseSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{47}
-}
-
-func (x *PauseSchedule) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *PauseSchedule) GetOn() bool {
-	if x != nil {
-		return x.On
-	}
-	return false
-}
-
-// Fire makes the task of a schedule at one of its times.
-type Fire struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	AtNanos       int64                  `protobuf:"varint,2,opt,name=at_nanos,json=atNanos,proto3" json:"at_nanos,omitempty"`
-	Index         uint64                 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"` // of the definition that it is a time of
-	Manual        bool                   `protobuf:"varint,4,opt,name=manual,proto3" json:"manual,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Fire) Reset() {
-	*x = Fire{}
-	mi := &file_hb_proto_msgTypes[48]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Fire) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Fire) ProtoMessage() {}
-
-func (x *Fire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[48]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Fire.ProtoReflect.Descriptor instead.
-func (*Fire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{48}
-}
-
-func (x *Fire) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *Fire) GetAtNanos() int64 {
-	if x != nil {
-		return x.AtNanos
-	}
-	return 0
-}
-
-func (x *Fire) GetIndex() uint64 {
-	if x != nil {
-		return x.Index
-	}
-	return 0
-}
-
-func (x *Fire) GetManual() bool {
-	if x != nil {
-		return x.Manual
-	}
-	return false
-}
-
 // Cancel asks for the end of a task.
 type Cancel struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4253,7 +3856,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4265,7 +3868,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4278,7 +3881,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{49}
+	return file_hb_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Cancel) GetTask() []byte {
@@ -4305,7 +3908,7 @@ type Expire struct {
 
 func (x *Expire) Reset() {
 	*x = Expire{}
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4317,7 +3920,7 @@ func (x *Expire) String() string {
 func (*Expire) ProtoMessage() {}
 
 func (x *Expire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4330,7 +3933,7 @@ func (x *Expire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expire.ProtoReflect.Descriptor instead.
 func (*Expire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{50}
+	return file_hb_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Expire) GetTasks() [][]byte {
@@ -4362,7 +3965,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4374,7 +3977,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4387,7 +3990,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{51}
+	return file_hb_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Result) GetExit() int32 {
@@ -4501,7 +4104,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4513,7 +4116,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4526,7 +4129,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{52}
+	return file_hb_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Record) GetBody() isRecord_Body {
@@ -4656,7 +4259,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4668,7 +4271,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4681,7 +4284,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{53}
+	return file_hb_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Mark) GetIndex() uint64 {
@@ -4708,7 +4311,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4720,7 +4323,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4733,7 +4336,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{54}
+	return file_hb_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Intent) GetGrant() *Grant {
@@ -4756,7 +4359,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4768,7 +4371,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4781,7 +4384,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{55}
+	return file_hb_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Started) GetFence() uint64 {
@@ -4827,7 +4430,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4839,7 +4442,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4852,7 +4455,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{56}
+	return file_hb_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Identity) GetFormat() uint32 {
@@ -4908,7 +4511,6 @@ type Ledger struct {
 	Applied       uint64                 `protobuf:"varint,6,opt,name=applied,proto3" json:"applied,omitempty"`
 	WallNanos     int64                  `protobuf:"varint,7,opt,name=wall_nanos,json=wallNanos,proto3" json:"wall_nanos,omitempty"`
 	ExpiredMillis int64                  `protobuf:"varint,8,opt,name=expired_millis,json=expiredMillis,proto3" json:"expired_millis,omitempty"` // no record dropped so far was minted later (Unix time)
-	Schedules     []*Schedule            `protobuf:"bytes,40,rep,name=schedules,proto3" json:"schedules,omitempty"`                              // sorted by name
 	Voters        uint32                 `protobuf:"varint,70,opt,name=voters,proto3" json:"voters,omitempty"`                                   // how many members shall vote; 0: the default
 	Tombstones    []*Tombstone           `protobuf:"bytes,71,rep,name=tombstones,proto3" json:"tombstones,omitempty"`                            // of members that were forgotten, oldest first
 	unknownFields protoimpl.UnknownFields
@@ -4917,7 +4519,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4929,7 +4531,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4942,7 +4544,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{57}
+	return file_hb_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Ledger) GetFormat() uint32 {
@@ -5001,13 +4603,6 @@ func (x *Ledger) GetExpiredMillis() int64 {
 	return 0
 }
 
-func (x *Ledger) GetSchedules() []*Schedule {
-	if x != nil {
-		return x.Schedules
-	}
-	return nil
-}
-
 func (x *Ledger) GetVoters() uint32 {
 	if x != nil {
 		return x.Voters
@@ -5035,7 +4630,7 @@ type Tombstone struct {
 
 func (x *Tombstone) Reset() {
 	*x = Tombstone{}
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5047,7 +4642,7 @@ func (x *Tombstone) String() string {
 func (*Tombstone) ProtoMessage() {}
 
 func (x *Tombstone) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5060,7 +4655,7 @@ func (x *Tombstone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tombstone.ProtoReflect.Descriptor instead.
 func (*Tombstone) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{58}
+	return file_hb_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Tombstone) GetNode() uint64 {
@@ -5108,7 +4703,7 @@ type Agreed struct {
 
 func (x *Agreed) Reset() {
 	*x = Agreed{}
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5120,7 +4715,7 @@ func (x *Agreed) String() string {
 func (*Agreed) ProtoMessage() {}
 
 func (x *Agreed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5133,7 +4728,7 @@ func (x *Agreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreed.ProtoReflect.Descriptor instead.
 func (*Agreed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{59}
+	return file_hb_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Agreed) GetRow() *Row {
@@ -5222,7 +4817,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5234,7 +4829,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5247,7 +4842,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{60}
+	return file_hb_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Task) GetId() []byte {
@@ -5410,7 +5005,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5422,7 +5017,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5435,7 +5030,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{61}
+	return file_hb_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Missing) GetNode() uint64 {
@@ -5483,7 +5078,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_hb_proto_msgTypes[62]
+	mi := &file_hb_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5495,7 +5090,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[62]
+	mi := &file_hb_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5508,7 +5103,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{62}
+	return file_hb_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Attempt) GetN() uint32 {
@@ -5777,7 +5372,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x05Entry\x12\x1d\n" +
 	"\n" +
 	"wall_nanos\x18\x01 \x01(\x03R\twallNanos\x12'\n" +
-	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\x81\x06\n" +
+	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\xc7\x04\n" +
 	"\aCommand\x12\x1a\n" +
 	"\bproposer\x18\x01 \x01(\x06R\bproposer\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\x12+\n" +
@@ -5797,13 +5392,7 @@ const file_hb_proto_rawDesc = "" +
 	"\arequeue\x18\x11 \x01(\v2\v.hb.RequeueH\x00R\arequeue\x12$\n" +
 	"\x06expire\x18\x12 \x01(\v2\n" +
 	".hb.ExpireH\x00R\x06expire\x12!\n" +
-	"\x05drain\x18( \x01(\v2\t.hb.DrainH\x00R\x05drain\x12*\n" +
-	"\bschedule\x18) \x01(\v2\f.hb.ScheduleH\x00R\bschedule\x120\n" +
-	"\n" +
-	"unschedule\x18* \x01(\v2\x0e.hb.UnscheduleH\x00R\n" +
-	"unschedule\x12\x1e\n" +
-	"\x04fire\x18+ \x01(\v2\b.hb.FireH\x00R\x04fire\x12:\n" +
-	"\x0epause_schedule\x18, \x01(\v2\x11.hb.PauseScheduleH\x00R\rpauseSchedule\x12.\n" +
+	"\x05drain\x18( \x01(\v2\t.hb.DrainH\x00R\x05drain\x12.\n" +
 	"\n" +
 	"set_voters\x18F \x01(\v2\r.hb.SetVotersH\x00R\tsetVoters\x12(\n" +
 	"\bset_vote\x18G \x01(\v2\v.hb.SetVoteH\x00R\asetVote\x12$\n" +
@@ -5834,7 +5423,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x04text\x18\x01 \x01(\fR\x04text\":\n" +
 	"\x06Submit\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x1c\n" +
-	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\"\xeb\x04\n" +
+	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\"\xbf\x04\n" +
 	"\x04Spec\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04argv\x18\x02 \x03(\tR\x04argv\x12\x10\n" +
@@ -5861,9 +5450,7 @@ const file_hb_proto_rawDesc = "" +
 	"\tskip_down\x181 \x01(\bR\bskipDown\x12\x14\n" +
 	"\x05stdin\x182 \x01(\fR\x05stdin\x12\x1d\n" +
 	"\n" +
-	"on_failure\x183 \x01(\tR\tonFailure\x12\x14\n" +
-	"\x05drain\x184 \x01(\bR\x05drain\x12\x14\n" +
-	"\x05check\x185 \x03(\tR\x05check\"x\n" +
+	"on_failure\x183 \x01(\tR\tonFailure\"x\n" +
 	"\x06Assign\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x12\n" +
@@ -5883,35 +5470,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x05Drain\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x0e\n" +
 	"\x02on\x18\x02 \x01(\bR\x02on\x12\x14\n" +
-	"\x05evict\x18\x03 \x01(\bR\x05evict\"\xe9\x02\n" +
-	"\bSchedule\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
-	"\x04cron\x18\x02 \x01(\tR\x04cron\x12\x12\n" +
-	"\x04zone\x18\x03 \x01(\tR\x04zone\x12\x14\n" +
-	"\x05event\x18\x04 \x01(\tR\x05event\x12\x18\n" +
-	"\aoverlap\x18\x05 \x01(\tR\aoverlap\x12\x19\n" +
-	"\bcatch_up\x18\x06 \x01(\tR\acatchUp\x12\x1c\n" +
-	"\x04spec\x18\a \x01(\v2\b.hb.SpecR\x04spec\x12\x18\n" +
-	"\areplace\x18( \x01(\bR\areplace\x12\x16\n" +
-	"\x06paused\x18) \x01(\bR\x06paused\x12\x1f\n" +
-	"\vsince_nanos\x18* \x01(\x03R\n" +
-	"sinceNanos\x12\x14\n" +
-	"\x05tasks\x18+ \x03(\fR\x05tasks\x12\x1f\n" +
-	"\vfired_nanos\x18, \x01(\x03R\n" +
-	"firedNanos\x12\x14\n" +
-	"\x05index\x18- \x01(\x04R\x05index\x12\x18\n" +
-	"\afirings\x18. \x01(\x04R\afirings\" \n" +
-	"\n" +
-	"Unschedule\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"3\n" +
-	"\rPauseSchedule\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
-	"\x02on\x18\x02 \x01(\bR\x02on\"c\n" +
-	"\x04Fire\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
-	"\bat_nanos\x18\x02 \x01(\x03R\aatNanos\x12\x14\n" +
-	"\x05index\x18\x03 \x01(\x04R\x05index\x12\x16\n" +
-	"\x06manual\x18\x04 \x01(\bR\x06manual\",\n" +
+	"\x05evict\x18\x03 \x01(\bR\x05evict\",\n" +
 	"\x06Cancel\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\"\x1e\n" +
@@ -5963,7 +5522,7 @@ const file_hb_proto_rawDesc = "" +
 	"\fcluster_name\x18\x03 \x01(\tR\vclusterName\x12\x12\n" +
 	"\x04node\x18\x04 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04raft\x18\x05 \x01(\x06R\x04raft\x12\x1a\n" +
-	"\bdetector\x18< \x01(\tR\bdetector\"\xf6\x02\n" +
+	"\bdetector\x18< \x01(\tR\bdetector\"\xca\x02\n" +
 	"\x06Ledger\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
@@ -5974,8 +5533,7 @@ const file_hb_proto_rawDesc = "" +
 	"\aapplied\x18\x06 \x01(\x04R\aapplied\x12\x1d\n" +
 	"\n" +
 	"wall_nanos\x18\a \x01(\x03R\twallNanos\x12%\n" +
-	"\x0eexpired_millis\x18\b \x01(\x03R\rexpiredMillis\x12*\n" +
-	"\tschedules\x18( \x03(\v2\f.hb.ScheduleR\tschedules\x12\x16\n" +
+	"\x0eexpired_millis\x18\b \x01(\x03R\rexpiredMillis\x12\x16\n" +
 	"\x06voters\x18F \x01(\rR\x06voters\x12-\n" +
 	"\n" +
 	"tombstones\x18G \x03(\v2\r.hb.TombstoneR\n" +
@@ -6049,72 +5607,68 @@ func file_hb_proto_rawDescGZIP() []byte {
 	return file_hb_proto_rawDescData
 }
 
-var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
+var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
 var file_hb_proto_goTypes = []any{
-	(*Envelope)(nil),      // 0: hb.Envelope
-	(*Join)(nil),          // 1: hb.Join
-	(*Welcome)(nil),       // 2: hb.Welcome
-	(*Refusal)(nil),       // 3: hb.Refusal
-	(*Rows)(nil),          // 4: hb.Rows
-	(*Row)(nil),           // 5: hb.Row
-	(*Echo)(nil),          // 6: hb.Echo
-	(*Pull)(nil),          // 7: hb.Pull
-	(*Page)(nil),          // 8: hb.Page
-	(*Propose)(nil),       // 9: hb.Propose
-	(*Proposed)(nil),      // 10: hb.Proposed
-	(*ReadIndex)(nil),     // 11: hb.ReadIndex
-	(*ReadIndexed)(nil),   // 12: hb.ReadIndexed
-	(*PositionAsk)(nil),   // 13: hb.PositionAsk
-	(*Position)(nil),      // 14: hb.Position
-	(*Standing)(nil),      // 15: hb.Standing
-	(*Transfer)(nil),      // 16: hb.Transfer
-	(*Grant)(nil),         // 17: hb.Grant
-	(*Kill)(nil),          // 18: hb.Kill
-	(*Running)(nil),       // 19: hb.Running
-	(*Explain)(nil),       // 20: hb.Explain
-	(*Explained)(nil),     // 21: hb.Explained
-	(*Candidate)(nil),     // 22: hb.Candidate
-	(*LeaseAsk)(nil),      // 23: hb.LeaseAsk
-	(*LeaseGiven)(nil),    // 24: hb.LeaseGiven
-	(*Refused)(nil),       // 25: hb.Refused
-	(*Done)(nil),          // 26: hb.Done
-	(*DoneAck)(nil),       // 27: hb.DoneAck
-	(*OutputPull)(nil),    // 28: hb.OutputPull
-	(*OutputChunk)(nil),   // 29: hb.OutputChunk
-	(*Entry)(nil),         // 30: hb.Entry
-	(*Command)(nil),       // 31: hb.Command
-	(*Verdict)(nil),       // 32: hb.Verdict
-	(*MemberUp)(nil),      // 33: hb.MemberUp
-	(*MemberDown)(nil),    // 34: hb.MemberDown
-	(*SetVoters)(nil),     // 35: hb.SetVoters
-	(*SetVote)(nil),       // 36: hb.SetVote
-	(*Forget)(nil),        // 37: hb.Forget
-	(*Note)(nil),          // 38: hb.Note
-	(*Submit)(nil),        // 39: hb.Submit
-	(*Spec)(nil),          // 40: hb.Spec
-	(*Assign)(nil),        // 41: hb.Assign
-	(*Finish)(nil),        // 42: hb.Finish
-	(*Requeue)(nil),       // 43: hb.Requeue
-	(*Drain)(nil),         // 44: hb.Drain
-	(*Schedule)(nil),      // 45: hb.Schedule
-	(*Unschedule)(nil),    // 46: hb.Unschedule
-	(*PauseSchedule)(nil), // 47: hb.PauseSchedule
-	(*Fire)(nil),          // 48: hb.Fire
-	(*Cancel)(nil),        // 49: hb.Cancel
-	(*Expire)(nil),        // 50: hb.Expire
-	(*Result)(nil),        // 51: hb.Result
-	(*Record)(nil),        // 52: hb.Record
-	(*Mark)(nil),          // 53: hb.Mark
-	(*Intent)(nil),        // 54: hb.Intent
-	(*Started)(nil),       // 55: hb.Started
-	(*Identity)(nil),      // 56: hb.Identity
-	(*Ledger)(nil),        // 57: hb.Ledger
-	(*Tombstone)(nil),     // 58: hb.Tombstone
-	(*Agreed)(nil),        // 59: hb.Agreed
-	(*Task)(nil),          // 60: hb.Task
-	(*Missing)(nil),       // 61: hb.Missing
-	(*Attempt)(nil),       // 62: hb.Attempt
-	nil,                   // 63: hb.Row.TagsEntry
+	(*Envelope)(nil),    // 0: hb.Envelope
+	(*Join)(nil),        // 1: hb.Join
+	(*Welcome)(nil),     // 2: hb.Welcome
+	(*Refusal)(nil),     // 3: hb.Refusal
+	(*Rows)(nil),        // 4: hb.Rows
+	(*Row)(nil),         // 5: hb.Row
+	(*Echo)(nil),        // 6: hb.Echo
+	(*Pull)(nil),        // 7: hb.Pull
+	(*Page)(nil),        // 8: hb.Page
+	(*Propose)(nil),     // 9: hb.Propose
+	(*Proposed)(nil),    // 10: hb.Proposed
+	(*ReadIndex)(nil),   // 11: hb.ReadIndex
+	(*ReadIndexed)(nil), // 12: hb.ReadIndexed
+	(*PositionAsk)(nil), // 13: hb.PositionAsk
+	(*Position)(nil),    // 14: hb.Position
+	(*Standing)(nil),    // 15: hb.Standing
+	(*Transfer)(nil),    // 16: hb.Transfer
+	(*Grant)(nil),       // 17: hb.Grant
+	(*Kill)(nil),        // 18: hb.Kill
+	(*Running)(nil),     // 19: hb.Running
+	(*Explain)(nil),     // 20: hb.Explain
+	(*Explained)(nil),   // 21: hb.Explained
+	(*Candidate)(nil),   // 22: hb.Candidate
+	(*LeaseAsk)(nil),    // 23: hb.LeaseAsk
+	(*LeaseGiven)(nil),  // 24: hb.LeaseGiven
+	(*Refused)(nil),     // 25: hb.Refused
+	(*Done)(nil),        // 26: hb.Done
+	(*DoneAck)(nil),     // 27: hb.DoneAck
+	(*OutputPull)(nil),  // 28: hb.OutputPull
+	(*OutputChunk)(nil), // 29: hb.OutputChunk
+	(*Entry)(nil),       // 30: hb.Entry
+	(*Command)(nil),     // 31: hb.Command
+	(*Verdict)(nil),     // 32: hb.Verdict
+	(*MemberUp)(nil),    // 33: hb.MemberUp
+	(*MemberDown)(nil),  // 34: hb.MemberDown
+	(*SetVoters)(nil),   // 35: hb.SetVoters
+	(*SetVote)(nil),     // 36: hb.SetVote
+	(*Forget)(nil),      // 37: hb.Forget
+	(*Note)(nil),        // 38: hb.Note
+	(*Submit)(nil),      // 39: hb.Submit
+	(*Spec)(nil),        // 40: hb.Spec
+	(*Assign)(nil),      // 41: hb.Assign
+	(*Finish)(nil),      // 42: hb.Finish
+	(*Requeue)(nil),     // 43: hb.Requeue
+	(*Drain)(nil),       // 44: hb.Drain
+	(*Cancel)(nil),      // 45: hb.Cancel
+	(*Expire)(nil),      // 46: hb.Expire
+	(*Result)(nil),      // 47: hb.Result
+	(*Record)(nil),      // 48: hb.Record
+	(*Mark)(nil),        // 49: hb.Mark
+	(*Intent)(nil),      // 50: hb.Intent
+	(*Started)(nil),     // 51: hb.Started
+	(*Identity)(nil),    // 52: hb.Identity
+	(*Ledger)(nil),      // 53: hb.Ledger
+	(*Tombstone)(nil),   // 54: hb.Tombstone
+	(*Agreed)(nil),      // 55: hb.Agreed
+	(*Task)(nil),        // 56: hb.Task
+	(*Missing)(nil),     // 57: hb.Missing
+	(*Attempt)(nil),     // 58: hb.Attempt
+	nil,                 // 59: hb.Row.TagsEntry
 }
 var file_hb_proto_depIdxs = []int32{
 	1,  // 0: hb.Envelope.join:type_name -> hb.Join
@@ -6146,56 +5700,50 @@ var file_hb_proto_depIdxs = []int32{
 	5,  // 26: hb.Join.rows:type_name -> hb.Row
 	5,  // 27: hb.Welcome.rows:type_name -> hb.Row
 	5,  // 28: hb.Rows.rows:type_name -> hb.Row
-	63, // 29: hb.Row.tags:type_name -> hb.Row.TagsEntry
+	59, // 29: hb.Row.tags:type_name -> hb.Row.TagsEntry
 	31, // 30: hb.Propose.command:type_name -> hb.Command
 	32, // 31: hb.Proposed.verdict:type_name -> hb.Verdict
 	15, // 32: hb.Position.standings:type_name -> hb.Standing
 	40, // 33: hb.Grant.spec:type_name -> hb.Spec
 	40, // 34: hb.Explain.spec:type_name -> hb.Spec
 	22, // 35: hb.Explained.candidates:type_name -> hb.Candidate
-	51, // 36: hb.Done.result:type_name -> hb.Result
+	47, // 36: hb.Done.result:type_name -> hb.Result
 	31, // 37: hb.Entry.commands:type_name -> hb.Command
 	33, // 38: hb.Command.member_up:type_name -> hb.MemberUp
 	34, // 39: hb.Command.member_down:type_name -> hb.MemberDown
 	39, // 40: hb.Command.submit:type_name -> hb.Submit
 	41, // 41: hb.Command.assign:type_name -> hb.Assign
 	42, // 42: hb.Command.finish:type_name -> hb.Finish
-	49, // 43: hb.Command.cancel:type_name -> hb.Cancel
+	45, // 43: hb.Command.cancel:type_name -> hb.Cancel
 	38, // 44: hb.Command.note:type_name -> hb.Note
 	43, // 45: hb.Command.requeue:type_name -> hb.Requeue
-	50, // 46: hb.Command.expire:type_name -> hb.Expire
+	46, // 46: hb.Command.expire:type_name -> hb.Expire
 	44, // 47: hb.Command.drain:type_name -> hb.Drain
-	45, // 48: hb.Command.schedule:type_name -> hb.Schedule
-	46, // 49: hb.Command.unschedule:type_name -> hb.Unschedule
-	48, // 50: hb.Command.fire:type_name -> hb.Fire
-	47, // 51: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
-	35, // 52: hb.Command.set_voters:type_name -> hb.SetVoters
-	36, // 53: hb.Command.set_vote:type_name -> hb.SetVote
-	37, // 54: hb.Command.forget:type_name -> hb.Forget
-	5,  // 55: hb.MemberUp.rows:type_name -> hb.Row
-	40, // 56: hb.Submit.spec:type_name -> hb.Spec
-	51, // 57: hb.Finish.result:type_name -> hb.Result
-	40, // 58: hb.Schedule.spec:type_name -> hb.Spec
-	54, // 59: hb.Record.intent:type_name -> hb.Intent
-	55, // 60: hb.Record.started:type_name -> hb.Started
-	26, // 61: hb.Record.ended:type_name -> hb.Done
-	53, // 62: hb.Record.mark:type_name -> hb.Mark
-	17, // 63: hb.Intent.grant:type_name -> hb.Grant
-	59, // 64: hb.Ledger.members:type_name -> hb.Agreed
-	60, // 65: hb.Ledger.tasks:type_name -> hb.Task
-	45, // 66: hb.Ledger.schedules:type_name -> hb.Schedule
-	58, // 67: hb.Ledger.tombstones:type_name -> hb.Tombstone
-	5,  // 68: hb.Agreed.row:type_name -> hb.Row
-	40, // 69: hb.Task.spec:type_name -> hb.Spec
-	62, // 70: hb.Task.attempts:type_name -> hb.Attempt
-	51, // 71: hb.Task.result:type_name -> hb.Result
-	61, // 72: hb.Task.missing:type_name -> hb.Missing
-	51, // 73: hb.Attempt.result:type_name -> hb.Result
-	74, // [74:74] is the sub-list for method output_type
-	74, // [74:74] is the sub-list for method input_type
-	74, // [74:74] is the sub-list for extension type_name
-	74, // [74:74] is the sub-list for extension extendee
-	0,  // [0:74] is the sub-list for field type_name
+	35, // 48: hb.Command.set_voters:type_name -> hb.SetVoters
+	36, // 49: hb.Command.set_vote:type_name -> hb.SetVote
+	37, // 50: hb.Command.forget:type_name -> hb.Forget
+	5,  // 51: hb.MemberUp.rows:type_name -> hb.Row
+	40, // 52: hb.Submit.spec:type_name -> hb.Spec
+	47, // 53: hb.Finish.result:type_name -> hb.Result
+	50, // 54: hb.Record.intent:type_name -> hb.Intent
+	51, // 55: hb.Record.started:type_name -> hb.Started
+	26, // 56: hb.Record.ended:type_name -> hb.Done
+	49, // 57: hb.Record.mark:type_name -> hb.Mark
+	17, // 58: hb.Intent.grant:type_name -> hb.Grant
+	55, // 59: hb.Ledger.members:type_name -> hb.Agreed
+	56, // 60: hb.Ledger.tasks:type_name -> hb.Task
+	54, // 61: hb.Ledger.tombstones:type_name -> hb.Tombstone
+	5,  // 62: hb.Agreed.row:type_name -> hb.Row
+	40, // 63: hb.Task.spec:type_name -> hb.Spec
+	58, // 64: hb.Task.attempts:type_name -> hb.Attempt
+	47, // 65: hb.Task.result:type_name -> hb.Result
+	57, // 66: hb.Task.missing:type_name -> hb.Missing
+	47, // 67: hb.Attempt.result:type_name -> hb.Result
+	68, // [68:68] is the sub-list for method output_type
+	68, // [68:68] is the sub-list for method input_type
+	68, // [68:68] is the sub-list for extension type_name
+	68, // [68:68] is the sub-list for extension extendee
+	0,  // [0:68] is the sub-list for field type_name
 }
 
 func init() { file_hb_proto_init() }
@@ -6243,15 +5791,11 @@ func file_hb_proto_init() {
 		(*Command_Requeue)(nil),
 		(*Command_Expire)(nil),
 		(*Command_Drain)(nil),
-		(*Command_Schedule)(nil),
-		(*Command_Unschedule)(nil),
-		(*Command_Fire)(nil),
-		(*Command_PauseSchedule)(nil),
 		(*Command_SetVoters)(nil),
 		(*Command_SetVote)(nil),
 		(*Command_Forget)(nil),
 	}
-	file_hb_proto_msgTypes[52].OneofWrappers = []any{
+	file_hb_proto_msgTypes[48].OneofWrappers = []any{
 		(*Record_Entry)(nil),
 		(*Record_HardState)(nil),
 		(*Record_Intent)(nil),
@@ -6266,7 +5810,7 @@ func file_hb_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hb_proto_rawDesc), len(file_hb_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   64,
+			NumMessages:   60,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
