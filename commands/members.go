@@ -25,6 +25,9 @@ refute it), dead, left (went in order) or unreachable. STRESS goes from 0 (idle)
 to 1000 (saturated); TASKS are running and slots; APPLIED is how far the member
 has followed the agreed log.
 
+Who suspects whom, and why, is said on the standard error below the table, as is
+that this node hears nobody; with --json it is "blame" and "isolated".
+
 --agreed shows what the majority has agreed on instead: up, down or left.
 
 The exit code is 1 when nobody matches.`,
@@ -151,7 +154,28 @@ func printMembers(c *call, list *control.Members) error {
 			control.Member
 		}{"hb.member/1", m})
 	}
-	return c.print(list, records, t)
+	if err := c.print(list, records, t); err != nil || c.form != "table" || c.quiet {
+		return err
+	}
+	for _, line := range doubts(list) {
+		fmt.Fprintln(c.stderr, "hb: "+line)
+	}
+	return nil
+}
+
+// doubts says in words who is suspected by whom, and why, and whether this node
+// hears nobody at all.
+func doubts(list *control.Members) []string {
+	var lines []string
+	if list.Isolated {
+		lines = append(lines, "this node hears nobody: it is isolated, and what it shows of others is old")
+	}
+	for _, m := range list.Members {
+		if m.Blame != nil && (m.Status == "suspect" || m.Status == "unreachable") {
+			lines = append(lines, render.Safe(m.Name+" is "+m.Status+": "+*m.Blame))
+		}
+	}
+	return lines
 }
 
 func number(n *int) string {

@@ -56,7 +56,7 @@ func list(s []string) []string {
 }
 
 func membersOf(v node.MembersView) Members {
-	out := Members{Schema: "hb.members/1", Cluster: clusterOf(v.Cluster), Members: []Member{}}
+	out := Members{Schema: "hb.members/1", Cluster: clusterOf(v.Cluster), Members: []Member{}, Isolated: v.Isolated}
 	for i := range v.Members {
 		out.Members = append(out.Members, memberOf(&v.Members[i]))
 	}

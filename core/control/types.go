@@ -7,6 +7,8 @@ type Members struct {
 	Schema  string   `json:"schema"`
 	Cluster Cluster  `json:"cluster"`
 	Members []Member `json:"members"`
+	// Isolated says that the node hears nobody, and so judges nobody.
+	Isolated bool `json:"isolated"`
 }
 
 // Cluster names a cluster; both are null before the node is in one.

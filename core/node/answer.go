@@ -135,7 +135,7 @@ func (n *Node) roleOf(id core.NodeID) string {
 
 // membersView is the whole table with what is known of each.
 func (n *Node) membersView() MembersView {
-	v := MembersView{Cluster: n.clusterView()}
+	v := MembersView{Cluster: n.clusterView(), Isolated: n.membership.Isolated()}
 	for _, row := range n.membership.Table().Rows() {
 		if _, was := n.ledger.Forgotten(row.ID); !was {
 			v.Members = append(v.Members, n.memberView(row))

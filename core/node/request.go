@@ -196,6 +196,8 @@ type (
 	MembersView struct {
 		Cluster ClusterView
 		Members []MemberView
+		// Isolated says that this node hears nobody, and so judges nobody.
+		Isolated bool
 	}
 
 	// ClusterView names the cluster; ID is zero before the node joined one.

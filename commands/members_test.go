@@ -1,0 +1,24 @@
+package commands
+
+import (
+	"slices"
+	"testing"
+
+	"hb/core/control"
+)
+
+func TestATableTellsOfSuspectsAndOfIsolationInWords(t *testing.T) {
+	blame := "suspected by b: no answer\x1b[2J"
+	got := doubts(&control.Members{Isolated: true, Members: []control.Member{
+		{Name: "a", Status: "alive"},
+		{Name: "c", Status: "dead", Blame: &blame},
+		{Name: "d", Status: "unreachable", Blame: &blame},
+	}})
+	want := []string{
+		"this node hears nobody: it is isolated, and what it shows of others is old",
+		`d is unreachable: suspected by b: no answer\x1b[2J`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
