@@ -26,7 +26,7 @@ func TestFakeScripts(t *testing.T) {
 		Setup:               quietEnvironment,
 		RequireExplicitExec: true,
 		UpdateScripts:       *update,
-		Deadline:            time.Now().Add(2 * time.Minute),
+		Deadline:            time.Now().Add(8 * time.Minute),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
 			"fake":  scriptFake,
