@@ -33,6 +33,8 @@ func App(version string) *cli.App {
 			leaveCommand(),
 			forgetCommand(),
 			votersCommand(),
+			snapshotCommand(),
+			recoverCommand(),
 			configCommand(),
 			logCommand(),
 			simulateCommand(),

@@ -55,6 +55,9 @@ func statusPage(s *control.Status) [][2]string {
 	cluster := "none yet"
 	if s.Cluster.ID != nil {
 		cluster = fmt.Sprintf("%s (%s)", orEmpty(s.Cluster.Name), *s.Cluster.ID)
+		if epoch := orEmpty(s.Cluster.Epoch); epoch != "" && epoch != "0" {
+			cluster += ", epoch " + epoch
+		}
 	}
 	return [][2]string{
 		{"node", fmt.Sprintf("%s (%s), hb %s", s.Name, s.ID, s.Version)},

@@ -127,14 +127,14 @@ func (c *call) withVoters(ask func(context.Context, *control.Client) (*control.V
 func whyFewer(v *control.Voters) string {
 	able := 0
 	for _, m := range v.Members {
-		if m.Wish != "demoted" && orEmpty(m.Agreed) != "left" {
+		if m.Wish != "demoted" && orEmpty(m.Agreed) == "up" {
 			able++
 		}
 	}
 	if able >= v.Target {
 		return "more follow as they catch up"
 	}
-	return fmt.Sprintf("there are only %d members that may, and an even number of voters survives no more than one less", able)
+	return fmt.Sprintf("there are only %d members that can, and an even number of voters survives no more than one less", able)
 }
 
 func counted(n int, one, many string) string {

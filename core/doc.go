@@ -31,6 +31,7 @@
 //	          runner      the life of the tasks on this machine
 //	floor 2   node        all of them as one machine; Event, Effect, Request
 //	floor 3   store       write-ahead log and snapshots on a small file system interface
+//	          recovery    what is left of a log whose majority is gone; snapshots taken away
 //	          control     the local HTTP API: server, client, JSON types
 //	          config      TOML to a checked Config
 //	floor 4   daemon      the driver for real machines
@@ -56,6 +57,7 @@
 //	membership   → member, detect, spread    the weak view runs alone in experiments, so
 //	               it is composed below node; its tests run it with detect/swim
 //	dispatch     → ledger    it reads the tasks and proposes what to do next
+//	recovery     → store     it works on the data directories of nodes that do not run
 //	control      → node, ledger    its JSON is made from the node's answers, and it
 //	               names the elements of tasks
 //

@@ -53,6 +53,27 @@ func ParseClusterID(s string) (ClusterID, error) {
 	return id, nil
 }
 
+// Epoch tells the histories of one cluster apart. Zero is the one it was
+// founded with. A recovery, or a snapshot that is restored, begins another:
+// what a lost majority had agreed on may be missing from it, so nobody of an
+// older epoch may take part any more. The upper 16 bits count; the lower 48 are
+// random, so that two recoveries made apart are never taken for one.
+type Epoch uint64
+
+// Number counts the epochs of a cluster.
+func (e Epoch) Number() uint64 { return uint64(e) >> 48 }
+
+// Next is an epoch after this one; of random 48 bits count.
+func (e Epoch) Next(random uint64) Epoch { return Epoch((e.Number()+1)<<48 | random&(1<<48-1)) }
+
+// String gives the number, and the random part where there is one.
+func (e Epoch) String() string {
+	if e == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%d-%012x", e.Number(), uint64(e)&(1<<48-1))
+}
+
 // TaskID names one submitted task. The client mints it, time-ordered (48 bits
 // of Unix milliseconds, then 80 random bits), so that a repeated submit after
 // a lost answer is recognised. Printed as 26 characters that sort by time.

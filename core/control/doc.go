@@ -29,6 +29,7 @@
 //	POST /v1/voters/vote      {"node","wish","force"}  hb.voters/1
 //	POST /v1/forget           {"node","force"}  {}
 //	GET  /v1/log/positions                  hb.positions/1
+//	GET  /v1/snapshot?stale=                a snapshot's file, raw bytes
 //
 // # Shapes
 //

@@ -65,7 +65,7 @@ func membersOf(v node.MembersView) Members {
 
 func clusterOf(v node.ClusterView) Cluster {
 	in := !v.ID.IsZero()
-	return Cluster{ID: known(v.ID.String(), in), Name: known(v.Name, in)}
+	return Cluster{ID: known(v.ID.String(), in), Name: known(v.Name, in), Epoch: known(v.Epoch.String(), in)}
 }
 
 func memberOf(v *node.MemberView) Member {

@@ -11,10 +11,11 @@ type Members struct {
 	Isolated bool `json:"isolated"`
 }
 
-// Cluster names a cluster; both are null before the node is in one.
+// Cluster names a cluster; all is null before the node is in one.
 type Cluster struct {
-	ID   *string `json:"id"`
-	Name *string `json:"name"`
+	ID    *string `json:"id"`
+	Name  *string `json:"name"`
+	Epoch *string `json:"epoch"` // 0, or that of a recovery
 }
 
 // Member is one row of Members.

@@ -16,7 +16,7 @@ func (s *State) Encode() []byte {
 		Format: Format, Cluster: s.cluster[:], ClusterName: s.name,
 		Members: s.Members(), Tasks: bare(s.Tasks()),
 		Applied: s.applied, WallNanos: s.wall, ExpiredMillis: s.expired,
-		Voters: s.voters, Tombstones: s.tombstones,
+		Voters: s.voters, Tombstones: s.tombstones, Epoch: uint64(s.epoch),
 	})
 }
 
@@ -34,7 +34,7 @@ func Decode(b []byte) (*State, error) {
 		return nil, fmt.Errorf("ledger: a cluster ID of %d bytes: %w", len(l.Cluster), wire.ErrMalformed)
 	}
 	s := New(core.ClusterID(l.Cluster), l.ClusterName)
-	s.applied, s.wall, s.expired, s.voters = l.Applied, l.WallNanos, l.ExpiredMillis, l.Voters
+	s.applied, s.wall, s.expired, s.voters, s.epoch = l.Applied, l.WallNanos, l.ExpiredMillis, l.Voters, core.Epoch(l.Epoch)
 	if err := s.load(&l); err != nil {
 		return nil, fmt.Errorf("ledger: %w: %w", wire.ErrMalformed, err)
 	}

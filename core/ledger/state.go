@@ -2,7 +2,10 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"hb/core"
 	"hb/core/wire"
@@ -55,6 +58,7 @@ const (
 type State struct {
 	cluster core.ClusterID
 	name    string
+	epoch   core.Epoch
 	applied uint64
 	wall    int64
 	// expired is the latest minting time, in Unix milliseconds, of a task
@@ -103,6 +107,37 @@ func (s *State) Applied() uint64 { return s.applied }
 
 // Cluster is the cluster's identity.
 func (s *State) Cluster() core.ClusterID { return s.cluster }
+
+// Epoch is the history of the cluster that this state belongs to.
+func (s *State) Epoch() core.Epoch { return s.epoch }
+
+// Begin makes the state the first of a new epoch, as of an index far beyond
+// everything that the log of the last epoch can have reached, with one node that
+// is to lead under a new raft ID. All members are down until they show that they
+// live, in this epoch; what they were running is given to others then.
+func (s *State) Begin(epoch core.Epoch, index uint64, leader core.NodeID, raft core.RaftID) {
+	if index <= s.applied || epoch.Number() <= s.epoch.Number() {
+		panic(fmt.Sprintf("ledger: epoch %v at %d after epoch %v at %d", epoch, index, s.epoch, s.applied))
+	}
+	s.epoch, s.applied = epoch, index
+	for _, id := range slices.Clone(s.ids) {
+		old := s.members[id]
+		if old.State == Left {
+			continue
+		}
+		m := proto.CloneOf(old)
+		if m.State, m.Reason = Down, reasonRecovered; old.State == Up {
+			m.SinceNanos, m.Index = s.wall, index
+		}
+		if id == leader {
+			m.Row.Raft = uint64(raft)
+		}
+		s.setMember(m)
+	}
+}
+
+// reasonRecovered is why members are down with which a new epoch begins.
+const reasonRecovered = "recovered"
 
 // Name is the cluster's name among people.
 func (s *State) Name() string { return s.name }

@@ -66,7 +66,7 @@ func (n *Node) confirmedLeader(res readResult) LeaderView {
 
 // clusterView names the cluster.
 func (n *Node) clusterView() ClusterView {
-	return ClusterView{ID: n.self.cluster, Name: n.self.clusterName}
+	return ClusterView{ID: n.self.cluster, Name: n.self.clusterName, Epoch: n.self.epoch}
 }
 
 // statusView is this node in one page.

@@ -99,6 +99,8 @@ func (n *Node) askedOfQuorum(ev Asked) {
 		n.askPositions(ev.ID)
 	case Forget:
 		n.forget(ev.ID, q)
+	case GetSnapshot:
+		n.askSnapshot(ev.ID, q)
 	default:
 		panic(fmt.Sprintf("node: no answer to %T", ev.Body))
 	}

@@ -12,8 +12,9 @@ import (
 	"hb/core/wire"
 )
 
-// forgottenAgain is how often a forgotten node that still talks is told so.
-const forgottenAgain = 5 * time.Second
+// tellAgain is how often a node that has no business here, and still talks, is
+// told so.
+const tellAgain = 5 * time.Second
 
 // forget takes a member out for good.
 func (n *Node) forget(id uint64, q Forget) {
@@ -94,8 +95,7 @@ func (n *Node) fromTheGrave(id core.NodeID, to netip.AddrPort) bool {
 	if !was {
 		return false
 	}
-	if told, ok := n.graves[id]; to.IsValid() && (!ok || n.now >= told.Add(forgottenAgain)) {
-		n.graves[id] = n.now
+	if to.IsValid() && !n.toldLately(id) {
 		n.answerFrame(to, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: n.forgottenRefusal(t)}})
 	}
 	return true

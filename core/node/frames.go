@@ -25,8 +25,8 @@ func (n *Node) answerFrame(to netip.AddrPort, e *wire.Envelope) { n.envelope(to,
 
 func (n *Node) envelope(to netip.AddrPort, e *wire.Envelope, stranger bool) {
 	e.From, e.Instance = uint64(n.self.id), uint32(n.self.instance)
-	if len(e.Cluster) == 0 && n.self.joined {
-		e.Cluster = n.self.cluster[:]
+	if n.self.joined {
+		e.Cluster, e.Epoch = n.self.cluster[:], uint64(n.self.epoch)
 	}
 	n.put(SendFrame{To: to, Data: wire.EncodeEnvelope(e), Stranger: stranger})
 }
@@ -55,8 +55,7 @@ func (n *Node) frame(ev Frame) {
 	if !n.self.joined {
 		return // early: whoever let this node in speaks to it already
 	}
-	if string(e.Cluster) != string(n.self.cluster[:]) {
-		n.complainOnce(ev.From.Addr(), errForeign)
+	if !n.sameLog(e, ev.From) {
 		return
 	}
 	if to, _ := n.addrOf(core.NodeID(e.From)); n.fromTheGrave(core.NodeID(e.From), to) {

@@ -19,7 +19,8 @@ type self struct {
 	instance    core.Instance
 	cluster     core.ClusterID
 	clusterName string
-	joined      bool // in a cluster, and its disk says so
+	epoch       core.Epoch // of the cluster
+	joined      bool       // in a cluster, and its disk says so
 	saving      *wire.Welcome
 }
 
@@ -62,7 +63,7 @@ func (n *Node) joinAsked(e *wire.Envelope, j *wire.Join) {
 	if err != nil || core.NodeID(e.From) == n.self.id {
 		return
 	}
-	if refusal := n.whyNot(core.NodeID(e.From), j); refusal != nil {
+	if refusal := n.whyNot(e, j); refusal != nil {
 		n.answerFrame(to, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: refusal}})
 		return
 	}
@@ -75,7 +76,8 @@ func (n *Node) joinAsked(e *wire.Envelope, j *wire.Join) {
 }
 
 // whyNot is the reason to refuse a joiner; nil for none.
-func (n *Node) whyNot(from core.NodeID, j *wire.Join) *wire.Refusal {
+func (n *Node) whyNot(e *wire.Envelope, j *wire.Join) *wire.Refusal {
+	from := core.NodeID(e.From)
 	t, was := n.ledger.Forgotten(from)
 	switch {
 	case was && string(j.Cluster) == string(n.self.cluster[:]):
@@ -86,6 +88,8 @@ func (n *Node) whyNot(from core.NodeID, j *wire.Join) *wire.Refusal {
 		return &wire.Refusal{Final: true,
 			Reason: fmt.Sprintf("%s belongs to cluster %s, the joiner's data directory to another", n.opts.Name, n.self.cluster),
 			Hint:   "join with an empty data directory, or ask a node of the other cluster"}
+	case len(j.Cluster) != 0 && core.Epoch(e.Epoch) != n.self.epoch:
+		return n.epochRefusal()
 	case j.Detector != n.opts.Detector:
 		return &wire.Refusal{Final: true,
 			Reason: fmt.Sprintf("the cluster's failure detector is %s, the joiner's %s", n.opts.Detector, j.Detector),
@@ -109,15 +113,15 @@ func (n *Node) welcomed(e *wire.Envelope, w *wire.Welcome) {
 	}
 	switch {
 	case !n.self.joined && n.self.saving == nil:
-		n.self.saving = w
+		n.self.saving, n.self.epoch = w, core.Epoch(e.Epoch)
 		n.put(SaveIdentity{Identity: n.identity(core.ClusterID(w.Cluster), w.ClusterName)})
-	case n.self.joined && string(w.Cluster) == string(n.self.cluster[:]):
+	case n.self.joined && string(w.Cluster) == string(n.self.cluster[:]) && core.Epoch(e.Epoch) == n.self.epoch:
 		n.knownAgain(w)
 	}
 }
 
 func (n *Node) identity(cluster core.ClusterID, name string) *wire.Identity {
-	return &wire.Identity{Format: 1, Cluster: cluster[:], ClusterName: name, Node: uint64(n.self.id), Raft: uint64(n.self.raft), Detector: n.opts.Detector}
+	return &wire.Identity{Format: 1, Cluster: cluster[:], ClusterName: name, Node: uint64(n.self.id), Raft: uint64(n.self.raft), Detector: n.opts.Detector, Epoch: uint64(n.self.epoch)}
 }
 
 // identitySaved makes the node a member of the cluster that let it in.
@@ -129,7 +133,7 @@ func (n *Node) identitySaved() {
 	n.self.saving = nil
 	n.self.cluster, n.self.clusterName, n.self.joined = core.ClusterID(w.Cluster), w.ClusterName, true
 	n.ledger = ledger.New(n.self.cluster, n.self.clusterName)
-	n.membership.SetCluster(wire.TagOf(n.self.cluster))
+	n.membership.SetCluster(n.tag())
 	n.log(false, fmt.Sprintf("joined cluster %s (%s)", n.self.clusterName, n.self.cluster))
 	n.knownAgain(w)
 }
@@ -137,7 +141,7 @@ func (n *Node) identitySaved() {
 // knownAgain takes in the table of the node's own cluster.
 func (n *Node) knownAgain(w *wire.Welcome) {
 	n.memberships.do(n.now, membership.Rows{Rows: w.Rows})
-	n.discover(discover.Joined{Cluster: wire.TagOf(n.self.cluster)})
+	n.discover(discover.Joined{Cluster: n.tag()})
 	if w.Leader != 0 && n.hint.id == 0 {
 		n.hint = leaderHint{id: core.NodeID(w.Leader), term: w.Term, heard: n.now}
 		n.leaderChanged()
@@ -153,6 +157,9 @@ func (n *Node) refused(e *wire.Envelope, r *wire.Refusal) {
 	if r.Forgotten && n.self.joined && string(e.Cluster) == string(n.self.cluster[:]) {
 		n.forgotten(r.Reason, r.Hint)
 		return
+	}
+	if n.self.joined && string(e.Cluster) == string(n.self.cluster[:]) && core.Epoch(e.Epoch) != n.self.epoch {
+		n.superseded(from, core.Epoch(e.Epoch))
 	}
 	text := "not let in: " + r.Reason
 	if r.Hint != "" {

@@ -171,13 +171,10 @@ func (n *Node) finishApplied(o *ledger.Outcome) {
 
 // install replaces the ledger by a snapshot that came from a peer.
 func (n *Node) install(s *raftpb.Snapshot) {
-	state, err := ledger.Decode(s.Data)
-	if err != nil {
-		n.stop(core.Faultf(core.CodeInternal, "the snapshot at index %d cannot be read: %v", s.Metadata.GetIndex(), err))
+	if n.takeSnapshot(s); n.life.stopped {
 		return
 	}
-	n.ledger = state
-	for _, m := range state.Members() {
+	for _, m := range n.ledger.Members() {
 		n.agreedChanged(m)
 	}
 	n.put(saveSnapshot(s, s.Metadata.GetIndex()+1, true))
@@ -191,6 +188,33 @@ func (n *Node) makeSnapshot(f replog.WantSnapshot) {
 	}
 	n.put(saveSnapshot(s, f.Keep, false))
 	n.replogStep(replog.SnapshotMade{Snapshot: s})
+}
+
+// askSnapshot gives the ledger to a client.
+func (n *Node) askSnapshot(id uint64, q GetSnapshot) {
+	give := func() {
+		index := n.ledger.Applied()
+		term, ok := n.replog.TermAt(index)
+		if !ok {
+			n.reply(id, core.Faultf(core.CodeBusy, "this node has not applied anything of the log yet"), true)
+			return
+		}
+		n.reply(id, SnapshotView{Snapshot: &raftpb.Snapshot{
+			Data:     n.ledger.Encode(),
+			Metadata: &raftpb.SnapshotMetadata{Index: &index, Term: &term, ConfState: n.replog.Conf()},
+		}}, true)
+	}
+	if q.Stale {
+		give()
+		return
+	}
+	n.readIndex(true, func(res readResult) {
+		if !res.ok {
+			n.reply(id, n.noQuorum().WithHint("hb snapshot save --stale saves what this node has"), true)
+			return
+		}
+		give()
+	})
 }
 
 func saveSnapshot(s *raftpb.Snapshot, keep uint64, replace bool) SaveSnapshot {

@@ -24,8 +24,11 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
 
 	"hb/core"
 	"hb/core/detect/kinds"
@@ -89,7 +92,7 @@ type shared struct {
 	finishing    map[core.Fence]bool
 	stepping     core.Instant // when a drained leader next asks another to lead
 	complaints   map[complaint]int
-	graves       map[core.NodeID]core.Instant // when a forgotten node was told so
+	told         map[core.NodeID]core.Instant // when somebody was told that he has no business here
 	refusal      string                       // last said
 	voterNames   string                       // last said
 	saidAlone    bool
@@ -108,7 +111,7 @@ func New(o Options, from Restored) *Node {
 	n.peers = map[core.NodeID]peer{}
 	n.finishing = map[core.Fence]bool{}
 	n.complaints = map[complaint]int{}
-	n.graves = map[core.NodeID]core.Instant{}
+	n.told = map[core.NodeID]core.Instant{}
 	n.proposals = proposals{open: map[uint64]*proposal{}, entries: map[uint64][]*wire.Command{}, look: core.Never}
 	n.reads.remote = map[uint64]remoteRead{}
 	n.pulls.remote = map[uint64]outputAsk{}
@@ -127,7 +130,7 @@ func (n *Node) identify(from Restored) {
 	if id == nil {
 		id = mint(n.opts.Rand)
 	}
-	n.self = self{id: core.NodeID(id.Node), raft: core.RaftID(id.Raft), instance: from.Instance, clusterName: id.ClusterName}
+	n.self = self{id: core.NodeID(id.Node), raft: core.RaftID(id.Raft), instance: from.Instance, clusterName: id.ClusterName, epoch: core.Epoch(id.Epoch)}
 	if len(id.Cluster) == len(n.self.cluster) {
 		n.self.cluster = core.ClusterID(id.Cluster)
 		n.self.joined = !n.self.cluster.IsZero()
@@ -155,27 +158,18 @@ func (n *Node) makeParts(from Restored) {
 	}
 	n.ledger = ledger.New(n.self.cluster, n.self.clusterName)
 	if from.Snapshot != nil {
-		state, err := ledger.Decode(from.Snapshot.Data)
-		if err != nil {
-			n.stop(core.Faultf(core.CodeInternal, "the snapshot at index %d cannot be read: %v", from.Snapshot.Metadata.GetIndex(), err))
-		} else {
-			n.ledger = state
-		}
+		n.takeSnapshot(from.Snapshot)
 	}
 	row := member.Row{
 		ID: n.self.id, Name: n.opts.Name, Addr: n.opts.Addr, Version: n.opts.Version, Tags: n.opts.Tags,
 		Raft: n.self.raft, Instance: n.self.instance, Status: core.Alive,
 	}
-	tag := wire.Tag{}
-	if n.self.joined {
-		tag = wire.TagOf(n.self.cluster)
-	}
 	n.membership = membership.New(membership.Options{
-		Self: row, Cluster: tag, NewDetector: factory, Period: n.opts.Period, Rand: n.fork(),
+		Self: row, Cluster: n.tag(), NewDetector: factory, Period: n.opts.Period, Rand: n.fork(),
 		Spread: mode, CanCast: n.opts.Beacons,
 	})
 	n.discovery = discover.New(discover.Options{
-		ID: n.self.id, Instance: n.self.instance, Addr: n.opts.Addr, Cluster: tag,
+		ID: n.self.id, Instance: n.self.instance, Addr: n.opts.Addr, Cluster: n.tag(),
 		Seeds: n.opts.Seeds, Beacons: n.opts.Beacons, Rand: n.fork(),
 	})
 	n.replog = replog.New(replog.Options{
@@ -193,6 +187,24 @@ func (n *Node) makeParts(from Restored) {
 	n.replogs = stepper[replog.Event, replog.Effect]{step: n.replog.Step, carry: n.carryLog}
 	n.dispatches = stepper[dispatch.Event, dispatch.Effect]{step: n.dispatcher.Step, carry: n.carryDispatch}
 	n.runners = stepper[runner.Event, runner.Effect]{step: n.runner.Step, carry: n.carryRunner}
+}
+
+// takeSnapshot makes a snapshot the ledger, unless it is none of this node's.
+func (n *Node) takeSnapshot(s *raftpb.Snapshot) {
+	state, err := ledger.Decode(s.Data)
+	if err != nil {
+		code := core.CodeInternal
+		if errors.Is(err, wire.ErrVersion) {
+			code = core.CodeConfig
+		}
+		n.stop(core.Faultf(code, "the snapshot at index %d cannot be read: %v", s.Metadata.GetIndex(), err))
+		return
+	}
+	if f := n.ownLog(state); f != nil {
+		n.stop(f)
+		return
+	}
+	n.ledger = state
 }
 
 // ID is the node's identity.

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"time"
 
+	"go.etcd.io/raft/v3/raftpb"
+
 	"hb/core"
 	"hb/core/ledger"
 	"hb/core/wire"
@@ -120,6 +122,10 @@ type (
 	// GetPositions is answered by a PositionsView: each living member is asked.
 	GetPositions struct{}
 
+	// GetSnapshot is answered by a SnapshotView: of everything that was agreed
+	// when asked, or (Stale) of what this node has applied.
+	GetSnapshot struct{ Stale bool }
+
 	// Forget takes a member out for good; answered by an empty Last once the
 	// log has it. Force takes out even one that lives.
 	Forget struct {
@@ -154,6 +160,7 @@ func (GetVoters) request()      {}
 func (SetVoters) request()      {}
 func (SetVote) request()        {}
 func (GetPositions) request()   {}
+func (GetSnapshot) request()    {}
 func (Forget) request()         {}
 func (Leave) request()          {}
 
@@ -202,8 +209,9 @@ type (
 
 	// ClusterView names the cluster; ID is zero before the node joined one.
 	ClusterView struct {
-		ID   core.ClusterID
-		Name string
+		ID    core.ClusterID
+		Name  string
+		Epoch core.Epoch
 	}
 
 	// LeaderView says who leads. Age is how long ago this was last known to be
@@ -279,6 +287,9 @@ type (
 		Snapshot                           uint64
 		Match                              uint64 // as the leader knows; 0: unknown
 	}
+
+	// SnapshotView is the log's meaning up to an index, for people to keep.
+	SnapshotView struct{ Snapshot *raftpb.Snapshot }
 
 	// Submitted says where a task stands in the log, and on which member it
 	// starts if that was decided at once.

@@ -29,7 +29,7 @@ func (n *Node) datagram(ev Datagram) {
 	case wire.KindBeacon, wire.KindBeaconAnswer:
 		n.discover(discover.Heard{From: ev.From, P: p})
 	default:
-		if n.self.joined && p.Cluster == wire.TagOf(n.self.cluster) && n.fromTheGrave(p.From, ev.From) {
+		if n.self.joined && p.Cluster == n.tag() && n.fromTheGrave(p.From, ev.From) || n.fromAnotherEpoch(p.Cluster, p.From, ev.From) {
 			return
 		}
 		n.memberships.do(n.now, membership.Packet{From: ev.From, P: p, Cast: ev.Beacon})

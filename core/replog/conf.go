@@ -41,6 +41,22 @@ func confAfter(conf *raftpb.ConfState, e *raftpb.Entry) (*raftpb.ConfState, erro
 	return changer.Tracker.ConfState(), nil
 }
 
+// ConfAfter is the configuration after entries that follow a snapshot, agreed or
+// not: who would vote if all of them were.
+func ConfAfter(s *raftpb.Snapshot, entries []*raftpb.Entry) (*raftpb.ConfState, error) {
+	conf := s.GetMetadata().GetConfState()
+	for _, e := range entries {
+		if !changesConf(e) || e.GetIndex() <= s.GetMetadata().GetIndex() {
+			continue
+		}
+		var err error
+		if conf, err = confAfter(conf, e); err != nil {
+			return nil, err
+		}
+	}
+	return conf, nil
+}
+
 // changesConf says whether an entry changes the configuration.
 func changesConf(e *raftpb.Entry) bool { return e.GetType() != raftpb.EntryNormal }
 

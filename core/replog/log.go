@@ -229,6 +229,9 @@ func (l *Log) Role(id core.RaftID) string {
 // those of both sides.
 func (l *Log) Voters() []core.RaftID { return votersOf(l.state.conf) }
 
+// Conf is the configuration as of the applied log. It must not be changed.
+func (l *Log) Conf() *raftpb.ConfState { return l.state.conf }
+
 // Joint says whether the voters are in the middle of a change, as of the applied
 // log: until it is over, a majority of the old ones is needed as well.
 func (l *Log) Joint() bool { return len(l.state.conf.GetVotersOutgoing()) > 0 }

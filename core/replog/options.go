@@ -65,8 +65,11 @@ type Restored struct {
 
 // Genesis is the snapshot at index 1, term 1 from which a founder starts, the
 // only voter, with a body for the ledger.
-func Genesis(self core.RaftID, body []byte) *raftpb.Snapshot {
-	index, term := uint64(1), uint64(1)
+func Genesis(self core.RaftID, body []byte) *raftpb.Snapshot { return Alone(self, 1, 1, body) }
+
+// Alone is a snapshot from which a node starts as the only voter, whatever was
+// before.
+func Alone(self core.RaftID, index, term uint64, body []byte) *raftpb.Snapshot {
 	return &raftpb.Snapshot{
 		Data: body,
 		Metadata: &raftpb.SnapshotMetadata{

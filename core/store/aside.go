@@ -2,8 +2,6 @@ package store
 
 import (
 	"path"
-	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -33,7 +31,7 @@ func setAside(fs FS) (string, error) {
 	if !worth {
 		return "", nil
 	}
-	to, err := freshDir(fs)
+	to, err := freshDir(fs, "aside")
 	if err != nil {
 		return "", err
 	}
@@ -52,27 +50,6 @@ func hasContent(fs FS, name string) (bool, error) {
 	}
 	data, err := readFile(fs, name)
 	return err == nil && (len(data) < sector || !isZero(data[sector:])), err
-}
-
-// freshDir makes the first of aside-1, aside-2, … that is not there.
-func freshDir(fs FS) (string, error) {
-	names, err := fs.List("")
-	if err != nil {
-		return "", fault(fs.Path(""), err)
-	}
-	for n := 1; ; n++ {
-		dir := "aside-" + strconv.Itoa(n)
-		if slices.Contains(names, dir) {
-			continue
-		}
-		if err = fs.MkdirAll(dir); err == nil {
-			err = fs.SyncDir("")
-		}
-		if err != nil {
-			return "", fault(fs.Path(dir), err)
-		}
-		return dir, nil
-	}
 }
 
 // moveInto moves one file, durably, to a name that tells where it was.

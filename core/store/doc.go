@@ -31,6 +31,7 @@
 //	snap/TERM-INDEX.snap   snapshots, with a hash at the end       snapshot.go
 //	journal/NUMBER.wal     segments of the runner's journal        journal.go
 //	aside-N/               what a node that left its cluster had   aside.go
+//	before-N/              the whole as it was before a recovery   copy.go
 //	lock                   flock of the process that uses it       os.go
 //	*.part                 not finished; the next start removes it
 //

@@ -153,17 +153,3 @@ func FuzzSealed(f *testing.F) {
 		}
 	})
 }
-
-// FuzzSnapshot: a snapshot file is read as it was written, or not at all.
-func FuzzSnapshot(f *testing.F) {
-	m := newMemFS()
-	must(f, saveSnapshot(m, snapshotAt(2, 6, "data")))
-	f.Add(m.files[snapName(position{2, 6})].data)
-	f.Add(make([]byte, 100))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		snap, _, damage := decodeSnapshot(b, position{2, 6})
-		if (snap == nil) != (damage != "") && len(b) > 12 && b[12] <= format {
-			t.Errorf("%v, %q", snap, damage)
-		}
-	})
-}

@@ -1,32 +1,19 @@
 package store
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"go.etcd.io/raft/v3/raftpb"
 
+	"hb/core"
 	"hb/core/wire"
 )
 
-// A snapshot file, little endian:
-//
-//	 0  u32  CRC-32C of bytes 4–31
-//	 4  8    magic
-//	12  u32  format
-//	16  u64  length of the metadata
-//	24  u64  length of the data
-//	32  metadata (a marshalled raftpb.SnapshotMetadata), data
-//	    SHA-256 of all before
-const (
-	snapDir   = "snap"
-	snapMagic = "hb-snap\n"
-	snapHead  = 32
-)
+// A snapshot file is laid out as core/wire says (snapshot.go there).
+const snapDir = "snap"
 
 func snapName(p position) string { return fmt.Sprintf("%s/%016x-%016x.snap", snapDir, p.term, p.index) }
 
@@ -41,43 +28,7 @@ func metaPosition(m *raftpb.SnapshotMetadata) position {
 }
 
 func saveSnapshot(fs FS, snap *raftpb.Snapshot) error {
-	meta := wire.Marshal(snap.GetMetadata())
-	h := make([]byte, snapHead)
-	le := binary.LittleEndian
-	copy(h[4:], snapMagic)
-	le.PutUint32(h[12:], format)
-	le.PutUint64(h[16:], uint64(len(meta)))
-	le.PutUint64(h[24:], uint64(len(snap.GetData())))
-	le.PutUint32(h, castagnoli(h[4:]))
-	hash := sha256.New()
-	for _, part := range [][]byte{h, meta, snap.GetData()} {
-		hash.Write(part)
-	}
-	return replaceFile(fs, snapDir, snapName(metaPosition(snap.GetMetadata())), h, meta, snap.GetData(), hash.Sum(nil))
-}
-
-// decodeSnapshot reads a snapshot file; damage is told in words.
-func decodeSnapshot(b []byte, want position) (snap *raftpb.Snapshot, newer uint32, damage string) {
-	le := binary.LittleEndian
-	if len(b) < snapHead+sha256.Size || string(b[4:12]) != snapMagic || le.Uint32(b) != castagnoli(b[4:snapHead]) {
-		return nil, 0, "bad header"
-	}
-	if f := le.Uint32(b[12:]); f > format {
-		return nil, f, ""
-	}
-	body := b[snapHead : len(b)-sha256.Size]
-	n, m := le.Uint64(b[16:]), le.Uint64(b[24:])
-	if n > uint64(len(body)) || m != uint64(len(body))-n {
-		return nil, 0, fmt.Sprintf("%d bytes long, its header asks for %d", len(b), snapHead+n+m+sha256.Size)
-	}
-	if sum := sha256.Sum256(b[:len(b)-sha256.Size]); !bytes.Equal(sum[:], b[len(b)-sha256.Size:]) {
-		return nil, 0, "bad hash"
-	}
-	meta := &raftpb.SnapshotMetadata{}
-	if err := wire.Unmarshal(body[:n], meta); err != nil || metaPosition(meta) != want {
-		return nil, 0, "its metadata are not those of its name"
-	}
-	return &raftpb.Snapshot{Metadata: meta, Data: body[n:]}, 0, ""
+	return replaceFile(fs, snapDir, snapName(metaPosition(snap.GetMetadata())), wire.EncodeSnapshot(snap)...)
 }
 
 // listSnapshots gives the positions on the disk, the newest first, and removes
@@ -121,16 +72,23 @@ func loadSnapshot(fs FS, found []position) (best *raftpb.Snapshot, bad []string,
 		if err != nil {
 			return nil, nil, fault(path, err)
 		}
-		snap, newer, damage := decodeSnapshot(b, p)
-		if newer > 0 {
-			return nil, nil, tooNew(path, newer)
-		}
-		if damage == "" {
+		snap, err := wire.DecodeSnapshot(b)
+		switch {
+		case errors.Is(err, wire.ErrVersion):
+			return nil, nil, newerSnapshot(path, err)
+		case err == nil && metaPosition(snap.Metadata) == p:
 			return snap, bad, nil
+		case err == nil:
+			err = fmt.Errorf("its metadata are not those of its name")
 		}
-		bad = append(bad, fmt.Sprintf("%s: %s", path, damage))
+		bad = append(bad, fmt.Sprintf("%s: %v", path, err))
 	}
 	return nil, bad, nil
+}
+
+// newerSnapshot is the fault of a snapshot that a later program wrote.
+func newerSnapshot(path string, err error) error {
+	return core.Faultf(core.CodeConfig, "%s: %v", path, err).WithHint("start the newer hb that wrote it")
 }
 
 // purgeSnapshots removes all snapshots older than the newest, but for one that

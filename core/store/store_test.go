@@ -369,7 +369,7 @@ func TestFilesOfANewerFormatAreLeftAlone(t *testing.T) {
 		switch {
 		case strings.HasPrefix(name, snapDir):
 			data[12] = 9
-			sum := castagnoli(data[4:snapHead])
+			sum := castagnoli(data[4:32])
 			copy(data, []byte{byte(sum), byte(sum >> 8), byte(sum >> 16), byte(sum >> 24)})
 		case strings.Contains(name, "/"):
 			data[12] = 9

@@ -14,7 +14,7 @@ import (
 //	 0  2  "hb"
 //	 2  1  version: 1
 //	 3  1  kind
-//	 4  8  cluster: the first 8 bytes of the ClusterID; zero: in none yet
+//	 4  8  cluster: the first 8 bytes of the ClusterID, XOR the epoch; zero: in none yet
 //	12  8  from: NodeID of the sender
 //	20  4  instance of the sender
 //	24  8  nonce: chosen by who asks, repeated by who answers
@@ -113,12 +113,16 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
 
-// Tag is how a datagram names its cluster: the first bytes of the ClusterID.
+// Tag is how a datagram names its cluster: the first bytes of the ClusterID,
+// which the epoch, if it is not the first, changes.
 // The zero tag belongs to nodes that are in no cluster yet.
 type Tag [8]byte
 
-// TagOf gives a cluster's tag.
-func TagOf(id core.ClusterID) Tag { return Tag(id[:8]) }
+// TagOf gives the tag of a cluster in one of its epochs: whoever is of another
+// epoch is of another cluster.
+func TagOf(id core.ClusterID, epoch core.Epoch) Tag {
+	return Tag(binary.BigEndian.AppendUint64(nil, binary.BigEndian.Uint64(id[:8])^uint64(epoch)))
+}
 
 // IsZero says that the sender is in no cluster.
 func (t Tag) IsZero() bool { return t == Tag{} }

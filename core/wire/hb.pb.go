@@ -34,6 +34,7 @@ type Envelope struct {
 	From     uint64                 `protobuf:"fixed64,3,opt,name=from,proto3" json:"from,omitempty"`      // NodeID
 	Instance uint32                 `protobuf:"varint,4,opt,name=instance,proto3" json:"instance,omitempty"`
 	ReplyTo  string                 `protobuf:"bytes,5,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"` // ADDRESS:PORT at which the sender hears, for join and probe
+	Epoch    uint64                 `protobuf:"fixed64,72,opt,name=epoch,proto3" json:"epoch,omitempty"`                 // of the cluster, as the sender has it
 	// Types that are valid to be assigned to Body:
 	//
 	//	*Envelope_Join
@@ -131,6 +132,13 @@ func (x *Envelope) GetReplyTo() string {
 		return x.ReplyTo
 	}
 	return ""
+}
+
+func (x *Envelope) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
 }
 
 func (x *Envelope) GetBody() isEnvelope_Body {
@@ -4424,6 +4432,7 @@ type Identity struct {
 	Node          uint64                 `protobuf:"fixed64,4,opt,name=node,proto3" json:"node,omitempty"`
 	Raft          uint64                 `protobuf:"fixed64,5,opt,name=raft,proto3" json:"raft,omitempty"`
 	Detector      string                 `protobuf:"bytes,60,opt,name=detector,proto3" json:"detector,omitempty"` // kind of the cluster's failure detector
+	Epoch         uint64                 `protobuf:"fixed64,70,opt,name=epoch,proto3" json:"epoch,omitempty"`     // of the cluster; its snapshots must be of the same
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4500,6 +4509,13 @@ func (x *Identity) GetDetector() string {
 	return ""
 }
 
+func (x *Identity) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
 // Ledger is the body of a snapshot.
 type Ledger struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4513,6 +4529,7 @@ type Ledger struct {
 	ExpiredMillis int64                  `protobuf:"varint,8,opt,name=expired_millis,json=expiredMillis,proto3" json:"expired_millis,omitempty"` // no record dropped so far was minted later (Unix time)
 	Voters        uint32                 `protobuf:"varint,70,opt,name=voters,proto3" json:"voters,omitempty"`                                   // how many members shall vote; 0: the default
 	Tombstones    []*Tombstone           `protobuf:"bytes,71,rep,name=tombstones,proto3" json:"tombstones,omitempty"`                            // of members that were forgotten, oldest first
+	Epoch         uint64                 `protobuf:"fixed64,72,opt,name=epoch,proto3" json:"epoch,omitempty"`                                    // 0: of the founding
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4615,6 +4632,13 @@ func (x *Ledger) GetTombstones() []*Tombstone {
 		return x.Tombstones
 	}
 	return nil
+}
+
+func (x *Ledger) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
 }
 
 // Tombstone keeps the IDs of a forgotten member from coming back.
@@ -5166,13 +5190,14 @@ var File_hb_proto protoreflect.FileDescriptor
 
 const file_hb_proto_rawDesc = "" +
 	"\n" +
-	"\bhb.proto\x12\x02hb\"\xe2\t\n" +
+	"\bhb.proto\x12\x02hb\"\xf8\t\n" +
 	"\bEnvelope\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12\x12\n" +
 	"\x04from\x18\x03 \x01(\x06R\x04from\x12\x1a\n" +
 	"\binstance\x18\x04 \x01(\rR\binstance\x12\x19\n" +
-	"\breply_to\x18\x05 \x01(\tR\areplyTo\x12\x1e\n" +
+	"\breply_to\x18\x05 \x01(\tR\areplyTo\x12\x14\n" +
+	"\x05epoch\x18H \x01(\x06R\x05epoch\x12\x1e\n" +
 	"\x04join\x18\n" +
 	" \x01(\v2\b.hb.JoinH\x00R\x04join\x12'\n" +
 	"\awelcome\x18\v \x01(\v2\v.hb.WelcomeH\x00R\awelcome\x12'\n" +
@@ -5515,14 +5540,15 @@ const file_hb_proto_rawDesc = "" +
 	"\x03pid\x18\x02 \x01(\x03R\x03pid\x12\x1f\n" +
 	"\vstart_ticks\x18\x03 \x01(\x04R\n" +
 	"startTicks\x12\x12\n" +
-	"\x04boot\x18\x04 \x01(\tR\x04boot\"\xa3\x01\n" +
+	"\x04boot\x18\x04 \x01(\tR\x04boot\"\xb9\x01\n" +
 	"\bIdentity\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
 	"\fcluster_name\x18\x03 \x01(\tR\vclusterName\x12\x12\n" +
 	"\x04node\x18\x04 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04raft\x18\x05 \x01(\x06R\x04raft\x12\x1a\n" +
-	"\bdetector\x18< \x01(\tR\bdetector\"\xca\x02\n" +
+	"\bdetector\x18< \x01(\tR\bdetector\x12\x14\n" +
+	"\x05epoch\x18F \x01(\x06R\x05epoch\"\xe0\x02\n" +
 	"\x06Ledger\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
@@ -5537,7 +5563,8 @@ const file_hb_proto_rawDesc = "" +
 	"\x06voters\x18F \x01(\rR\x06voters\x12-\n" +
 	"\n" +
 	"tombstones\x18G \x03(\v2\r.hb.TombstoneR\n" +
-	"tombstones\"]\n" +
+	"tombstones\x12\x14\n" +
+	"\x05epoch\x18H \x01(\x06R\x05epoch\"]\n" +
 	"\tTombstone\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04raft\x18\x02 \x01(\x06R\x04raft\x12\x12\n" +

@@ -1,0 +1,84 @@
+package wire
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// A snapshot as a file, on a member's disk or taken away by people, little
+// endian:
+//
+//	 0  u32  CRC-32C of bytes 4–31
+//	 4  8    magic
+//	12  u32  format
+//	16  u64  length of the metadata
+//	24  u64  length of the data
+//	32  metadata (a marshalled raftpb.SnapshotMetadata), data (Ledger)
+//	    SHA-256 of all before
+const (
+	snapshotMagic  = "hb-snap\n"
+	snapshotHead   = 32
+	snapshotFormat = 1
+)
+
+// EncodeSnapshot gives the parts that make up a snapshot's file, in order; the
+// data is not copied.
+func EncodeSnapshot(snap *raftpb.Snapshot) [][]byte {
+	meta := Marshal(snap.GetMetadata())
+	h := make([]byte, snapshotHead)
+	le := binary.LittleEndian
+	copy(h[4:], snapshotMagic)
+	le.PutUint32(h[12:], snapshotFormat)
+	le.PutUint64(h[16:], uint64(len(meta)))
+	le.PutUint64(h[24:], uint64(len(snap.GetData())))
+	le.PutUint32(h, castagnoli(h[4:]))
+	parts := [][]byte{h, meta, snap.GetData()}
+	hash := sha256.New()
+	for _, part := range parts {
+		hash.Write(part)
+	}
+	return append(parts, hash.Sum(nil))
+}
+
+// DecodeSnapshot reads a snapshot's file; the data is not copied. The error is
+// an ErrVersion for one of a later format, else an ErrMalformed that says what
+// is wrong. What the data means is the ledger's to judge.
+func DecodeSnapshot(b []byte) (*raftpb.Snapshot, error) {
+	bad := func(format string, args ...any) (*raftpb.Snapshot, error) {
+		return nil, fmt.Errorf("%w: %s", ErrMalformed, fmt.Sprintf(format, args...))
+	}
+	le := binary.LittleEndian
+	switch {
+	case len(b) < 12 || string(b[4:12]) != snapshotMagic:
+		return bad("it does not begin as a snapshot does")
+	case len(b) < snapshotHead:
+		return bad("it ends after %d bytes, within its header", len(b))
+	case le.Uint32(b) != castagnoli(b[4:snapshotHead]):
+		return bad("bad header")
+	}
+	if f := le.Uint32(b[12:]); f > snapshotFormat {
+		return nil, fmt.Errorf("format %d, this hb reads up to %d: %w", f, snapshotFormat, ErrVersion)
+	}
+	n, m := le.Uint64(b[16:]), le.Uint64(b[24:])
+	room := uint64(max(len(b)-snapshotHead-sha256.Size, 0))
+	if n > room || m != room-n || len(b) < snapshotHead+sha256.Size {
+		return bad("%d bytes long, its header asks for %d", len(b), snapshotHead+n+m+sha256.Size)
+	}
+	if sum := sha256.Sum256(b[:len(b)-sha256.Size]); !bytes.Equal(sum[:], b[len(b)-sha256.Size:]) {
+		return bad("bad hash")
+	}
+	body := b[snapshotHead : len(b)-sha256.Size]
+	meta := &raftpb.SnapshotMetadata{}
+	if err := Unmarshal(body[:n], meta); err != nil || meta.GetIndex() == 0 {
+		return bad("its metadata are unreadable")
+	}
+	return &raftpb.Snapshot{Metadata: meta, Data: body[n:]}, nil
+}
+
+// castagnoli is the polynomial that processors compute themselves.
+func castagnoli(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }

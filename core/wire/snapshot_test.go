@@ -1,0 +1,74 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+func exampleSnapshot() *raftpb.Snapshot {
+	index, term := uint64(7), uint64(3)
+	return &raftpb.Snapshot{
+		Data:     []byte("the ledger"),
+		Metadata: &raftpb.SnapshotMetadata{Index: &index, Term: &term, ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}}},
+	}
+}
+
+func exampleFile() []byte { return bytes.Join(EncodeSnapshot(exampleSnapshot()), nil) }
+
+func TestASnapshotComesBackFromItsFile(t *testing.T) {
+	got, err := DecodeSnapshot(exampleFile())
+	if err != nil || !proto.Equal(got, exampleSnapshot()) {
+		t.Fatalf("%v, %v", got, err)
+	}
+}
+
+func TestASnapshotThatIsCutOrChangedIsRefused(t *testing.T) {
+	whole := exampleFile()
+	for n := range len(whole) {
+		if _, err := DecodeSnapshot(whole[:n]); !errors.Is(err, ErrMalformed) {
+			t.Fatalf("cut to %d bytes: %v", n, err)
+		}
+		for bit := range 8 {
+			flipped := bytes.Clone(whole)
+			flipped[n] ^= 1 << bit
+			if _, err := DecodeSnapshot(flipped); !errors.Is(err, ErrMalformed) {
+				t.Fatalf("bit %d of byte %d flipped: %v", bit, n, err)
+			}
+		}
+	}
+	if _, err := DecodeSnapshot(append(whole, 0)); !errors.Is(err, ErrMalformed) {
+		t.Fatalf("with a byte too many: %v", err)
+	}
+}
+
+func TestASnapshotOfALaterFormatIsNamedAsSuch(t *testing.T) {
+	b := exampleFile()
+	b[12] = 2
+	binary.LittleEndian.PutUint32(b, castagnoli(b[4:snapshotHead]))
+	if _, err := DecodeSnapshot(b); !errors.Is(err, ErrVersion) {
+		t.Fatal(err)
+	}
+}
+
+// FuzzDecodeSnapshot: a file is read as it was written, or not at all.
+func FuzzDecodeSnapshot(f *testing.F) {
+	f.Add(exampleFile())
+	f.Add(exampleFile()[:50])
+	f.Add(make([]byte, 100))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		snap, err := DecodeSnapshot(b)
+		if err != nil {
+			return
+		}
+		again, err := DecodeSnapshot(bytes.Join(EncodeSnapshot(snap), nil))
+		if err != nil || !proto.Equal(snap, again) {
+			t.Fatalf("%v came back as %v, %v", snap, again, err)
+		}
+	})
+}
