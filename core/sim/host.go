@@ -116,7 +116,9 @@ func (h *host) boot() {
 	}
 	h.m = m
 	h.w.trace.note(h, "starts, life %d", h.life)
-	h.step(h.clockEvent())
+	if h.step(h.clockEvent()); !h.up() {
+		return // it does not like what it found
+	}
 	h.measure()
 	h.step(node.Tick{})
 	h.w.referee.follow(h)
