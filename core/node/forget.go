@@ -14,7 +14,7 @@ import (
 
 // tellAgain is how often a node that has no business here, and still talks, is
 // told so.
-const tellAgain = 5 * time.Second
+const tellAgain = 2 * time.Second
 
 // forget takes a member out for good.
 func (n *Node) forget(id uint64, q Forget) {
