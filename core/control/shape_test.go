@@ -85,7 +85,7 @@ func compare(t *testing.T, name string, got []byte) {
 
 func TestBeforeAClusterNothingIsMadeUp(t *testing.T) {
 	_, body := raw(t, func(node.Request) []node.Reply { return last(node.MembersView{}) }, "GET", "/v1/members", "")
-	if want := `{"schema":"hb.members/1","cluster":{"id":null,"name":null},"members":[],"isolated":false}` + "\n"; body != want {
+	if want := `{"schema":"hb.members/1","cluster":{"id":null,"name":null,"epoch":null},"members":[],"isolated":false}` + "\n"; body != want {
 		t.Errorf("got %s, want %s", body, want)
 	}
 }

@@ -111,6 +111,13 @@ func (s *State) Cluster() core.ClusterID { return s.cluster }
 // Epoch is the history of the cluster that this state belongs to.
 func (s *State) Epoch() core.Epoch { return s.epoch }
 
+// Empty is the ledger of a member that has nothing of the log yet.
+func Empty(cluster core.ClusterID, name string, epoch core.Epoch) *State {
+	s := New(cluster, name)
+	s.epoch = epoch
+	return s
+}
+
 // Begin makes the state the first of a new epoch, as of an index far beyond
 // everything that the log of the last epoch can have reached, with one node that
 // is to lead under a new raft ID. All members are down until they show that they

@@ -69,6 +69,10 @@ func NewPlan(all []*Survivor, force bool, r *rand.Rand) (*Plan, error) {
 			p.From = s
 		}
 	}
+	if p.From.Index == 0 {
+		return nil, core.Faultf(core.CodeBadInput, "%s has nothing of the log: there is nothing to recover", p.Own.Where).
+			WithHint("name the directories of other survivors")
+	}
 	if p.Own.alone() && p.From == p.Own && !force {
 		p.Needless = fmt.Sprintf("%s is the only voter of epoch %v: it needs nobody else, start it", p.Own.Name, p.Own.Epoch())
 		return p, nil

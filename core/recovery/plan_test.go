@@ -210,6 +210,22 @@ func TestDirectoriesWithoutALogAreNamed(t *testing.T) {
 	}
 }
 
+func TestAMemberThatHasJustJoinedHasNothingToRecover(t *testing.T) {
+	fresh := &machine{t, t.TempDir(), 5}
+	fresh.saveIdentity(&wire.Identity{Format: 1, Cluster: lab[:], ClusterName: "lab", Node: 5, Raft: 105})
+	if _, err := tryPlan(false, fresh); codeOf(err) != core.CodeBadInput || !strings.Contains(err.Error(), "nothing to recover") {
+		t.Error(err)
+	}
+	far := directory(t, 4, 5, 25, 22)
+	p := plan(t, fresh, far)
+	if _, err := p.Carry(fresh.files(), luck()); err != nil || p.From.Where != far.dir {
+		t.Fatal(err)
+	}
+	if s := fresh.look(); !s.alone() || s.Index != 25+1<<32 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestACommandOfANewerHbIsNotRecovered(t *testing.T) {
 	own := directory(t, 2, 5, 20, 20)
 	unknown := []byte{0x12, 0x04, 0xfa, 0x3e, 0x01, 0x00} // a command with field 1007

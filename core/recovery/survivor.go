@@ -45,11 +45,8 @@ func Look(files store.FS) (*Survivor, error) {
 	}
 	defer st.Close()
 	s := &Survivor{Where: files.Path(""), Identity: found.Identity, Remarks: found.Remarks}
-	switch {
-	case found.Identity == nil || len(found.Identity.Cluster) == 0:
+	if found.Identity == nil || len(found.Identity.Cluster) != len(core.ClusterID{}) {
 		return nil, core.Faultf(core.CodeBadInput, "%s is no member's data directory", s.Where)
-	case found.Snapshot == nil:
-		return nil, core.Faultf(core.CodeBadInput, "%s has nothing of the log", s.Where)
 	}
 	if found.Damaged != nil {
 		s.Remarks = append(s.Remarks, fmt.Sprintf("the log is damaged; what is whole is counted: %v", found.Damaged))
@@ -69,6 +66,10 @@ func Look(files store.FS) (*Survivor, error) {
 
 // replay applies the log.
 func (s *Survivor) replay(found *store.Restored) error {
+	if found.Snapshot == nil { // it has just joined
+		s.Ledger = ledger.Empty(core.ClusterID(s.Identity.Cluster), s.Identity.ClusterName, core.Epoch(s.Identity.Epoch))
+		return nil
+	}
 	meta := found.Snapshot.GetMetadata()
 	s.Term, s.Index, s.Snapshot = meta.GetTerm(), meta.GetIndex(), meta.GetIndex()
 	s.Commit = max(found.Hard.GetCommit(), s.Snapshot)

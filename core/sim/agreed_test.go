@@ -120,7 +120,7 @@ func TestOneMembersWordGetsNobodyAgreedDown(t *testing.T) {
 	view := answer[node.MembersView](t, w, w.Ask(liar, node.GetMembers{}))
 	c := w.Ask(leader, node.FollowEvents{FromNow: true, Follow: true})
 	for round := range core.Incarnation(20) {
-		p := wire.Packet{Kind: wire.KindBulletin, Cluster: wire.TagOf(view.Cluster.ID)}
+		p := wire.Packet{Kind: wire.KindBulletin, Cluster: wire.TagOf(view.Cluster.ID, 0)}
 		for _, m := range view.Members {
 			if m.Name == w.hosts[liar].name {
 				p.From, p.Instance = m.ID, m.Instance
