@@ -120,6 +120,7 @@ func (p *Plan) wordsWhen() string {
 			gone = append(gone, strings.TrimSpace(v.Name+" "+v.Addr))
 		}
 	}
+	slices.Sort(gone) // by name: the order of raft IDs tells nobody anything
 	return fmt.Sprintf("When: only if the majority of the %d voters is gone for good. Not here: %s. If enough of them can come back, "+
 		"start them instead, and nothing is lost; if they run, and are only cut off, this makes two clusters of one.",
 		len(p.From.Voters), strings.Join(gone, ", "))
