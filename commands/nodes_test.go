@@ -21,7 +21,7 @@ import (
 // its own with a disk and sockets of its own.
 func TestRealScripts(t *testing.T) {
 	if testing.Short() {
-		t.Skip("real nodes take their time")
+		t.Skip("SKIPPED by -short: nothing with real nodes is tested in this run")
 	}
 	all := &stages{of: map[*testscript.TestScript]*stage{}}
 	testscript.Run(t, testscript.Params{
@@ -203,7 +203,7 @@ func lines(ts *testscript.TestScript, neg bool, args []string) {
 
 func TestTheDemoCleansUpAfterAnInterrupt(t *testing.T) {
 	if testing.Short() {
-		t.Skip("real nodes take their time")
+		t.Skip("SKIPPED by -short: nothing with real nodes is tested in this run")
 	}
 	t.Parallel()
 	dir := t.TempDir()
@@ -259,7 +259,7 @@ func nothingLeft(t *testing.T, dir string) {
 
 func TestTheDemoIsTrueAndLeavesNothing(t *testing.T) {
 	if testing.Short() {
-		t.Skip("real nodes take their time")
+		t.Skip("SKIPPED by -short: nothing with real nodes is tested in this run")
 	}
 	t.Parallel()
 	dir := t.TempDir()
