@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"hb/core/detect/kinds"
 )
 
 // kind is the TOML type of a key's value.
@@ -122,7 +124,7 @@ func clusterKeys() []key {
 			func(c *Config) any { return &c.Discover.Multicast }},
 		{"detector", "kind", text, `"swim"`,
 			`"swim", "central", "ring", "ring-bi", "all-to-all" or "gossip"`,
-			oneOf("swim", "central", "ring", "ring-bi", "all-to-all", "gossip"),
+			oneOf(kinds.Names()...),
 			"The failure detector; all members of a cluster use the same. swim: constant load and bounded delay, the best for every cluster. The others are what the books begin with: central (all tell the leader, nobody watches it), ring and ring-bi (each tells one or both neighbours), all-to-all, gossip (each tells three others what it knows of all).",
 			func(c *Config) any { return &c.Detector.Kind }},
 		{"detector", "spread", text, `"piggyback"`,

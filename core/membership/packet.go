@@ -11,13 +11,13 @@ import (
 	"hb/core/wire"
 )
 
-// datagram settles where the sender is reached. Who multicasts hears itself.
+// datagram settles where the sender is reached.
 func (m *Machine) datagram(now core.Instant, e Packet) {
 	if !e.Cast {
 		m.packet(now, e.From, e.P)
 		return
 	}
-	if row, known := m.table.Get(e.P.From); known && e.P.From != m.self && e.P.Kind == wire.KindBulletin && e.P.Nonce == 0 {
+	if row, known := m.table.Get(e.P.From); known && e.P.Kind == wire.KindBulletin && e.P.Nonce == 0 {
 		m.packet(now, row.Addr, e.P)
 	}
 }

@@ -1,6 +1,8 @@
 package membership_test
 
 import (
+	"maps"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"hb/core/detect/gossip"
 	"hb/core/detect/ring"
 	"hb/core/detect/swim"
+	"hb/core/member"
 	"hb/core/membership"
 	"hb/core/spread"
 	"hb/core/wire"
@@ -201,5 +204,55 @@ func TestMembersWithDifferentDisseminationsUnderstandEachOther(t *testing.T) {
 	for _, i := range []int{2, 3, 4} {
 		l.kill(l.nodes[i])
 		l.until(long, "dead everywhere", func() bool { return l.agree(core.Dead, l.nodes[i]) })
+	}
+}
+
+// told gives to whom a machine sends what when a stream brings it news of
+// member 5, of whom it knows with 1 (itself) to 6: unicast, and multicasts.
+func told(mode spread.Mode, status core.Status) (to map[core.NodeID]int, casts int) {
+	row := func(id core.NodeID) member.Row {
+		return member.Row{ID: id, Name: id.String(), Addr: address(int(id)), Instance: 1, Status: core.Alive}
+	}
+	now := core.Instant(time.Hour)
+	m := membership.New(membership.Options{
+		Self: row(1), Cluster: tag, NewDetector: ring.NewUni, Spread: mode, CanCast: true, Rand: rand.New(rand.NewPCG(1, 1)),
+	})
+	var rows []*wire.Row
+	for id := core.NodeID(2); id <= 6; id++ {
+		rows = append(rows, member.ToWire(now, row(id)))
+	}
+	m.Step(now, membership.Rows{Rows: rows})
+	accused := row(5)
+	accused.Status, accused.Accuser = status, 3
+	to = map[core.NodeID]int{}
+	for _, e := range m.Step(now, membership.Rows{From: 2, Addr: address(2), Rows: []*wire.Row{member.ToWire(now, accused)}}) {
+		switch e := e.(type) {
+		case membership.Send:
+			to[core.NodeID(e.To.Addr().As4()[3])]++
+		case membership.Cast:
+			casts++
+		}
+	}
+	return to, casts
+}
+
+func TestTheAccusedIsToldInEveryWay(t *testing.T) {
+	all := map[core.NodeID]int{2: 1, 3: 1, 4: 1, 5: 1, 6: 1}
+	for _, c := range []struct {
+		mode   spread.Mode
+		status core.Status
+		to     map[core.NodeID]int
+		casts  int
+	}{
+		{spread.Unicast, core.Suspect, all, 0},
+		{spread.Unicast, core.Dead, all, 0}, // though the dead are none of the others
+		{spread.Unicast, core.Left, map[core.NodeID]int{2: 1, 3: 1, 4: 1, 6: 1}, 0},
+		{spread.Multicast, core.Suspect, map[core.NodeID]int{5: 1}, 1},
+		{spread.Multicast, core.Dead, map[core.NodeID]int{5: 1}, 1},
+		{spread.Multicast, core.Left, map[core.NodeID]int{}, 1},
+	} {
+		if to, casts := told(c.mode, c.status); !maps.Equal(to, c.to) || casts != c.casts {
+			t.Errorf("%s of a %s: to %v and %d multicasts, want %v and %d", c.mode, c.status, to, casts, c.to, c.casts)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 
 	"hb/core"
+	"hb/core/detect/kinds"
 	"hb/core/ledger"
 	"hb/core/replog"
 	"hb/core/wire"
@@ -94,7 +95,7 @@ func nonzero(r *rand.Rand) uint64 {
 
 func (o Options) withDefaults() Options {
 	if o.Detector == "" {
-		o.Detector = "swim"
+		o.Detector = kinds.Default
 	}
 	if o.Period == 0 {
 		o.Period = time.Second

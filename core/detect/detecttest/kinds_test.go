@@ -8,11 +8,8 @@ import (
 
 	"hb/core"
 	"hb/core/detect"
-	"hb/core/detect/alltoall"
-	"hb/core/detect/central"
 	"hb/core/detect/gossip"
-	"hb/core/detect/ring"
-	"hb/core/detect/swim"
+	"hb/core/detect/kinds"
 	"hb/core/member"
 )
 
@@ -25,31 +22,51 @@ type kind struct {
 	silence func(n int) float64
 	// load is how many messages a plain member sends in a period.
 	load func(n int) float64
+	// random says that it never gets round to everybody for certain.
+	random bool
 }
 
-func kinds() []kind {
+// all is every kind that can be configured.
+func all() []kind {
 	four := func(int) float64 { return 4 }
 	constant := func(v float64) func(int) float64 { return func(int) float64 { return v } }
-	return []kind{
-		{"central", central.New, four, constant(1)},
-		{"ring", ring.NewUni, four, constant(1)},
-		{"ring-bi", ring.NewBi, four, constant(2)},
-		{"all-to-all", alltoall.New, four, func(n int) float64 { return float64(n - 1) }},
-		{"gossip", gossip.New, gossip.Fail, constant(3)},
-		{"swim", swim.New, nil, constant(2)},
+	list := []kind{
+		{name: "central", silence: four, load: constant(1)},
+		{name: "ring", silence: four, load: constant(1)},
+		{name: "ring-bi", silence: four, load: constant(2)},
+		{name: "all-to-all", silence: four, load: func(n int) float64 { return float64(n - 1) }},
+		{name: "gossip", silence: gossip.Fail, load: gossip.Load},
+		{name: "swim", load: constant(2)},
+	}
+	for i := range list {
+		list[i].new, _ = kinds.Find(list[i].name)
+	}
+	return list
+}
+
+func TestAllKindsThatCanBeConfiguredAreTried(t *testing.T) {
+	var names []string
+	for _, k := range all() {
+		names = append(names, k.name)
+	}
+	want := kinds.Names()
+	slices.Sort(names)
+	slices.Sort(want)
+	if !slices.Equal(names, want) {
+		t.Errorf("%v are tried, there are %v", names, want)
 	}
 }
 
 // named finds a kind.
 func named(name string) kind {
-	all := kinds()
-	return all[slices.IndexFunc(all, func(k kind) bool { return k.name == name })]
+	list := all()
+	return list[slices.IndexFunc(list, func(k kind) bool { return k.name == name })]
 }
 
 // each runs a test for all kinds.
 func each(t *testing.T, f func(t *testing.T, k kind)) {
 	t.Helper()
-	for _, k := range kinds() {
+	for _, k := range all() {
 		t.Run(k.name, func(t *testing.T) { f(t, k) })
 	}
 }

@@ -49,6 +49,7 @@ import (
 
 	"hb/core/detect"
 	"hb/core/detect/heartbeat"
+	"hb/core/wire"
 )
 
 const (
@@ -73,6 +74,12 @@ func Forgetting(after float64) detect.Factory {
 			Cleanup: after,
 		})
 	}
+}
+
+// Load is how many datagrams a member sends in a period, among so many members.
+func Load(members int) float64 {
+	targets := min(fanout, max(members-1, 0))
+	return float64(targets) * max(math.Ceil(float64(members-1)/wire.MaxBeats), 1)
 }
 
 // Fail is T_fail, in periods, among so many members.

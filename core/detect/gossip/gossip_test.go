@@ -98,6 +98,14 @@ func TestATableOfManyGoesInSeveralDatagrams(t *testing.T) {
 	}
 }
 
+func TestTheLoadIsThreeDatagramsForEach64Members(t *testing.T) {
+	for n, want := range map[int]float64{1: 0, 2: 1, 3: 2, 4: 3, 65: 3, 66: 6, 150: 9, 1000: 48} {
+		if got := gossip.Load(n); got != want {
+			t.Errorf("%d members: %v, want %v", n, got, want)
+		}
+	}
+}
+
 func TestOnlyALargerSequenceIsNews(t *testing.T) {
 	b := among(t, 5)
 	b.hear(2, 1, wire.Beat{ID: 3, Instance: 1, Seq: 10})

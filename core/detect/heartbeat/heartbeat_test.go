@@ -364,3 +364,20 @@ func TestAccusersAreKeptForPeopleAndNotForEver(t *testing.T) {
 		t.Errorf("of somebody else: %v", got)
 	}
 }
+
+func TestWhoIsIsolatedEndsNoSuspicionEither(t *testing.T) {
+	b := among(t, 8, 0)
+	b.run(4100*time.Millisecond, b.beats(4))
+	b.run(30 * time.Second) // now it hears nobody
+	if got := b.status(1); got != core.Suspect || !b.d.Isolated() {
+		t.Fatalf("isolated %v, and 1 is %s", b.d.Isolated(), got)
+	}
+	b.run(2300*time.Millisecond, b.beats(5))
+	if got := b.status(1); got != core.Suspect {
+		t.Errorf("2.3 s after it heard again it is %s", got)
+	}
+	b.run(2*time.Second, b.beats(6))
+	if got := b.status(1); got != core.Dead {
+		t.Errorf("4.3 s after it heard again it is %s", got)
+	}
+}

@@ -175,7 +175,7 @@ func (r *Result) theory() {
 	case "all-to-all":
 		r.heartbeats(n - 1)
 	case "gossip":
-		r.DetectionTheory, r.SentTheory = gossip.Fail(r.Members)-0.5, 3
+		r.DetectionTheory, r.SentTheory = gossip.Fail(r.Members)-0.5, gossip.Load(r.Members)
 	}
 }
 
