@@ -102,7 +102,9 @@ func labelOf(task *control.Task, e control.Element) string {
 
 func (o *elements) followOne(ctx context.Context, client *control.Client, id, label string) {
 	var rest [2][]byte // of a line that has not ended, by stream
+	var end tails
 	task, err := client.Output(ctx, id, true, func(piece *control.Output) error {
+		end.add(piece)
 		stream := 0
 		if piece.Stream == "stderr" {
 			stream = 1
@@ -119,6 +121,9 @@ func (o *elements) followOne(ctx context.Context, client *control.Client, id, la
 	}
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
+	if err == nil {
+		end.warn(o.c, task)
+	}
 	switch {
 	case err != nil:
 		o.failed = errors.Join(o.failed, err)

@@ -88,11 +88,22 @@ func (t *tasks) reap(e node.Reap) {
 	})
 }
 
+// errNoSpool says that the attempt has not begun, or its output is deleted.
+var errNoSpool = errors.New("its output is not kept here")
+
 // read answers ReadSpool.
 func (t *tasks) read(e node.ReadSpool) {
-	a := t.live[e.Fence]
+	a, path := t.live[e.Fence], spoolPath(t.dir, e.Fence)
+	size, ended := int64(-1), true
+	if a == nil {
+		// What is not there now may begin before the file is opened, and
+		// would then look like the whole of an attempt that is over.
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			t.spawn(func() { t.tell(node.Spooled{Ticket: e.Ticket, Err: errNoSpool}) })
+			return
+		}
+	}
 	t.spawn(func() {
-		size, ended := int64(-1), true
 		if a != nil {
 			size, ended = a.spool.await(int64(e.From), t.quit)
 		}
@@ -100,9 +111,9 @@ func (t *tasks) read(e node.ReadSpool) {
 			t.tell(node.Spooled{Ticket: e.Ticket})
 			return
 		}
-		data, eof, err := readSpool(spoolPath(t.dir, e.Fence), int64(e.From), size, e.Max)
+		data, eof, err := readSpool(path, int64(e.From), size, e.Max)
 		if errors.Is(err, fs.ErrNotExist) {
-			err = errors.New("its output is not kept here")
+			err = errNoSpool
 		}
 		t.tell(node.Spooled{Ticket: e.Ticket, Data: data, EOF: eof && ended, Err: err})
 	})

@@ -33,7 +33,10 @@ type follower struct {
 	attempt int    // position in the task's attempts
 	from    uint64 // byte of that attempt's spool
 	pull    uint64 // the pull under way; 0: none
-	again   core.Instant
+	// over says that the attempt had ended when its runner was asked: only then
+	// does an answer of "no output here" mean that there will be none.
+	over  bool
+	again core.Instant
 }
 
 // pulls are the output questions under way: of this node's clients, and of
@@ -81,7 +84,7 @@ func (n *Node) advanceOutput(f *follower) {
 // pullOutput asks the attempt's runner for the next piece of its spool.
 func (n *Node) pullOutput(f *follower, a *wire.Attempt) {
 	n.pulls.next++
-	f.pull, f.again = n.pulls.next, n.now.Add(outputAgain)
+	f.pull, f.over, f.again = n.pulls.next, a.Outcome != "", n.now.Add(outputAgain)
 	pull := &wire.OutputPull{Id: f.pull, Task: f.task[:], Fence: a.Fence, From: f.from, MaxBytes: outputChunk}
 	if runner := core.NodeID(a.Node); runner != n.self.id {
 		n.sendTo(runner, &wire.Envelope{Body: &wire.Envelope_OutputPull{OutputPull: pull}})
@@ -137,8 +140,7 @@ func (n *Node) outputPiece(f *follower, c *wire.OutputChunk) {
 		n.advanceOutput(f)
 		return
 	}
-	a := t.Attempts[f.attempt]
-	rest := c.Data
+	a, rest := t.Attempts[f.attempt], c.Data
 	for len(rest) >= spoolHeader {
 		size := int(binary.BigEndian.Uint32(rest) & 0xffffff)
 		if size > len(rest)-spoolHeader {
@@ -148,10 +150,10 @@ func (n *Node) outputPiece(f *follower, c *wire.OutputChunk) {
 		rest = rest[spoolHeader+size:]
 	}
 	f.from += uint64(len(c.Data) - len(rest))
-	switch open := a.Outcome == ""; {
-	case c.Eof, c.Error != "" && !open:
+	switch {
+	case c.Eof, c.Error != "" && f.over:
 		f.attempt, f.from = f.attempt+1, 0
-	case c.Error != "": // granted, but not started yet
+	case c.Error != "": // granted, but not started when asked
 		f.pull, f.again = ^uint64(0), n.now.Add(outputPause)
 		return
 	case !f.follow && len(c.Data) == 0:

@@ -182,7 +182,7 @@ func (k *child) write(stream byte, text string) {
 func (c *children) readSpool(e node.ReadSpool) {
 	k := c.byFence[e.Fence]
 	if k == nil {
-		c.h.later(0, node.Spooled{Ticket: e.Ticket, Err: errors.New("no output of this attempt is here")})
+		c.h.later(c.reading(), node.Spooled{Ticket: e.Ticket, Err: errors.New("no output of this attempt is here")})
 		return
 	}
 	if !k.alive || e.From < uint64(len(k.spool)) {
@@ -222,7 +222,17 @@ func (c *children) spooled(k *child, e node.ReadSpool) {
 		data = wholeRecords(data, e.Max)
 	}
 	end := e.From+uint64(len(data)) >= uint64(len(k.spool))
-	c.h.later(0, node.Spooled{Ticket: e.Ticket, Data: append([]byte(nil), data...), EOF: end && !k.alive})
+	c.h.later(c.reading(), node.Spooled{Ticket: e.Ticket, Data: append([]byte(nil), data...), EOF: end && !k.alive})
+}
+
+// reading draws the time in which a file is read, beside all else that the
+// node does: seldom long.
+func (c *children) reading() time.Duration {
+	d := time.Duration(c.h.luck.ExpFloat64() * float64(100*time.Microsecond))
+	if c.h.luck.IntN(50) == 0 {
+		d += time.Duration(c.h.luck.Int64N(int64(30 * time.Millisecond)))
+	}
+	return d
 }
 
 // wholeRecords is the longest beginning of a spool that ends with a record and
