@@ -22,9 +22,25 @@ and through a few other members, and prints the round trips. A target is a
 member's name, its ID, or HOST:PORT, which need not be a member.
 
 The exit code is 0 when all targets answered over both UDP and TCP, 1 when one
-did not.`,
+did not.
+
+--mesh has all members, or those named, ping each other at the same time, and
+prints who got through to whom: the row's packets at the column. A cell is the
+round trip as the row measured it; "arrive" where only that direction works;
+"lost" where it does not; "unknown" where neither side could tell. Of more than
+16 members each has a line. What is wrong is said below the table; the exit code
+is 1 if anything is.
+
+--lan calls on the local network (UDP broadcast and multicast, as beacons do)
+and lists every node that answers, of whatever cluster, or of none yet. It needs
+no node here. Nodes on loopback, and those that use no beacons, do not answer.
+The exit code is 1 when nobody did.`,
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "count", Aliases: []string{"c"}, Value: 1, Usage: "probe `N` times"},
+			&cli.BoolFlag{Name: "mesh", Usage: "have all members ping each other"},
+			&cli.BoolFlag{Name: "lan", Usage: "find the nodes on the local network; needs no node here"},
+			&cli.StringSliceFlag{Name: "interface", Usage: "with --lan: call on the network interface `IF` only; may be repeated"},
+			&cli.DurationFlag{Name: "for", Value: censusTime, Usage: "with --lan: wait so `DURATION` for answers"},
 			&cli.DurationFlag{Name: "interval", Aliases: []string{"i"}, Value: time.Second, Usage: "`DURATION` from one time to the next"},
 		},
 		Action: plainWords(-1, runProbe),
@@ -32,6 +48,15 @@ did not.`,
 }
 
 func runProbe(c *call) error {
+	if err := c.checkProbe(); err != nil {
+		return err
+	}
+	switch {
+	case c.Bool("mesh"):
+		return runProbeMesh(c)
+	case c.Bool("lan"):
+		return runProbeLAN(c)
+	}
 	times, interval := c.Int("count"), c.Duration("interval")
 	if times < 1 || interval < 0 {
 		return usage("-c %d -i %v: at least once, and not back in time", times, interval)
@@ -63,6 +88,25 @@ func runProbe(c *call) error {
 	}
 	if !all {
 		return exit(1)
+	}
+	return nil
+}
+
+// checkProbe refuses flags that mean nothing together.
+func (c *call) checkProbe() error {
+	mesh, lan := c.Bool("mesh"), c.Bool("lan")
+	for _, f := range []struct {
+		name  string
+		means bool
+	}{
+		{"mesh", !lan}, {"count", !mesh && !lan}, {"interval", !mesh && !lan}, {"interface", lan}, {"for", lan},
+	} {
+		if c.IsSet(f.name) && !f.means {
+			return usage("--%s does not go with the rest: --mesh, --lan and targets are three things", f.name)
+		}
+	}
+	if lan && len(c.words) > 0 {
+		return usage("--lan takes no target: %q", c.words[0])
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ type Beacon struct {
 	raw   syscall.RawConn
 	group netip.Addr // invalid: no multicast
 	out   []flight
-	in    map[int]bool
+	in    map[int]bool // indexes of the interfaces it hears; nil: all
 	buf   [maxDatagram]byte
 	oob   [256]byte
 }
@@ -42,6 +42,21 @@ type flight struct {
 // and, if group is valid, by multicast. An interface without an IPv4 address is
 // passed over; having none left is an error, and so is an IPv6 group.
 func ListenBeacon(port int, group netip.Addr, on []Interface) (*Beacon, error) {
+	return openBeacon(port, port, group, on)
+}
+
+// CallBeacon sends like ListenBeacon, but from a free port: it hears the answers
+// to what it sent, whichever way they come, and no beacons.
+func CallBeacon(port int, group netip.Addr, on []Interface) (*Beacon, error) {
+	b, err := openBeacon(0, port, group, on)
+	if err == nil {
+		b.in = nil
+	}
+	return b, err
+}
+
+// openBeacon listens on one port and sends to another.
+func openBeacon(own, port int, group netip.Addr, on []Interface) (*Beacon, error) {
 	if group.IsValid() && !(group.Is4() && group.IsMulticast()) {
 		return nil, fmt.Errorf("%v is not an IPv4 multicast group, and beacons are IPv4", group)
 	}
@@ -55,7 +70,7 @@ func ListenBeacon(port int, group netip.Addr, on []Interface) (*Beacon, error) {
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		return control(c, setBeaconOptions)
 	}}
-	pc, err := lc.ListenPacket(context.Background(), "udp4", fmt.Sprintf("0.0.0.0:%d", port))
+	pc, err := lc.ListenPacket(context.Background(), "udp4", fmt.Sprintf("0.0.0.0:%d", own))
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +170,7 @@ func (b *Beacon) Read() (Received, error) {
 			case err != nil:
 				fatal = err
 				return true
-			case b.in[arrival(b.oob[:oobn])]:
+			case b.in == nil || b.in[arrival(b.oob[:oobn])]:
 				got = Received{From: addrPort(from), Data: append([]byte(nil), b.buf[:n]...)}
 				return true
 			}

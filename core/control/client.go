@@ -114,11 +114,6 @@ func (c *Client) Append(ctx context.Context, entry []byte) (*Appended, error) {
 	return call[Appended](ctx, c, http.MethodPost, "/v1/log", entry)
 }
 
-// Probe says how targets (names, IDs, HOST:PORT) can be reached.
-func (c *Client) Probe(ctx context.Context, targets []string) (*Probed, error) {
-	return post[Probed](ctx, c, "/v1/probe", probeBody{targets})
-}
-
 // Leave makes the node leave its cluster and end.
 func (c *Client) Leave(ctx context.Context) error {
 	_, err := post[empty](ctx, c, "/v1/leave", nil)

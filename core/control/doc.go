@@ -22,6 +22,7 @@
 //	GET  /v1/log?from=&follow=              stream of hb.entry/1
 //	POST /v1/log              (raw bytes)   {"index":"N"}
 //	POST /v1/probe            {"targets"}   hb.probe/1
+//	POST /v1/probe/mesh       {"targets"}   hb.mesh/1
 //	GET  /v1/wait?for=CONDITION&for=…       {}, when all of them hold
 //	POST /v1/leave                          {}, when the node has left
 //	GET  /v1/voters                         hb.voters/1

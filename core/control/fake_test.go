@@ -135,6 +135,11 @@ func example(r node.Request) []node.Reply {
 		return last(node.Appended{Index: 41})
 	case node.Probe:
 		return last(node.ProbeView{UDP: node.Reach{OK: true, RTT: time.Millisecond}, TCP: node.Reach{Error: "refused"}, Via: []node.Reach{{Node: "b", OK: true, RTT: time.Second}, {Node: "c"}}})
+	case node.ProbeMesh:
+		return last(node.MeshView{
+			Members: []node.MeshMember{{ID: 1, Name: "a", Self: true, Answered: true}, {ID: 2, Name: "b"}},
+			Pairs:   []node.MeshPair{{From: 1, To: 2, Known: true, Arrives: true, RTT: time.Millisecond, Status: core.Alive}, {From: 2, To: 1, RTT: -1}},
+		})
 	case node.Await, node.Leave, node.Forget:
 		return last(nil)
 	case node.GetVoters:

@@ -1,12 +1,8 @@
 package control
 
 import (
-	"context"
 	"crypto/rand"
-	"net"
 	"net/http"
-	"net/netip"
-	"sync"
 	"time"
 
 	"hb/core"
@@ -214,62 +210,4 @@ func (s server) nothing(r *http.Request) (any, error) {
 
 type transferBody struct {
 	To string `json:"to"`
-}
-
-type probeBody struct {
-	Targets []string `json:"targets"`
-}
-
-// maxTargets bounds one call of probe.
-const maxTargets = 1000
-
-// probe asks for all targets at once, and answers in their order.
-func (s server) probe(r *http.Request) (any, error) {
-	var want probeBody
-	if err := decode(r, &want); err != nil {
-		return nil, err
-	}
-	if n := len(want.Targets); n == 0 || n > maxTargets {
-		return nil, core.Faultf(core.CodeUsage, "%d targets; 1 to %d are meant", n, maxTargets)
-	}
-	out := Probed{Schema: "hb.probe/1", Results: make([]Probe, len(want.Targets))}
-	faults := make([]error, len(want.Targets))
-	var all sync.WaitGroup
-	for i, target := range want.Targets {
-		all.Go(func() { out.Results[i], faults[i] = s.probeOne(r.Context(), target) })
-	}
-	all.Wait()
-	for _, err := range faults {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-func (s server) probeOne(ctx context.Context, target string) (Probe, error) {
-	ask, err := s.probeTarget(ctx, target)
-	if err != nil {
-		return Probe{}, err
-	}
-	v, err := one[node.ProbeView](ctx, s, ask)
-	return probeOf(v, target), err
-}
-
-// probeTarget tells a member from a bare HOST:PORT.
-func (s server) probeTarget(ctx context.Context, target string) (node.Probe, error) {
-	host, port, err := net.SplitHostPort(target)
-	if err != nil {
-		id, err := s.resolve(ctx, target)
-		return node.Probe{Node: id}, err
-	}
-	n, err := net.DefaultResolver.LookupPort(ctx, "udp", port)
-	if err != nil || n == 0 {
-		return node.Probe{}, core.Faultf(core.CodeUsage, "%q is no port", port)
-	}
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil || len(addrs) == 0 {
-		return node.Probe{}, core.Faultf(core.CodeUnheard, "no address for host %q: %v", host, err)
-	}
-	return node.Probe{Addr: netip.AddrPortFrom(addrs[0].Unmap(), uint16(n))}, nil
 }

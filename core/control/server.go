@@ -49,6 +49,7 @@ func NewServer(b Backend) http.Handler {
 		"POST /v1/resume":            s.resume,
 		"POST /v1/log":               s.appendNote,
 		"POST /v1/probe":             s.probe,
+		"POST /v1/probe/mesh":        s.probeMesh,
 		"GET /v1/wait":               s.wait,
 		"POST /v1/leave":             s.leave,
 		"GET /v1/voters":             s.voters,

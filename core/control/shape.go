@@ -242,15 +242,3 @@ func commandKind(c *wire.Command) string {
 	}
 	return "unknown"
 }
-
-func probeOf(v node.ProbeView, target string) Probe {
-	out := Probe{Target: target, UDP: reachOf(v.UDP), TCP: reachOf(v.TCP), Via: []Via{}}
-	for _, via := range v.Via {
-		out.Via = append(out.Via, Via{Node: via.Node, OK: via.OK, RTT: known(via.RTT.Seconds(), via.OK)})
-	}
-	return out
-}
-
-func reachOf(v node.Reach) Reach {
-	return Reach{OK: v.OK, RTT: known(v.RTT.Seconds(), v.OK), Error: known(v.Error, !v.OK)}
-}

@@ -35,6 +35,7 @@ func TestShapes(t *testing.T) {
 		"log":          {"GET", "/v1/log?from=1", ""},
 		"appended":     {"POST", "/v1/log", "any\x00bytes"},
 		"probe":        {"POST", "/v1/probe", `{"targets":["b","127.0.0.1:7003"]}`},
+		"mesh":         {"POST", "/v1/probe/mesh", `{"targets":["a","b"]}`},
 		"wait":         {"GET", "/v1/wait?for=leader&for=members%3D3", ""},
 		"leave":        {"POST", "/v1/leave", ""},
 		"voters":       {"GET", "/v1/voters", ""},

@@ -338,32 +338,3 @@ type Command struct {
 type Appended struct {
 	Index string `json:"index"`
 }
-
-// Probed is the shape hb.probe/1.
-type Probed struct {
-	Schema  string  `json:"schema"`
-	Results []Probe `json:"results"`
-}
-
-// Probe is how one target was reached.
-type Probe struct {
-	Target string `json:"target"`
-	UDP    Reach  `json:"udp"`
-	TCP    Reach  `json:"tcp"`
-	Via    []Via  `json:"via"`
-}
-
-// Reach is one way to a node; RTT is null when it did not answer, Error when
-// it did.
-type Reach struct {
-	OK    bool     `json:"ok"`
-	RTT   *float64 `json:"rtt_seconds"`
-	Error *string  `json:"error"`
-}
-
-// Via is a way through another member.
-type Via struct {
-	Node string   `json:"node"`
-	OK   bool     `json:"ok"`
-	RTT  *float64 `json:"rtt_seconds"`
-}

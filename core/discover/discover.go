@@ -168,6 +168,10 @@ func (m *Machine) candidate(now core.Instant, addr netip.AddrPort) {
 
 // heard takes a beacon or an answer to one.
 func (m *Machine) heard(now core.Instant, from netip.AddrPort, p *wire.Packet) {
+	if p.Kind == wire.KindCensus {
+		m.counted(from, p)
+		return
+	}
 	if p.From == m.o.ID || p.Kind != wire.KindBeacon && p.Kind != wire.KindBeaconAnswer {
 		return
 	}

@@ -22,6 +22,10 @@
 // A call is always wire.BeaconSize long and no answer is longer, so nobody is
 // worth using as an amplifier.
 //
+// A census (`hb probe --lan`) is answered by every node that has beacons, member
+// or not, with its name, its address and its version; it may come from whoever
+// is near.
+//
 // A beacon of another cluster, or of another version of the protocol, is said
 // once for each source: two clusters on one wire are usually a mistake.
 package discover

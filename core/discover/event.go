@@ -12,6 +12,8 @@ import (
 type Options struct {
 	ID       core.NodeID
 	Instance core.Instance
+	// Name and Version are what a census is told.
+	Name, Version string
 	// Addr is where others reach this node.
 	Addr netip.AddrPort
 	// Cluster is the cluster the node already belongs to, or zero.
@@ -34,7 +36,7 @@ type (
 	// Seeds brings the addresses that the seeds resolve to now.
 	Seeds struct{ Addrs []netip.AddrPort }
 
-	// Heard is a decoded beacon or beacon answer.
+	// Heard is a decoded beacon, beacon answer or census.
 	Heard struct {
 		From netip.AddrPort
 		P    *wire.Packet

@@ -26,7 +26,7 @@
 //     dead.
 //   - heal.go: the dead are pinged now and then, so that halves find each other.
 //   - leave.go: a departure is told until three members have acknowledged it.
-//   - reach.go: an operator's probe.
+//   - reach.go: an operator's probe; mesh.go: one of each member by each.
 //   - notes.go: two processes with one identity, two members with one name.
 //
 // # Without a cluster

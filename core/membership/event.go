@@ -54,6 +54,13 @@ type (
 		Helpers int
 	}
 
+	// MeshProbe has this node ping members and listen whom of them it hears, as
+	// all of them are to do at the same time. MeshProbed follows.
+	MeshProbe struct {
+		Ticket uint64
+		Whom   []core.NodeID
+	}
+
 	// Roll asks for a roll call: all living members are pinged at once, and the
 	// detector looks at those that do not answer. Rolled follows. One at a time:
 	// asked for during one, it is that one.
@@ -63,14 +70,15 @@ type (
 	Leave struct{}
 )
 
-func (Tick) event()    {}
-func (Packet) event()  {}
-func (Rows) event()    {}
-func (Refused) event() {}
-func (Report) event()  {}
-func (Reach) event()   {}
-func (Roll) event()    {}
-func (Leave) event()   {}
+func (Tick) event()      {}
+func (Packet) event()    {}
+func (Rows) event()      {}
+func (Refused) event()   {}
+func (Report) event()    {}
+func (Reach) event()     {}
+func (MeshProbe) event() {}
+func (Roll) event()      {}
+func (Leave) event()     {}
 
 // Effect is what the machine wants done or known.
 type Effect interface{ effect() }
@@ -135,6 +143,12 @@ type (
 		RTT    time.Duration
 	}
 
+	// MeshProbed ends MeshProbe. Without Views this node could take no part.
+	MeshProbed struct {
+		Ticket uint64
+		Views  []MeshView
+	}
+
 	// Rolled ends Roll: everybody has answered, is suspected, or had the time for
 	// either.
 	Rolled struct{}
@@ -158,6 +172,16 @@ func (Unreachable) effect() {}
 func (Heard) effect()       {}
 func (Loaded) effect()      {}
 func (Reached) effect()     {}
+func (MeshProbed) effect()  {}
 func (Rolled) effect()      {}
 func (Note) effect()        {}
 func (Left) effect()        {}
+
+// MeshView is what a node found out about another one in a mesh of probes.
+type MeshView struct {
+	ID core.NodeID
+	// Heard says that a packet of its own arrived here.
+	Heard bool
+	// RTT is the round trip of a ping to it; negative: none was answered.
+	RTT time.Duration
+}

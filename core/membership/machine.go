@@ -60,7 +60,8 @@ type Machine struct {
 	heal      heal
 	leave     *leave // under way
 	reaches   []reach
-	roll      *roll // under way
+	meshes    []*mesh // under way
+	roll      *roll   // under way
 	// testimonies are those about members that are suspect or dead.
 	testimonies map[core.NodeID]testimony
 	notes       notes
@@ -129,6 +130,8 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 		m.report(e.To)
 	case Reach:
 		m.reach(now, e)
+	case MeshProbe:
+		m.beginMesh(now, e)
 	case Roll:
 		m.callRoll(now)
 	case Leave:
@@ -167,6 +170,7 @@ func (m *Machine) tellLeader(now core.Instant) {
 // tick runs out clocks.
 func (m *Machine) tick(now core.Instant) {
 	m.endReaches(now, func(r reach) bool { return now >= r.end })
+	m.serveMeshes(now)
 	if m.detector == nil {
 		return
 	}
@@ -181,7 +185,7 @@ func (m *Machine) tick(now core.Instant) {
 
 // Next is when the machine wants a Tick at the latest.
 func (m *Machine) Next() core.Instant {
-	next := core.Never
+	next := m.nextMesh()
 	for _, r := range m.reaches {
 		next = core.Earlier(next, r.end)
 	}

@@ -50,6 +50,7 @@ func (m *Machine) packet(now core.Instant, from netip.AddrPort, p *wire.Packet) 
 			"%s at %s speaks for an earlier start of %s, which is superseded; it is ignored", p.From, from, row.Name)
 		return
 	}
+	m.meshHeard(now, p)
 	for i := range p.News {
 		if e, err := member.FromNews(&p.News[i]); err != nil {
 			m.once("news from "+from.String(), true, "%s sends unusable news: %v", from, err)

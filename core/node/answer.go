@@ -157,12 +157,9 @@ func (n *Node) membersView() MembersView {
 
 func (n *Node) memberView(row member.Row) MemberView {
 	v := MemberView{
-		ID: row.ID, Name: row.Name, Addr: row.Addr, Status: row.Status, Role: n.roleOf(row.ID),
+		ID: row.ID, Name: row.Name, Addr: row.Addr, Status: n.believed(row.ID), Role: n.roleOf(row.ID),
 		Self: row.ID == n.self.id, RTT: -1, Version: row.Version, Tags: row.Tags, Instance: row.Instance,
 		Since: n.wallAt(row.Since), Blame: n.membership.Blame(row.ID),
-	}
-	if row.Living() && n.membership.Unreachable(row.ID) {
-		v.Status = core.Unreachable
 	}
 	if m, ok := n.ledger.Member(row.ID); ok {
 		v.Agreed, v.Drained = m.State, m.Drained
@@ -200,3 +197,15 @@ func (n *Node) wallAt(t core.Instant) int64 { return int64(t) + int64(n.clock) }
 
 // wall is the Unix time in nanoseconds now.
 func (n *Node) wall() int64 { return n.wallAt(n.now) }
+
+// believed is what people are shown of a member's status; 0: unknown.
+func (n *Node) believed(id core.NodeID) core.Status {
+	row, known := n.membership.Table().Get(id)
+	switch {
+	case !known:
+		return 0
+	case row.Living() && n.membership.Unreachable(id):
+		return core.Unreachable
+	}
+	return row.Status
+}

@@ -17,10 +17,12 @@ type clients struct {
 	tasks      []taskWait
 	probes     []*probing
 	surveys    []*survey
+	meshes     []*meshing
+	taking     []*meshPart // in meshes of anybody
 	explaining []*explaining
 	draining   []*draining
 	open       map[uint64]bool // all requests without a last answer
-	tickets    uint64          // of probes, explanations and surveys
+	tickets    uint64          // of probes, meshes, explanations and surveys
 }
 
 // taskWait is one client that waits for the end of a task.
@@ -75,6 +77,8 @@ func (n *Node) askedOfNode(ev Asked) {
 		n.await(ev.ID, q.Conditions)
 	case Probe:
 		n.probe(ev.ID, q)
+	case ProbeMesh:
+		n.probeMesh(ev.ID, q)
 	case TransferLeader:
 		n.transfer(ev.ID, q.To)
 	case DrainNode:

@@ -91,6 +91,10 @@ func (n *Node) memberFrame(from core.NodeID, e *wire.Envelope) {
 		n.positionAsked(from, body.PositionAsk)
 	case *wire.Envelope_Position:
 		n.positionCame(from, body.Position)
+	case *wire.Envelope_MeshAsk:
+		n.meshAsked(from, body.MeshAsk)
+	case *wire.Envelope_Mesh:
+		n.meshCame(body.Mesh)
 	default:
 		n.taskFrame(from, e)
 	}

@@ -169,7 +169,7 @@ func (n *Node) makeParts(from Restored) {
 		Spread: mode, CanCast: n.opts.Beacons,
 	})
 	n.discovery = discover.New(discover.Options{
-		ID: n.self.id, Instance: n.self.instance, Addr: n.opts.Addr, Cluster: n.tag(),
+		ID: n.self.id, Instance: n.self.instance, Name: n.opts.Name, Version: n.opts.Version, Addr: n.opts.Addr, Cluster: n.tag(),
 		Seeds: n.opts.Seeds, Beacons: n.opts.Beacons, Rand: n.fork(),
 	})
 	n.replog = replog.New(replog.Options{

@@ -102,6 +102,10 @@ type (
 		Addr netip.AddrPort
 	}
 
+	// ProbeMesh is answered by a MeshView: all of the members named (none: all
+	// that are neither dead nor gone) ping each other at once.
+	ProbeMesh struct{ Members []core.NodeID }
+
 	// TransferLeader is answered by a LeaderView of the new leader. A zero
 	// node lets the leader choose.
 	TransferLeader struct{ To core.NodeID }
@@ -155,6 +159,7 @@ func (FollowLog) request()      {}
 func (FollowEvents) request()   {}
 func (Await) request()          {}
 func (Probe) request()          {}
+func (ProbeMesh) request()      {}
 func (TransferLeader) request() {}
 func (GetVoters) request()      {}
 func (SetVoters) request()      {}
@@ -344,5 +349,30 @@ type (
 		OK    bool
 		RTT   time.Duration
 		Error string
+	}
+
+	// MeshView is who heard whom. Pairs has each ordered pair of members.
+	MeshView struct {
+		Members []MeshMember
+		Pairs   []MeshPair
+	}
+
+	// MeshMember is one member of a mesh; Answered says that its own view came.
+	MeshMember struct {
+		ID             core.NodeID
+		Name           string
+		Self, Answered bool
+	}
+
+	// MeshPair is what became of packets in one direction.
+	MeshPair struct {
+		From, To core.NodeID
+		// Known says that Arrives is: To has told what it heard, or From was
+		// answered.
+		Known, Arrives bool
+		// RTT is the round trip of From's ping; negative: none was answered.
+		RTT time.Duration
+		// Status is what From believes of To; 0: it has not told.
+		Status core.Status
 	}
 )

@@ -125,6 +125,7 @@ func (n *Node) settle() {
 	n.retryOutput()
 	n.serveProbes()
 	n.serveSurveys()
+	n.serveMeshes()
 	n.serveAwaiting()
 	n.serveExplaining()
 	n.serveDraining()
@@ -160,7 +161,7 @@ func (n *Node) Next() core.Instant {
 	next := core.Never
 	for _, t := range [...]core.Instant{
 		n.membership.Next(), n.discovery.Next(), n.replog.Next(), n.dispatcher.Next(), n.runner.Next(),
-		n.nextRead(), n.proposals.look, n.nextOutput(), n.nextProbe(), n.nextSurvey(), n.nextLife(), n.nextAgree(), n.nextLoad(),
+		n.nextRead(), n.proposals.look, n.nextOutput(), n.nextProbe(), n.nextSurvey(), n.nextMesh(), n.nextLife(), n.nextAgree(), n.nextLoad(),
 		n.nextExplaining(), n.nextDraining(), n.nextStepAside(),
 	} {
 		next = core.Earlier(next, t)

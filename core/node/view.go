@@ -26,7 +26,7 @@ func (n *Node) datagram(ev Datagram) {
 		return
 	}
 	switch p.Kind {
-	case wire.KindBeacon, wire.KindBeaconAnswer:
+	case wire.KindBeacon, wire.KindBeaconAnswer, wire.KindCensus:
 		n.discover(discover.Heard{From: ev.From, P: p})
 	default:
 		if n.self.joined && p.Cluster == n.tag() && n.fromTheGrave(p.From, ev.From) || n.fromAnotherEpoch(p.Cluster, p.From, ev.From) {
@@ -55,6 +55,8 @@ func (n *Node) carryView(f membership.Effect) {
 		n.loaded(f)
 	case membership.Reached:
 		n.reached(f)
+	case membership.MeshProbed:
+		n.meshProbed(f)
 	case membership.Rolled:
 		n.rolled()
 	case membership.Note:

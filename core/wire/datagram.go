@@ -30,8 +30,8 @@ import (
 //
 // A ping is a header of kind 1 with target, log and view: 75 bytes. Its ack is
 // of kind 3 with the same nonce, log, view and load: 93 bytes. Bit 7
-// is zero. Nothing follows the last part, except that a beacon is filled up
-// with zeros to BeaconSize, so that no answer to one is longer than it.
+// is zero. Nothing follows the last part, except that a beacon or a census is
+// filled up with zeros to BeaconSize, so that no answer to one is longer than it.
 //
 // There is no length field and no checksum: UDP has both. Sealing, where a
 // cluster has credentials, goes around the whole.
@@ -45,7 +45,8 @@ const (
 	MaxPacket = 1400
 	// PlainPacket is the longest datagram before it is sealed.
 	PlainPacket = MaxPacket - 48
-	// BeaconSize is the exact length of a beacon, and the most that answers it.
+	// BeaconSize is the exact length of a beacon and of a census, and the most
+	// that answers one.
 	BeaconSize = 128
 	// MaxNews is the most rows in one datagram.
 	MaxNews = 64
@@ -96,6 +97,12 @@ const (
 	// which only grows within an instance. An ack answers it where the detector
 	// wants one.
 	KindHeartbeat
+	// KindCensus asks every node near, of any cluster or none, who it is. Who
+	// asks need not be a node.
+	KindCensus
+	// KindCensusAnswer tells it: Cluster is where the node belongs, and the only
+	// row of news is its own, as much of name and version as fits.
+	KindCensusAnswer
 	kindEnd
 )
 
@@ -103,6 +110,7 @@ var kindNames = [...]string{
 	KindPing: "ping", KindPingReq: "ping-req", KindAck: "ack", KindNack: "nack",
 	KindBulletin: "bulletin", KindLoadReport: "load report", KindBeacon: "beacon",
 	KindBeaconAnswer: "beacon answer", KindEcho: "echo", KindEchoReply: "echo reply", KindHeartbeat: "heartbeat",
+	KindCensus: "census", KindCensusAnswer: "census answer",
 }
 
 // String gives the kind's name.
@@ -112,6 +120,11 @@ func (k Kind) String() string {
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
+
+// padded says that a datagram of the kind has BeaconSize bytes, bounded that it
+// has no more.
+func (k Kind) padded() bool  { return k == KindBeacon || k == KindCensus }
+func (k Kind) bounded() bool { return k == KindBeaconAnswer || k == KindCensusAnswer }
 
 // Tag is how a datagram names its cluster: the first bytes of the ClusterID,
 // which the epoch, if it is not the first, changes.
@@ -200,10 +213,10 @@ func AppendPacket(dst []byte, p *Packet) []byte {
 	if parts&partBeats != 0 {
 		dst = appendBeats(dst, p.Beats)
 	}
-	for p.Kind == KindBeacon && len(dst)-start < BeaconSize {
+	for p.Kind.padded() && len(dst)-start < BeaconSize {
 		dst = append(dst, 0)
 	}
-	if n := len(dst) - start; n > PlainPacket || p.Kind == KindBeaconAnswer && n > BeaconSize {
+	if n := len(dst) - start; n > PlainPacket || p.Kind.bounded() && n > BeaconSize {
 		panic(fmt.Sprintf("wire: %s of %d bytes is too long for a datagram", p.Kind, n))
 	}
 	return dst
@@ -236,7 +249,7 @@ func (p *Packet) Size() int {
 	if parts&partBeats != 0 {
 		n += 1 + beatSize*len(p.Beats)
 	}
-	if p.Kind == KindBeacon {
+	if p.Kind.padded() {
 		n = max(n, BeaconSize)
 	}
 	return n
@@ -291,7 +304,7 @@ func DecodePacket(p *Packet, b []byte) error {
 	if p.Kind == 0 || p.Kind >= kindEnd || p.From == 0 || len(b) > MaxPacket {
 		r.bad = true
 	}
-	if p.Kind == KindBeacon {
+	if p.Kind.padded() {
 		r.bad = r.bad || len(b) != BeaconSize
 		r.zeros()
 	}

@@ -35,6 +35,10 @@ func samplePackets() []Packet {
 		{Kind: KindBeaconAnswer, Cluster: Tag{9}, From: 5, Addr: v6, Log: LogHint{Leader: 5}},
 		{Kind: KindEcho, From: 4, Nonce: 1},
 		{Kind: KindEchoReply, From: 4, Nonce: 1},
+		{Kind: KindCensus, From: 4, Nonce: 1},
+		{Kind: KindCensusAnswer, Cluster: Tag{9}, From: 5, Instance: 2, Nonce: 1, News: []News{
+			{ID: 5, Status: core.Alive, Instance: 2, Name: []byte("web1"), Addr: v6, Version: []byte("0.1.0")},
+		}},
 		{Kind: KindHeartbeat, Cluster: Tag{1}, From: 4, Instance: 9, Nonce: 3, Log: log, View: 7, Load: load,
 			Beats: []Beat{{ID: 5, Instance: 1, Seq: 77}, {ID: 6, Instance: 2, Seq: 1}}},
 	}

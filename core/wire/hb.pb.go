@@ -64,6 +64,8 @@ type Envelope struct {
 	//	*Envelope_LeaseGiven
 	//	*Envelope_PositionAsk
 	//	*Envelope_Position
+	//	*Envelope_MeshAsk
+	//	*Envelope_Mesh
 	Body          isEnvelope_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -391,6 +393,24 @@ func (x *Envelope) GetPosition() *Position {
 	return nil
 }
 
+func (x *Envelope) GetMeshAsk() *MeshAsk {
+	if x != nil {
+		if x, ok := x.Body.(*Envelope_MeshAsk); ok {
+			return x.MeshAsk
+		}
+	}
+	return nil
+}
+
+func (x *Envelope) GetMesh() *Mesh {
+	if x != nil {
+		if x, ok := x.Body.(*Envelope_Mesh); ok {
+			return x.Mesh
+		}
+	}
+	return nil
+}
+
 type isEnvelope_Body interface {
 	isEnvelope_Body()
 }
@@ -503,6 +523,14 @@ type Envelope_Position struct {
 	Position *Position `protobuf:"bytes,71,opt,name=position,proto3,oneof"`
 }
 
+type Envelope_MeshAsk struct {
+	MeshAsk *MeshAsk `protobuf:"bytes,115,opt,name=mesh_ask,json=meshAsk,proto3,oneof"`
+}
+
+type Envelope_Mesh struct {
+	Mesh *Mesh `protobuf:"bytes,116,opt,name=mesh,proto3,oneof"`
+}
+
 func (*Envelope_Join) isEnvelope_Body() {}
 
 func (*Envelope_Welcome) isEnvelope_Body() {}
@@ -556,6 +584,10 @@ func (*Envelope_LeaseGiven) isEnvelope_Body() {}
 func (*Envelope_PositionAsk) isEnvelope_Body() {}
 
 func (*Envelope_Position) isEnvelope_Body() {}
+
+func (*Envelope_MeshAsk) isEnvelope_Body() {}
+
+func (*Envelope_Mesh) isEnvelope_Body() {}
 
 // Join asks any member to be let in.
 type Join struct {
@@ -1698,6 +1730,216 @@ func (x *Standing) GetWhy() string {
 	return ""
 }
 
+// MeshAsk asks a member to take part in a mesh of probes: to ping all that are
+// named, and to tell whom of them it heard. Whoever gets one that is for another
+// member passes it on, and passes the answer back, so that a broken way between
+// asker and member hides nothing.
+type MeshAsk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nonce         uint64                 `protobuf:"varint,1,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	Asker         uint64                 `protobuf:"fixed64,2,opt,name=asker,proto3" json:"asker,omitempty"`
+	Member        uint64                 `protobuf:"fixed64,3,opt,name=member,proto3" json:"member,omitempty"` // whom it is for
+	Whom          []uint64               `protobuf:"fixed64,4,rep,packed,name=whom,proto3" json:"whom,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MeshAsk) Reset() {
+	*x = MeshAsk{}
+	mi := &file_hb_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MeshAsk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MeshAsk) ProtoMessage() {}
+
+func (x *MeshAsk) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MeshAsk.ProtoReflect.Descriptor instead.
+func (*MeshAsk) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *MeshAsk) GetNonce() uint64 {
+	if x != nil {
+		return x.Nonce
+	}
+	return 0
+}
+
+func (x *MeshAsk) GetAsker() uint64 {
+	if x != nil {
+		return x.Asker
+	}
+	return 0
+}
+
+func (x *MeshAsk) GetMember() uint64 {
+	if x != nil {
+		return x.Member
+	}
+	return 0
+}
+
+func (x *MeshAsk) GetWhom() []uint64 {
+	if x != nil {
+		return x.Whom
+	}
+	return nil
+}
+
+// Mesh answers it.
+type Mesh struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nonce         uint64                 `protobuf:"varint,1,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	Asker         uint64                 `protobuf:"fixed64,2,opt,name=asker,proto3" json:"asker,omitempty"`
+	Member        uint64                 `protobuf:"fixed64,3,opt,name=member,proto3" json:"member,omitempty"` // whose view it is
+	Views         []*MeshView            `protobuf:"bytes,4,rep,name=views,proto3" json:"views,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Mesh) Reset() {
+	*x = Mesh{}
+	mi := &file_hb_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Mesh) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Mesh) ProtoMessage() {}
+
+func (x *Mesh) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Mesh.ProtoReflect.Descriptor instead.
+func (*Mesh) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Mesh) GetNonce() uint64 {
+	if x != nil {
+		return x.Nonce
+	}
+	return 0
+}
+
+func (x *Mesh) GetAsker() uint64 {
+	if x != nil {
+		return x.Asker
+	}
+	return 0
+}
+
+func (x *Mesh) GetMember() uint64 {
+	if x != nil {
+		return x.Member
+	}
+	return 0
+}
+
+func (x *Mesh) GetViews() []*MeshView {
+	if x != nil {
+		return x.Views
+	}
+	return nil
+}
+
+// MeshView is what a member found out about another one.
+type MeshView struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"fixed64,1,opt,name=id,proto3" json:"id,omitempty"`
+	Heard         bool                   `protobuf:"varint,2,opt,name=heard,proto3" json:"heard,omitempty"`                          // a packet of its own arrived
+	RttMicros     int64                  `protobuf:"varint,3,opt,name=rtt_micros,json=rttMicros,proto3" json:"rtt_micros,omitempty"` // of a ping; negative: none was answered
+	Status        uint32                 `protobuf:"varint,4,opt,name=status,proto3" json:"status,omitempty"`                        // core.Status, as the member believes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MeshView) Reset() {
+	*x = MeshView{}
+	mi := &file_hb_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MeshView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MeshView) ProtoMessage() {}
+
+func (x *MeshView) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MeshView.ProtoReflect.Descriptor instead.
+func (*MeshView) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *MeshView) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *MeshView) GetHeard() bool {
+	if x != nil {
+		return x.Heard
+	}
+	return false
+}
+
+func (x *MeshView) GetRttMicros() int64 {
+	if x != nil {
+		return x.RttMicros
+	}
+	return 0
+}
+
+func (x *MeshView) GetStatus() uint32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
 // Transfer asks the leader to hand over.
 type Transfer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1708,7 +1950,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_hb_proto_msgTypes[16]
+	mi := &file_hb_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1720,7 +1962,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[16]
+	mi := &file_hb_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1733,7 +1975,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{16}
+	return file_hb_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Transfer) GetTo() uint64 {
@@ -1757,7 +1999,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_hb_proto_msgTypes[17]
+	mi := &file_hb_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1769,7 +2011,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[17]
+	mi := &file_hb_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1782,7 +2024,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{17}
+	return file_hb_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Grant) GetTask() []byte {
@@ -1832,7 +2074,7 @@ type Kill struct {
 
 func (x *Kill) Reset() {
 	*x = Kill{}
-	mi := &file_hb_proto_msgTypes[18]
+	mi := &file_hb_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1844,7 +2086,7 @@ func (x *Kill) String() string {
 func (*Kill) ProtoMessage() {}
 
 func (x *Kill) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[18]
+	mi := &file_hb_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1857,7 +2099,7 @@ func (x *Kill) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kill.ProtoReflect.Descriptor instead.
 func (*Kill) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{18}
+	return file_hb_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Kill) GetTask() []byte {
@@ -1891,7 +2133,7 @@ type Running struct {
 
 func (x *Running) Reset() {
 	*x = Running{}
-	mi := &file_hb_proto_msgTypes[19]
+	mi := &file_hb_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1903,7 +2145,7 @@ func (x *Running) String() string {
 func (*Running) ProtoMessage() {}
 
 func (x *Running) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[19]
+	mi := &file_hb_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1916,7 +2158,7 @@ func (x *Running) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Running.ProtoReflect.Descriptor instead.
 func (*Running) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{19}
+	return file_hb_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Running) GetFences() []uint64 {
@@ -1937,7 +2179,7 @@ type Explain struct {
 
 func (x *Explain) Reset() {
 	*x = Explain{}
-	mi := &file_hb_proto_msgTypes[20]
+	mi := &file_hb_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1949,7 +2191,7 @@ func (x *Explain) String() string {
 func (*Explain) ProtoMessage() {}
 
 func (x *Explain) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[20]
+	mi := &file_hb_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1962,7 +2204,7 @@ func (x *Explain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explain.ProtoReflect.Descriptor instead.
 func (*Explain) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{20}
+	return file_hb_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Explain) GetId() uint64 {
@@ -1993,7 +2235,7 @@ type Explained struct {
 
 func (x *Explained) Reset() {
 	*x = Explained{}
-	mi := &file_hb_proto_msgTypes[21]
+	mi := &file_hb_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2005,7 +2247,7 @@ func (x *Explained) String() string {
 func (*Explained) ProtoMessage() {}
 
 func (x *Explained) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[21]
+	mi := &file_hb_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2018,7 +2260,7 @@ func (x *Explained) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explained.ProtoReflect.Descriptor instead.
 func (*Explained) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{21}
+	return file_hb_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Explained) GetId() uint64 {
@@ -2075,7 +2317,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_hb_proto_msgTypes[22]
+	mi := &file_hb_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2087,7 +2329,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[22]
+	mi := &file_hb_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2100,7 +2342,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{22}
+	return file_hb_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Candidate) GetNode() uint64 {
@@ -2184,7 +2426,7 @@ type LeaseAsk struct {
 
 func (x *LeaseAsk) Reset() {
 	*x = LeaseAsk{}
-	mi := &file_hb_proto_msgTypes[23]
+	mi := &file_hb_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2196,7 +2438,7 @@ func (x *LeaseAsk) String() string {
 func (*LeaseAsk) ProtoMessage() {}
 
 func (x *LeaseAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[23]
+	mi := &file_hb_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2209,7 +2451,7 @@ func (x *LeaseAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseAsk.ProtoReflect.Descriptor instead.
 func (*LeaseAsk) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{23}
+	return file_hb_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *LeaseAsk) GetId() uint64 {
@@ -2238,7 +2480,7 @@ type LeaseGiven struct {
 
 func (x *LeaseGiven) Reset() {
 	*x = LeaseGiven{}
-	mi := &file_hb_proto_msgTypes[24]
+	mi := &file_hb_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2250,7 +2492,7 @@ func (x *LeaseGiven) String() string {
 func (*LeaseGiven) ProtoMessage() {}
 
 func (x *LeaseGiven) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[24]
+	mi := &file_hb_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2263,7 +2505,7 @@ func (x *LeaseGiven) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseGiven.ProtoReflect.Descriptor instead.
 func (*LeaseGiven) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{24}
+	return file_hb_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LeaseGiven) GetId() uint64 {
@@ -2292,7 +2534,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_hb_proto_msgTypes[25]
+	mi := &file_hb_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2304,7 +2546,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[25]
+	mi := &file_hb_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2317,7 +2559,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{25}
+	return file_hb_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Refused) GetTask() []byte {
@@ -2353,7 +2595,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_hb_proto_msgTypes[26]
+	mi := &file_hb_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2365,7 +2607,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[26]
+	mi := &file_hb_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2378,7 +2620,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{26}
+	return file_hb_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Done) GetTask() []byte {
@@ -2412,7 +2654,7 @@ type DoneAck struct {
 
 func (x *DoneAck) Reset() {
 	*x = DoneAck{}
-	mi := &file_hb_proto_msgTypes[27]
+	mi := &file_hb_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2424,7 +2666,7 @@ func (x *DoneAck) String() string {
 func (*DoneAck) ProtoMessage() {}
 
 func (x *DoneAck) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[27]
+	mi := &file_hb_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2437,7 +2679,7 @@ func (x *DoneAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DoneAck.ProtoReflect.Descriptor instead.
 func (*DoneAck) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{27}
+	return file_hb_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DoneAck) GetFence() uint64 {
@@ -2461,7 +2703,7 @@ type OutputPull struct {
 
 func (x *OutputPull) Reset() {
 	*x = OutputPull{}
-	mi := &file_hb_proto_msgTypes[28]
+	mi := &file_hb_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2473,7 +2715,7 @@ func (x *OutputPull) String() string {
 func (*OutputPull) ProtoMessage() {}
 
 func (x *OutputPull) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[28]
+	mi := &file_hb_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2486,7 +2728,7 @@ func (x *OutputPull) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputPull.ProtoReflect.Descriptor instead.
 func (*OutputPull) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{28}
+	return file_hb_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *OutputPull) GetId() uint64 {
@@ -2540,7 +2782,7 @@ type OutputChunk struct {
 
 func (x *OutputChunk) Reset() {
 	*x = OutputChunk{}
-	mi := &file_hb_proto_msgTypes[29]
+	mi := &file_hb_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2552,7 +2794,7 @@ func (x *OutputChunk) String() string {
 func (*OutputChunk) ProtoMessage() {}
 
 func (x *OutputChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[29]
+	mi := &file_hb_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2565,7 +2807,7 @@ func (x *OutputChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputChunk.ProtoReflect.Descriptor instead.
 func (*OutputChunk) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{29}
+	return file_hb_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *OutputChunk) GetId() uint64 {
@@ -2621,7 +2863,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_hb_proto_msgTypes[30]
+	mi := &file_hb_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2633,7 +2875,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[30]
+	mi := &file_hb_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2646,7 +2888,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{30}
+	return file_hb_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Entry) GetWallNanos() int64 {
@@ -2691,7 +2933,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_hb_proto_msgTypes[31]
+	mi := &file_hb_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2703,7 +2945,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[31]
+	mi := &file_hb_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2716,7 +2958,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{31}
+	return file_hb_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Command) GetProposer() uint64 {
@@ -2951,7 +3193,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_hb_proto_msgTypes[32]
+	mi := &file_hb_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2963,7 +3205,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[32]
+	mi := &file_hb_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2976,7 +3218,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{32}
+	return file_hb_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Verdict) GetCode() uint32 {
@@ -3010,7 +3252,7 @@ type MemberUp struct {
 
 func (x *MemberUp) Reset() {
 	*x = MemberUp{}
-	mi := &file_hb_proto_msgTypes[33]
+	mi := &file_hb_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3022,7 +3264,7 @@ func (x *MemberUp) String() string {
 func (*MemberUp) ProtoMessage() {}
 
 func (x *MemberUp) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[33]
+	mi := &file_hb_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3035,7 +3277,7 @@ func (x *MemberUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberUp.ProtoReflect.Descriptor instead.
 func (*MemberUp) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{33}
+	return file_hb_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MemberUp) GetRows() []*Row {
@@ -3057,7 +3299,7 @@ type MemberDown struct {
 
 func (x *MemberDown) Reset() {
 	*x = MemberDown{}
-	mi := &file_hb_proto_msgTypes[34]
+	mi := &file_hb_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3069,7 +3311,7 @@ func (x *MemberDown) String() string {
 func (*MemberDown) ProtoMessage() {}
 
 func (x *MemberDown) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[34]
+	mi := &file_hb_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3082,7 +3324,7 @@ func (x *MemberDown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberDown.ProtoReflect.Descriptor instead.
 func (*MemberDown) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{34}
+	return file_hb_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *MemberDown) GetIds() []uint64 {
@@ -3116,7 +3358,7 @@ type SetVoters struct {
 
 func (x *SetVoters) Reset() {
 	*x = SetVoters{}
-	mi := &file_hb_proto_msgTypes[35]
+	mi := &file_hb_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3128,7 +3370,7 @@ func (x *SetVoters) String() string {
 func (*SetVoters) ProtoMessage() {}
 
 func (x *SetVoters) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[35]
+	mi := &file_hb_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3141,7 +3383,7 @@ func (x *SetVoters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetVoters.ProtoReflect.Descriptor instead.
 func (*SetVoters) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{35}
+	return file_hb_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SetVoters) GetTarget() uint32 {
@@ -3162,7 +3404,7 @@ type SetVote struct {
 
 func (x *SetVote) Reset() {
 	*x = SetVote{}
-	mi := &file_hb_proto_msgTypes[36]
+	mi := &file_hb_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3174,7 +3416,7 @@ func (x *SetVote) String() string {
 func (*SetVote) ProtoMessage() {}
 
 func (x *SetVote) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[36]
+	mi := &file_hb_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3187,7 +3429,7 @@ func (x *SetVote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetVote.ProtoReflect.Descriptor instead.
 func (*SetVote) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{36}
+	return file_hb_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SetVote) GetNode() uint64 {
@@ -3216,7 +3458,7 @@ type Forget struct {
 
 func (x *Forget) Reset() {
 	*x = Forget{}
-	mi := &file_hb_proto_msgTypes[37]
+	mi := &file_hb_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3228,7 +3470,7 @@ func (x *Forget) String() string {
 func (*Forget) ProtoMessage() {}
 
 func (x *Forget) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[37]
+	mi := &file_hb_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3241,7 +3483,7 @@ func (x *Forget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Forget.ProtoReflect.Descriptor instead.
 func (*Forget) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{37}
+	return file_hb_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Forget) GetNode() uint64 {
@@ -3275,7 +3517,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_hb_proto_msgTypes[38]
+	mi := &file_hb_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3287,7 +3529,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[38]
+	mi := &file_hb_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3300,7 +3542,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{38}
+	return file_hb_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Note) GetText() []byte {
@@ -3321,7 +3563,7 @@ type Submit struct {
 
 func (x *Submit) Reset() {
 	*x = Submit{}
-	mi := &file_hb_proto_msgTypes[39]
+	mi := &file_hb_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3333,7 +3575,7 @@ func (x *Submit) String() string {
 func (*Submit) ProtoMessage() {}
 
 func (x *Submit) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[39]
+	mi := &file_hb_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3346,7 +3588,7 @@ func (x *Submit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submit.ProtoReflect.Descriptor instead.
 func (*Submit) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{39}
+	return file_hb_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Submit) GetTask() []byte {
@@ -3395,7 +3637,7 @@ type Spec struct {
 
 func (x *Spec) Reset() {
 	*x = Spec{}
-	mi := &file_hb_proto_msgTypes[40]
+	mi := &file_hb_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3407,7 +3649,7 @@ func (x *Spec) String() string {
 func (*Spec) ProtoMessage() {}
 
 func (x *Spec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[40]
+	mi := &file_hb_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3420,7 +3662,7 @@ func (x *Spec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spec.ProtoReflect.Descriptor instead.
 func (*Spec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{40}
+	return file_hb_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Spec) GetName() string {
@@ -3598,7 +3840,7 @@ type Assign struct {
 
 func (x *Assign) Reset() {
 	*x = Assign{}
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3610,7 +3852,7 @@ func (x *Assign) String() string {
 func (*Assign) ProtoMessage() {}
 
 func (x *Assign) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3623,7 +3865,7 @@ func (x *Assign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assign.ProtoReflect.Descriptor instead.
 func (*Assign) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{41}
+	return file_hb_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Assign) GetTask() []byte {
@@ -3673,7 +3915,7 @@ type Finish struct {
 
 func (x *Finish) Reset() {
 	*x = Finish{}
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3685,7 +3927,7 @@ func (x *Finish) String() string {
 func (*Finish) ProtoMessage() {}
 
 func (x *Finish) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3698,7 +3940,7 @@ func (x *Finish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finish.ProtoReflect.Descriptor instead.
 func (*Finish) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{42}
+	return file_hb_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Finish) GetTask() []byte {
@@ -3736,7 +3978,7 @@ type Requeue struct {
 
 func (x *Requeue) Reset() {
 	*x = Requeue{}
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3748,7 +3990,7 @@ func (x *Requeue) String() string {
 func (*Requeue) ProtoMessage() {}
 
 func (x *Requeue) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3761,7 +4003,7 @@ func (x *Requeue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requeue.ProtoReflect.Descriptor instead.
 func (*Requeue) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{43}
+	return file_hb_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Requeue) GetTask() []byte {
@@ -3804,7 +4046,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3816,7 +4058,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3829,7 +4071,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{44}
+	return file_hb_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Drain) GetNode() uint64 {
@@ -3864,7 +4106,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_hb_proto_msgTypes[45]
+	mi := &file_hb_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3876,7 +4118,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[45]
+	mi := &file_hb_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3889,7 +4131,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{45}
+	return file_hb_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Cancel) GetTask() []byte {
@@ -3916,7 +4158,7 @@ type Expire struct {
 
 func (x *Expire) Reset() {
 	*x = Expire{}
-	mi := &file_hb_proto_msgTypes[46]
+	mi := &file_hb_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3928,7 +4170,7 @@ func (x *Expire) String() string {
 func (*Expire) ProtoMessage() {}
 
 func (x *Expire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[46]
+	mi := &file_hb_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3941,7 +4183,7 @@ func (x *Expire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expire.ProtoReflect.Descriptor instead.
 func (*Expire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{46}
+	return file_hb_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Expire) GetTasks() [][]byte {
@@ -3973,7 +4215,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3985,7 +4227,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3998,7 +4240,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{47}
+	return file_hb_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Result) GetExit() int32 {
@@ -4112,7 +4354,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4124,7 +4366,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4137,7 +4379,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{48}
+	return file_hb_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Record) GetBody() isRecord_Body {
@@ -4267,7 +4509,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4279,7 +4521,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4292,7 +4534,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{49}
+	return file_hb_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Mark) GetIndex() uint64 {
@@ -4319,7 +4561,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4331,7 +4573,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4344,7 +4586,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{50}
+	return file_hb_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Intent) GetGrant() *Grant {
@@ -4367,7 +4609,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4379,7 +4621,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4392,7 +4634,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{51}
+	return file_hb_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Started) GetFence() uint64 {
@@ -4439,7 +4681,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4451,7 +4693,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4464,7 +4706,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{52}
+	return file_hb_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Identity) GetFormat() uint32 {
@@ -4536,7 +4778,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4548,7 +4790,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4561,7 +4803,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{53}
+	return file_hb_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Ledger) GetFormat() uint32 {
@@ -4654,7 +4896,7 @@ type Tombstone struct {
 
 func (x *Tombstone) Reset() {
 	*x = Tombstone{}
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4666,7 +4908,7 @@ func (x *Tombstone) String() string {
 func (*Tombstone) ProtoMessage() {}
 
 func (x *Tombstone) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4679,7 +4921,7 @@ func (x *Tombstone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tombstone.ProtoReflect.Descriptor instead.
 func (*Tombstone) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{54}
+	return file_hb_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Tombstone) GetNode() uint64 {
@@ -4727,7 +4969,7 @@ type Agreed struct {
 
 func (x *Agreed) Reset() {
 	*x = Agreed{}
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4739,7 +4981,7 @@ func (x *Agreed) String() string {
 func (*Agreed) ProtoMessage() {}
 
 func (x *Agreed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4752,7 +4994,7 @@ func (x *Agreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreed.ProtoReflect.Descriptor instead.
 func (*Agreed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{55}
+	return file_hb_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Agreed) GetRow() *Row {
@@ -4841,7 +5083,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4853,7 +5095,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4866,7 +5108,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{56}
+	return file_hb_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Task) GetId() []byte {
@@ -5029,7 +5271,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5041,7 +5283,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5054,7 +5296,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{57}
+	return file_hb_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Missing) GetNode() uint64 {
@@ -5102,7 +5344,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5114,7 +5356,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5127,7 +5369,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{58}
+	return file_hb_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Attempt) GetN() uint32 {
@@ -5190,7 +5432,8 @@ var File_hb_proto protoreflect.FileDescriptor
 
 const file_hb_proto_rawDesc = "" +
 	"\n" +
-	"\bhb.proto\x12\x02hb\"\xf8\t\n" +
+	"\bhb.proto\x12\x02hb\"\xc2\n" +
+	"\n" +
 	"\bEnvelope\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12\x12\n" +
@@ -5228,7 +5471,9 @@ const file_hb_proto_rawDesc = "" +
 	"\vlease_given\x18+ \x01(\v2\x0e.hb.LeaseGivenH\x00R\n" +
 	"leaseGiven\x124\n" +
 	"\fposition_ask\x18F \x01(\v2\x0f.hb.PositionAskH\x00R\vpositionAsk\x12*\n" +
-	"\bposition\x18G \x01(\v2\f.hb.PositionH\x00R\bpositionB\x06\n" +
+	"\bposition\x18G \x01(\v2\f.hb.PositionH\x00R\bposition\x12(\n" +
+	"\bmesh_ask\x18s \x01(\v2\v.hb.MeshAskH\x00R\ameshAsk\x12\x1e\n" +
+	"\x04mesh\x18t \x01(\v2\b.hb.MeshH\x00R\x04meshB\x06\n" +
 	"\x04body\"\x9b\x01\n" +
 	"\x04Join\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -5324,7 +5569,23 @@ const file_hb_proto_rawDesc = "" +
 	"\bStanding\x12\x12\n" +
 	"\x04raft\x18\x01 \x01(\x06R\x04raft\x12\x14\n" +
 	"\x05match\x18\x02 \x01(\x04R\x05match\x12\x10\n" +
-	"\x03why\x18\x03 \x01(\tR\x03why\"\x1a\n" +
+	"\x03why\x18\x03 \x01(\tR\x03why\"a\n" +
+	"\aMeshAsk\x12\x14\n" +
+	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\x12\x14\n" +
+	"\x05asker\x18\x02 \x01(\x06R\x05asker\x12\x16\n" +
+	"\x06member\x18\x03 \x01(\x06R\x06member\x12\x12\n" +
+	"\x04whom\x18\x04 \x03(\x06R\x04whom\"n\n" +
+	"\x04Mesh\x12\x14\n" +
+	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\x12\x14\n" +
+	"\x05asker\x18\x02 \x01(\x06R\x05asker\x12\x16\n" +
+	"\x06member\x18\x03 \x01(\x06R\x06member\x12\"\n" +
+	"\x05views\x18\x04 \x03(\v2\f.hb.MeshViewR\x05views\"g\n" +
+	"\bMeshView\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x06R\x02id\x12\x14\n" +
+	"\x05heard\x18\x02 \x01(\bR\x05heard\x12\x1d\n" +
+	"\n" +
+	"rtt_micros\x18\x03 \x01(\x03R\trttMicros\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\rR\x06status\"\x1a\n" +
 	"\bTransfer\x12\x0e\n" +
 	"\x02to\x18\x01 \x01(\x06R\x02to\"\x85\x01\n" +
 	"\x05Grant\x12\x12\n" +
@@ -5634,7 +5895,7 @@ func file_hb_proto_rawDescGZIP() []byte {
 	return file_hb_proto_rawDescData
 }
 
-var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
+var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 63)
 var file_hb_proto_goTypes = []any{
 	(*Envelope)(nil),    // 0: hb.Envelope
 	(*Join)(nil),        // 1: hb.Join
@@ -5652,50 +5913,53 @@ var file_hb_proto_goTypes = []any{
 	(*PositionAsk)(nil), // 13: hb.PositionAsk
 	(*Position)(nil),    // 14: hb.Position
 	(*Standing)(nil),    // 15: hb.Standing
-	(*Transfer)(nil),    // 16: hb.Transfer
-	(*Grant)(nil),       // 17: hb.Grant
-	(*Kill)(nil),        // 18: hb.Kill
-	(*Running)(nil),     // 19: hb.Running
-	(*Explain)(nil),     // 20: hb.Explain
-	(*Explained)(nil),   // 21: hb.Explained
-	(*Candidate)(nil),   // 22: hb.Candidate
-	(*LeaseAsk)(nil),    // 23: hb.LeaseAsk
-	(*LeaseGiven)(nil),  // 24: hb.LeaseGiven
-	(*Refused)(nil),     // 25: hb.Refused
-	(*Done)(nil),        // 26: hb.Done
-	(*DoneAck)(nil),     // 27: hb.DoneAck
-	(*OutputPull)(nil),  // 28: hb.OutputPull
-	(*OutputChunk)(nil), // 29: hb.OutputChunk
-	(*Entry)(nil),       // 30: hb.Entry
-	(*Command)(nil),     // 31: hb.Command
-	(*Verdict)(nil),     // 32: hb.Verdict
-	(*MemberUp)(nil),    // 33: hb.MemberUp
-	(*MemberDown)(nil),  // 34: hb.MemberDown
-	(*SetVoters)(nil),   // 35: hb.SetVoters
-	(*SetVote)(nil),     // 36: hb.SetVote
-	(*Forget)(nil),      // 37: hb.Forget
-	(*Note)(nil),        // 38: hb.Note
-	(*Submit)(nil),      // 39: hb.Submit
-	(*Spec)(nil),        // 40: hb.Spec
-	(*Assign)(nil),      // 41: hb.Assign
-	(*Finish)(nil),      // 42: hb.Finish
-	(*Requeue)(nil),     // 43: hb.Requeue
-	(*Drain)(nil),       // 44: hb.Drain
-	(*Cancel)(nil),      // 45: hb.Cancel
-	(*Expire)(nil),      // 46: hb.Expire
-	(*Result)(nil),      // 47: hb.Result
-	(*Record)(nil),      // 48: hb.Record
-	(*Mark)(nil),        // 49: hb.Mark
-	(*Intent)(nil),      // 50: hb.Intent
-	(*Started)(nil),     // 51: hb.Started
-	(*Identity)(nil),    // 52: hb.Identity
-	(*Ledger)(nil),      // 53: hb.Ledger
-	(*Tombstone)(nil),   // 54: hb.Tombstone
-	(*Agreed)(nil),      // 55: hb.Agreed
-	(*Task)(nil),        // 56: hb.Task
-	(*Missing)(nil),     // 57: hb.Missing
-	(*Attempt)(nil),     // 58: hb.Attempt
-	nil,                 // 59: hb.Row.TagsEntry
+	(*MeshAsk)(nil),     // 16: hb.MeshAsk
+	(*Mesh)(nil),        // 17: hb.Mesh
+	(*MeshView)(nil),    // 18: hb.MeshView
+	(*Transfer)(nil),    // 19: hb.Transfer
+	(*Grant)(nil),       // 20: hb.Grant
+	(*Kill)(nil),        // 21: hb.Kill
+	(*Running)(nil),     // 22: hb.Running
+	(*Explain)(nil),     // 23: hb.Explain
+	(*Explained)(nil),   // 24: hb.Explained
+	(*Candidate)(nil),   // 25: hb.Candidate
+	(*LeaseAsk)(nil),    // 26: hb.LeaseAsk
+	(*LeaseGiven)(nil),  // 27: hb.LeaseGiven
+	(*Refused)(nil),     // 28: hb.Refused
+	(*Done)(nil),        // 29: hb.Done
+	(*DoneAck)(nil),     // 30: hb.DoneAck
+	(*OutputPull)(nil),  // 31: hb.OutputPull
+	(*OutputChunk)(nil), // 32: hb.OutputChunk
+	(*Entry)(nil),       // 33: hb.Entry
+	(*Command)(nil),     // 34: hb.Command
+	(*Verdict)(nil),     // 35: hb.Verdict
+	(*MemberUp)(nil),    // 36: hb.MemberUp
+	(*MemberDown)(nil),  // 37: hb.MemberDown
+	(*SetVoters)(nil),   // 38: hb.SetVoters
+	(*SetVote)(nil),     // 39: hb.SetVote
+	(*Forget)(nil),      // 40: hb.Forget
+	(*Note)(nil),        // 41: hb.Note
+	(*Submit)(nil),      // 42: hb.Submit
+	(*Spec)(nil),        // 43: hb.Spec
+	(*Assign)(nil),      // 44: hb.Assign
+	(*Finish)(nil),      // 45: hb.Finish
+	(*Requeue)(nil),     // 46: hb.Requeue
+	(*Drain)(nil),       // 47: hb.Drain
+	(*Cancel)(nil),      // 48: hb.Cancel
+	(*Expire)(nil),      // 49: hb.Expire
+	(*Result)(nil),      // 50: hb.Result
+	(*Record)(nil),      // 51: hb.Record
+	(*Mark)(nil),        // 52: hb.Mark
+	(*Intent)(nil),      // 53: hb.Intent
+	(*Started)(nil),     // 54: hb.Started
+	(*Identity)(nil),    // 55: hb.Identity
+	(*Ledger)(nil),      // 56: hb.Ledger
+	(*Tombstone)(nil),   // 57: hb.Tombstone
+	(*Agreed)(nil),      // 58: hb.Agreed
+	(*Task)(nil),        // 59: hb.Task
+	(*Missing)(nil),     // 60: hb.Missing
+	(*Attempt)(nil),     // 61: hb.Attempt
+	nil,                 // 62: hb.Row.TagsEntry
 }
 var file_hb_proto_depIdxs = []int32{
 	1,  // 0: hb.Envelope.join:type_name -> hb.Join
@@ -5707,70 +5971,73 @@ var file_hb_proto_depIdxs = []int32{
 	10, // 6: hb.Envelope.proposed:type_name -> hb.Proposed
 	11, // 7: hb.Envelope.read_index:type_name -> hb.ReadIndex
 	12, // 8: hb.Envelope.read_indexed:type_name -> hb.ReadIndexed
-	17, // 9: hb.Envelope.grant:type_name -> hb.Grant
-	18, // 10: hb.Envelope.kill:type_name -> hb.Kill
-	26, // 11: hb.Envelope.done:type_name -> hb.Done
-	27, // 12: hb.Envelope.done_ack:type_name -> hb.DoneAck
-	28, // 13: hb.Envelope.output_pull:type_name -> hb.OutputPull
-	29, // 14: hb.Envelope.output_chunk:type_name -> hb.OutputChunk
+	20, // 9: hb.Envelope.grant:type_name -> hb.Grant
+	21, // 10: hb.Envelope.kill:type_name -> hb.Kill
+	29, // 11: hb.Envelope.done:type_name -> hb.Done
+	30, // 12: hb.Envelope.done_ack:type_name -> hb.DoneAck
+	31, // 13: hb.Envelope.output_pull:type_name -> hb.OutputPull
+	32, // 14: hb.Envelope.output_chunk:type_name -> hb.OutputChunk
 	6,  // 15: hb.Envelope.echo:type_name -> hb.Echo
 	4,  // 16: hb.Envelope.rows:type_name -> hb.Rows
-	16, // 17: hb.Envelope.transfer:type_name -> hb.Transfer
-	25, // 18: hb.Envelope.refused:type_name -> hb.Refused
-	19, // 19: hb.Envelope.running:type_name -> hb.Running
-	20, // 20: hb.Envelope.explain:type_name -> hb.Explain
-	21, // 21: hb.Envelope.explained:type_name -> hb.Explained
-	23, // 22: hb.Envelope.lease_ask:type_name -> hb.LeaseAsk
-	24, // 23: hb.Envelope.lease_given:type_name -> hb.LeaseGiven
+	19, // 17: hb.Envelope.transfer:type_name -> hb.Transfer
+	28, // 18: hb.Envelope.refused:type_name -> hb.Refused
+	22, // 19: hb.Envelope.running:type_name -> hb.Running
+	23, // 20: hb.Envelope.explain:type_name -> hb.Explain
+	24, // 21: hb.Envelope.explained:type_name -> hb.Explained
+	26, // 22: hb.Envelope.lease_ask:type_name -> hb.LeaseAsk
+	27, // 23: hb.Envelope.lease_given:type_name -> hb.LeaseGiven
 	13, // 24: hb.Envelope.position_ask:type_name -> hb.PositionAsk
 	14, // 25: hb.Envelope.position:type_name -> hb.Position
-	5,  // 26: hb.Join.rows:type_name -> hb.Row
-	5,  // 27: hb.Welcome.rows:type_name -> hb.Row
-	5,  // 28: hb.Rows.rows:type_name -> hb.Row
-	59, // 29: hb.Row.tags:type_name -> hb.Row.TagsEntry
-	31, // 30: hb.Propose.command:type_name -> hb.Command
-	32, // 31: hb.Proposed.verdict:type_name -> hb.Verdict
-	15, // 32: hb.Position.standings:type_name -> hb.Standing
-	40, // 33: hb.Grant.spec:type_name -> hb.Spec
-	40, // 34: hb.Explain.spec:type_name -> hb.Spec
-	22, // 35: hb.Explained.candidates:type_name -> hb.Candidate
-	47, // 36: hb.Done.result:type_name -> hb.Result
-	31, // 37: hb.Entry.commands:type_name -> hb.Command
-	33, // 38: hb.Command.member_up:type_name -> hb.MemberUp
-	34, // 39: hb.Command.member_down:type_name -> hb.MemberDown
-	39, // 40: hb.Command.submit:type_name -> hb.Submit
-	41, // 41: hb.Command.assign:type_name -> hb.Assign
-	42, // 42: hb.Command.finish:type_name -> hb.Finish
-	45, // 43: hb.Command.cancel:type_name -> hb.Cancel
-	38, // 44: hb.Command.note:type_name -> hb.Note
-	43, // 45: hb.Command.requeue:type_name -> hb.Requeue
-	46, // 46: hb.Command.expire:type_name -> hb.Expire
-	44, // 47: hb.Command.drain:type_name -> hb.Drain
-	35, // 48: hb.Command.set_voters:type_name -> hb.SetVoters
-	36, // 49: hb.Command.set_vote:type_name -> hb.SetVote
-	37, // 50: hb.Command.forget:type_name -> hb.Forget
-	5,  // 51: hb.MemberUp.rows:type_name -> hb.Row
-	40, // 52: hb.Submit.spec:type_name -> hb.Spec
-	47, // 53: hb.Finish.result:type_name -> hb.Result
-	50, // 54: hb.Record.intent:type_name -> hb.Intent
-	51, // 55: hb.Record.started:type_name -> hb.Started
-	26, // 56: hb.Record.ended:type_name -> hb.Done
-	49, // 57: hb.Record.mark:type_name -> hb.Mark
-	17, // 58: hb.Intent.grant:type_name -> hb.Grant
-	55, // 59: hb.Ledger.members:type_name -> hb.Agreed
-	56, // 60: hb.Ledger.tasks:type_name -> hb.Task
-	54, // 61: hb.Ledger.tombstones:type_name -> hb.Tombstone
-	5,  // 62: hb.Agreed.row:type_name -> hb.Row
-	40, // 63: hb.Task.spec:type_name -> hb.Spec
-	58, // 64: hb.Task.attempts:type_name -> hb.Attempt
-	47, // 65: hb.Task.result:type_name -> hb.Result
-	57, // 66: hb.Task.missing:type_name -> hb.Missing
-	47, // 67: hb.Attempt.result:type_name -> hb.Result
-	68, // [68:68] is the sub-list for method output_type
-	68, // [68:68] is the sub-list for method input_type
-	68, // [68:68] is the sub-list for extension type_name
-	68, // [68:68] is the sub-list for extension extendee
-	0,  // [0:68] is the sub-list for field type_name
+	16, // 26: hb.Envelope.mesh_ask:type_name -> hb.MeshAsk
+	17, // 27: hb.Envelope.mesh:type_name -> hb.Mesh
+	5,  // 28: hb.Join.rows:type_name -> hb.Row
+	5,  // 29: hb.Welcome.rows:type_name -> hb.Row
+	5,  // 30: hb.Rows.rows:type_name -> hb.Row
+	62, // 31: hb.Row.tags:type_name -> hb.Row.TagsEntry
+	34, // 32: hb.Propose.command:type_name -> hb.Command
+	35, // 33: hb.Proposed.verdict:type_name -> hb.Verdict
+	15, // 34: hb.Position.standings:type_name -> hb.Standing
+	18, // 35: hb.Mesh.views:type_name -> hb.MeshView
+	43, // 36: hb.Grant.spec:type_name -> hb.Spec
+	43, // 37: hb.Explain.spec:type_name -> hb.Spec
+	25, // 38: hb.Explained.candidates:type_name -> hb.Candidate
+	50, // 39: hb.Done.result:type_name -> hb.Result
+	34, // 40: hb.Entry.commands:type_name -> hb.Command
+	36, // 41: hb.Command.member_up:type_name -> hb.MemberUp
+	37, // 42: hb.Command.member_down:type_name -> hb.MemberDown
+	42, // 43: hb.Command.submit:type_name -> hb.Submit
+	44, // 44: hb.Command.assign:type_name -> hb.Assign
+	45, // 45: hb.Command.finish:type_name -> hb.Finish
+	48, // 46: hb.Command.cancel:type_name -> hb.Cancel
+	41, // 47: hb.Command.note:type_name -> hb.Note
+	46, // 48: hb.Command.requeue:type_name -> hb.Requeue
+	49, // 49: hb.Command.expire:type_name -> hb.Expire
+	47, // 50: hb.Command.drain:type_name -> hb.Drain
+	38, // 51: hb.Command.set_voters:type_name -> hb.SetVoters
+	39, // 52: hb.Command.set_vote:type_name -> hb.SetVote
+	40, // 53: hb.Command.forget:type_name -> hb.Forget
+	5,  // 54: hb.MemberUp.rows:type_name -> hb.Row
+	43, // 55: hb.Submit.spec:type_name -> hb.Spec
+	50, // 56: hb.Finish.result:type_name -> hb.Result
+	53, // 57: hb.Record.intent:type_name -> hb.Intent
+	54, // 58: hb.Record.started:type_name -> hb.Started
+	29, // 59: hb.Record.ended:type_name -> hb.Done
+	52, // 60: hb.Record.mark:type_name -> hb.Mark
+	20, // 61: hb.Intent.grant:type_name -> hb.Grant
+	58, // 62: hb.Ledger.members:type_name -> hb.Agreed
+	59, // 63: hb.Ledger.tasks:type_name -> hb.Task
+	57, // 64: hb.Ledger.tombstones:type_name -> hb.Tombstone
+	5,  // 65: hb.Agreed.row:type_name -> hb.Row
+	43, // 66: hb.Task.spec:type_name -> hb.Spec
+	61, // 67: hb.Task.attempts:type_name -> hb.Attempt
+	50, // 68: hb.Task.result:type_name -> hb.Result
+	60, // 69: hb.Task.missing:type_name -> hb.Missing
+	50, // 70: hb.Attempt.result:type_name -> hb.Result
+	71, // [71:71] is the sub-list for method output_type
+	71, // [71:71] is the sub-list for method input_type
+	71, // [71:71] is the sub-list for extension type_name
+	71, // [71:71] is the sub-list for extension extendee
+	0,  // [0:71] is the sub-list for field type_name
 }
 
 func init() { file_hb_proto_init() }
@@ -5806,8 +6073,10 @@ func file_hb_proto_init() {
 		(*Envelope_LeaseGiven)(nil),
 		(*Envelope_PositionAsk)(nil),
 		(*Envelope_Position)(nil),
+		(*Envelope_MeshAsk)(nil),
+		(*Envelope_Mesh)(nil),
 	}
-	file_hb_proto_msgTypes[31].OneofWrappers = []any{
+	file_hb_proto_msgTypes[34].OneofWrappers = []any{
 		(*Command_MemberUp)(nil),
 		(*Command_MemberDown)(nil),
 		(*Command_Submit)(nil),
@@ -5822,7 +6091,7 @@ func file_hb_proto_init() {
 		(*Command_SetVote)(nil),
 		(*Command_Forget)(nil),
 	}
-	file_hb_proto_msgTypes[48].OneofWrappers = []any{
+	file_hb_proto_msgTypes[51].OneofWrappers = []any{
 		(*Record_Entry)(nil),
 		(*Record_HardState)(nil),
 		(*Record_Intent)(nil),
@@ -5837,7 +6106,7 @@ func file_hb_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hb_proto_rawDesc), len(file_hb_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   60,
+			NumMessages:   63,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
