@@ -66,32 +66,6 @@ func (n *Node) carryLogNews(f replog.Effect) {
 	}
 }
 
-// sendRaft sends an engine's message to the node that owns the raft ID.
-func (n *Node) sendRaft(f replog.Send) {
-	id, ok := n.nodeOf(f.To)
-	if !ok {
-		return
-	}
-	b, err := proto.Marshal(f.Msg)
-	if err != nil {
-		panic(fmt.Sprintf("node: a message of the engine does not encode: %v", err))
-	}
-	n.sendTo(id, &wire.Envelope{Body: &wire.Envelope_Raft{Raft: b}})
-}
-
-// raftCame hands on an engine's message if it comes from the node that owns
-// the raft ID it speaks for.
-func (n *Node) raftCame(from core.NodeID, b []byte) {
-	m := &raftpb.Message{}
-	if err := proto.Unmarshal(b, m); err != nil {
-		return
-	}
-	if owner, ok := n.nodeOf(core.RaftID(m.GetFrom())); !ok || owner != from {
-		return
-	}
-	n.replogStep(replog.Received{Msg: m})
-}
-
 func (n *Node) pullAsked(from core.NodeID, p *wire.Pull) {
 	n.replogStep(replog.PullAsked{From: from, Pull: p})
 }

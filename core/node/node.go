@@ -18,9 +18,9 @@
 // out. What clients ask is in ask.go; what they get is in request.go. Commands
 // reach the log by propose.go, wherever the leader is; linearizable reads by
 // read.go. view.go follows the weak view, agree.go turns it into the agreed
-// one, log.go carries the log's effects, work.go those of the dispatcher and
-// the runner, output.go brings tasks' output to clients, join.go lets members
-// in, life.go lets this one go.
+// one, log.go carries the log's effects, engine.go its messages, work.go those
+// of the dispatcher and the runner, output.go brings tasks' output to clients,
+// join.go lets members in, life.go lets this one go.
 package node
 
 import (
@@ -93,6 +93,7 @@ type shared struct {
 	stepping     core.Instant // when a drained leader next asks another to lead
 	complaints   map[complaint]int
 	told         map[core.NodeID]core.Instant // when somebody was told that he has no business here
+	streamed     map[core.NodeID]core.Instant // when a heartbeat of the engine last took the stream
 	refusal      string                       // last said
 	voterNames   string                       // last said
 	saidAlone    bool
@@ -112,6 +113,7 @@ func New(o Options, from Restored) *Node {
 	n.finishing = map[core.Fence]bool{}
 	n.complaints = map[complaint]int{}
 	n.told = map[core.NodeID]core.Instant{}
+	n.streamed = map[core.NodeID]core.Instant{}
 	n.proposals = proposals{open: map[uint64]*proposal{}, entries: map[uint64][]*wire.Command{}, look: core.Never}
 	n.reads.remote = map[uint64]remoteRead{}
 	n.pulls.remote = map[uint64]outputAsk{}

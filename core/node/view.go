@@ -32,6 +32,10 @@ func (n *Node) datagram(ev Datagram) {
 		if n.self.joined && p.Cluster == n.tag() && n.fromTheGrave(p.From, ev.From) || n.fromAnotherEpoch(p.Cluster, p.From, ev.From) {
 			return
 		}
+		if p.Kind == wire.KindEngineBeat || p.Kind == wire.KindEngineAnswer {
+			n.beatCame(ev.From, p)
+			return
+		}
 		n.memberships.do(n.now, membership.Packet{From: ev.From, P: p, Cast: ev.Beacon})
 	}
 }
@@ -156,6 +160,7 @@ func (n *Node) streamLost(ev StreamLost) {
 	}
 	n.discover(discover.Refused{Addr: ev.To, Reason: "no answer from there"})
 	if row, ok := n.rowAt(ev.To); ok && row.Raft != 0 {
+		delete(n.streamed, row.ID)
 		n.replogStep(replog.Lost{Raft: row.Raft, Refused: ev.Refused})
 	}
 	n.probeLost(ev)

@@ -75,12 +75,17 @@ func promises(now, before *raftpb.HardState) bool {
 }
 
 func (l *Log) hardRecord() []*wire.Record {
-	h := l.state.hard
-	if l.disk.wrote != nil && !promises(h, l.disk.wrote) && h.GetCommit() == l.disk.wrote.GetCommit() {
+	if !l.unwritten() {
 		return nil
 	}
-	l.disk.wrote = h
-	return []*wire.Record{{Body: &wire.Record_HardState{HardState: marshal(h)}}}
+	l.disk.wrote = l.state.hard
+	return []*wire.Record{{Body: &wire.Record_HardState{HardState: marshal(l.state.hard)}}}
+}
+
+// unwritten says that the disk has not been given the hard state as it is.
+func (l *Log) unwritten() bool {
+	h, wrote := l.state.hard, l.disk.wrote
+	return wrote == nil || promises(h, wrote) || h.GetCommit() != wrote.GetCommit()
 }
 
 func (l *Log) issue(p pending) {

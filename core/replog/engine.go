@@ -11,11 +11,11 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// The engine's ticks: a heartbeat each tick, an election after six (to twelve)
+// The engine's ticks: a heartbeat each tick, an election after five (to nine)
 // without one. Messages in flight to one peer are bounded in number and bytes.
 const (
 	heartbeatTicks = 1
-	electionTicks  = 6
+	electionTicks  = 5
 	inflightCount  = 256
 	inflightBytes  = 32 << 20
 )

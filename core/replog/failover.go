@@ -15,7 +15,7 @@ const (
 	// taken for lost (6 s by default): the engine itself would wait for ever.
 	snapshotTicks = 40
 	// A voter that has heard of no leader for so many ticks, while others say
-	// that more is committed, looks whether it was removed meanwhile (1.8 s).
+	// that more is committed, looks whether it was removed meanwhile (1.5 s).
 	astrayTicks = 2 * electionTicks
 	// So often a voter campaigns out of turn, a tick apart: the others may hear
 	// of the leader's death a moment later, and refuse until then.

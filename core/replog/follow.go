@@ -309,6 +309,16 @@ func soundConf(meta *raftpb.SnapshotMetadata) bool {
 	return err == nil
 }
 
+// resting says that a tick would do nothing: this member runs no engine, has
+// all that it knows to be committed, on disk and applied, asks nobody and owes
+// nobody an answer.
+func (l *Log) resting() bool {
+	f := &l.follow
+	return l.engine == nil && !f.astray && !f.live && f.piece == nil && f.asked.to == 0 && f.nudge == 0 &&
+		f.most <= l.Commit() && l.state.applied == l.Commit() && l.disk.installing == 0 && len(l.disk.pending) == 0 &&
+		(l.Term() == 0 || !l.unwritten()) && len(l.serve.waiting) == 0
+}
+
 func (l *Log) tickFollow() {
 	f := &l.follow
 	if f.asked.to != 0 && l.now >= f.asked.deadline {

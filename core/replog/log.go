@@ -95,8 +95,14 @@ func (l *Log) Step(now core.Instant, ev Event) []Effect {
 	return l.out
 }
 
-// Next is when Step must be called at the latest.
-func (l *Log) Next() core.Instant { return l.next }
+// Next is when Step must be called at the latest. Who only follows the log, and
+// misses nothing of it, has no use for a clock.
+func (l *Log) Next() core.Instant {
+	if l.next != 0 && l.resting() {
+		return core.Never
+	}
+	return l.next
+}
 
 // begin starts the clock, at a random phase: voters that tick in step would
 // often campaign in the same tick and share the votes.

@@ -4,9 +4,11 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"go.etcd.io/raft/v3/raftpb"
+
+	"hb/core/wire"
 )
 
-// frameHead is what the referee wants to know of a frame.
+// frameHead is what the referee wants to know of a frame or a datagram.
 type frameHead struct {
 	from uint64 // NodeID; 0: not a frame
 	// leads says that it is a message that only the leader of term sends; raft
@@ -16,6 +18,15 @@ type frameHead struct {
 	// election says that it belongs to an election or a snapshot, task that it
 	// is about a task: what is worth an ambush.
 	election, task bool
+}
+
+// peekDatagram sees the engine's heartbeats; other datagrams concern nobody.
+func peekDatagram(data []byte) (f frameHead) {
+	var p wire.Packet
+	if len(data) < 4 || wire.Kind(data[3]) != wire.KindEngineBeat || wire.DecodePacket(&p, data) != nil {
+		return f
+	}
+	return frameHead{from: uint64(p.From), leads: true, term: p.Engine.Term, raft: uint64(p.Engine.From)}
 }
 
 // The numbers of the fields that peekFrame reads (hb.proto, raft.proto).

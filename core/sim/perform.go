@@ -10,6 +10,7 @@ import (
 func (h *host) perform(eff node.Effect) {
 	switch e := eff.(type) {
 	case node.SendDatagram:
+		h.w.referee.frame(h, peekDatagram(e.Data))
 		h.w.network.datagram(h, e.To, e.Data)
 	case node.SendBeacon:
 		h.w.network.beacon(h, e.Data)

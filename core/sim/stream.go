@@ -17,6 +17,8 @@ const (
 	// connection on which nothing is acknowledged.
 	breakAfter = 2 * time.Second
 	breakMost  = 10 * time.Second
+	// idleLimit closes a stream that nobody uses, without a word to anybody.
+	idleLimit = 2 * time.Minute
 )
 
 // stream is the connection from one host to another, as TCP makes it: frames in
@@ -25,13 +27,14 @@ type stream struct {
 	from, to *host
 	life     [2]int // of the two processes it connects
 	frames   [][]byte
+	used     moment        // when the last frame was sent
 	moving   bool          // the first frame is under way
 	stalled  moment        // since when nothing passes; never: it does
 	patience time.Duration // how long that may last
 }
 
 // frame sends one frame. A connection is made at the first, and lasts until it
-// breaks.
+// breaks, or until nobody has used it for long.
 func (n *network) frame(from *host, addr netip.AddrPort, data []byte) {
 	to := n.w.hostAt(addr)
 	if to == nil {
@@ -40,16 +43,19 @@ func (n *network) frame(from *host, addr netip.AddrPort, data []byte) {
 	}
 	key := [2]int{from.i, to.i}
 	s := n.streams[key]
-	if s == nil {
+	if s == nil || s.forgotten(n.w.now) {
 		s = &stream{from: from, to: to, life: [2]int{from.life, to.life}, stalled: never}
 		n.streams[key] = s
 	}
-	s.frames = append(s.frames, data)
+	s.frames, s.used = append(s.frames, data), n.w.now
 	if !s.moving {
 		s.moving = true
 		n.w.after(n.delay(), func() { n.arrive(s) })
 	}
 }
+
+// forgotten says that a stream has been closed because nobody used it.
+func (s *stream) forgotten(now moment) bool { return !s.moving && now-s.used > idleLimit }
 
 // arrive is the moment at which the first frame of a stream reaches its host.
 func (n *network) arrive(s *stream) {
@@ -104,7 +110,7 @@ func (n *network) reset(h *host) {
 	for i := range n.w.hosts {
 		delete(n.streams, [2]int{h.i, i})
 		s := n.streams[[2]int{i, h.i}]
-		if s != nil && h.powered && n.passes(h, s.from) {
+		if s != nil && !s.forgotten(n.w.now) && h.powered && n.passes(h, s.from) {
 			n.lose(s, n.delay(), true)
 		}
 	}

@@ -27,11 +27,12 @@ import (
 //	bit 4  load      2 stress, 2 busy ‰, 4 free MiB, 2 slots, 2 running, 8 last grant, 8 applied index
 //	bit 5  news      1 count, then the rows (news.go)
 //	bit 6  beats     1 count, then what is known of others' heartbeats (beat.go)
+//	bit 7  engine    a heartbeat of the consensus engine (engine.go)
 //
 // A ping is a header of kind 1 with target, log and view: 75 bytes. Its ack is
-// of kind 3 with the same nonce, log, view and load: 93 bytes. Bit 7
-// is zero. Nothing follows the last part, except that a beacon or a census is
-// filled up with zeros to BeaconSize, so that no answer to one is longer than it.
+// of kind 3 with the same nonce, log, view and load: 93 bytes. Nothing follows
+// the last part, except that a beacon or a census is filled up with zeros to
+// BeaconSize, so that no answer to one is longer than it.
 //
 // There is no length field and no checksum: UDP has both. Sealing, where a
 // cluster has credentials, goes around the whole.
@@ -61,7 +62,7 @@ const (
 	partLoad    = 1 << 4
 	partNews    = 1 << 5
 	partBeats   = 1 << 6
-	partsKnown  = 1<<7 - 1
+	partEngine  = 1 << 7
 )
 
 // Kind is what a datagram is for.
@@ -103,6 +104,10 @@ const (
 	// KindCensusAnswer tells it: Cluster is where the node belongs, and the only
 	// row of news is its own, as much of name and version as fits.
 	KindCensusAnswer
+	// KindEngineBeat is a heartbeat of the consensus engine, KindEngineAnswer
+	// the answer to one.
+	KindEngineBeat
+	KindEngineAnswer
 	kindEnd
 )
 
@@ -111,6 +116,7 @@ var kindNames = [...]string{
 	KindBulletin: "bulletin", KindLoadReport: "load report", KindBeacon: "beacon",
 	KindBeaconAnswer: "beacon answer", KindEcho: "echo", KindEchoReply: "echo reply", KindHeartbeat: "heartbeat",
 	KindCensus: "census", KindCensusAnswer: "census answer",
+	KindEngineBeat: "engine heartbeat", KindEngineAnswer: "engine answer",
 }
 
 // String gives the kind's name.
@@ -175,6 +181,8 @@ type Packet struct {
 	News    []News
 	// Beats are others' heartbeats that the sender knows of.
 	Beats []Beat
+	// Engine is a message of the consensus engine.
+	Engine EngineBeat
 }
 
 // AppendPacket appends the datagram to dst and returns it. It panics when the
@@ -213,6 +221,9 @@ func AppendPacket(dst []byte, p *Packet) []byte {
 	if parts&partBeats != 0 {
 		dst = appendBeats(dst, p.Beats)
 	}
+	if parts&partEngine != 0 {
+		dst = appendEngineBeat(dst, &p.Engine)
+	}
 	for p.Kind.padded() && len(dst)-start < BeaconSize {
 		dst = append(dst, 0)
 	}
@@ -249,6 +260,9 @@ func (p *Packet) Size() int {
 	if parts&partBeats != 0 {
 		n += 1 + beatSize*len(p.Beats)
 	}
+	if parts&partEngine != 0 {
+		n += engineBeatSize
+	}
 	if p.Kind.padded() {
 		n = max(n, BeaconSize)
 	}
@@ -277,6 +291,9 @@ func (p *Packet) parts() byte {
 	}
 	if len(p.Beats) > 0 {
 		parts |= partBeats
+	}
+	if p.Engine != (EngineBeat{}) {
+		parts |= partEngine
 	}
 	return parts
 }
@@ -315,9 +332,6 @@ func DecodePacket(p *Packet, b []byte) error {
 }
 
 func (p *Packet) decodeParts(r *reader, parts byte) {
-	if parts&^partsKnown != 0 {
-		r.bad = true
-	}
 	if parts&partTarget != 0 {
 		p.Target, p.Budget = core.NodeID(r.u64()), r.u16()
 	}
@@ -338,5 +352,8 @@ func (p *Packet) decodeParts(r *reader, parts byte) {
 	}
 	if parts&partBeats != 0 {
 		p.Beats = r.beats(p.Beats)
+	}
+	if parts&partEngine != 0 {
+		p.Engine = r.engineBeat()
 	}
 }

@@ -41,6 +41,8 @@ func samplePackets() []Packet {
 		}},
 		{Kind: KindHeartbeat, Cluster: Tag{1}, From: 4, Instance: 9, Nonce: 3, Log: log, View: 7, Load: load,
 			Beats: []Beat{{ID: 5, Instance: 1, Seq: 77}, {ID: 6, Instance: 2, Seq: 1}}},
+		{Kind: KindEngineBeat, Cluster: Tag{1}, From: 4, Instance: 9, Engine: EngineBeat{From: 14, To: 15, Term: 3, Commit: 99, Context: 7}},
+		{Kind: KindEngineAnswer, Cluster: Tag{1}, From: 5, Instance: 9, Engine: EngineBeat{From: 15, To: 14, Term: 3, Context: 7}},
 	}
 }
 
@@ -152,7 +154,7 @@ func TestBadRowsAndPartsAreMalformed(t *testing.T) {
 		"no rows":            patch(bulletin(News{ID: 1, Status: core.Left}), headerSize, 0),
 		"too many rows":      patch(bulletin(News{ID: 1, Status: core.Left}), headerSize, 255),
 		"bits unknown":       patch(bulletin(News{ID: 1, Status: core.Left}), news+8, 0x84),
-		"part unknown":       patch(AppendPacket(nil, &Packet{Kind: KindEcho, From: 1}), headerSize-1, 0x80),
+		"engine cut":         patch(AppendPacket(nil, &Packet{Kind: KindEcho, From: 1}), headerSize-1, 0x80),
 		"no beats":           append(patch(AppendPacket(nil, &Packet{Kind: KindHeartbeat, From: 1}), headerSize-1, 0x40), 0),
 		"beat of nobody":     AppendPacket(nil, &Packet{Kind: KindHeartbeat, From: 1, Beats: []Beat{{Seq: 1}}}),
 		"padding not zero":   patch(AppendPacket(nil, &Packet{Kind: KindBeacon, From: 1}), BeaconSize-1, 1),
