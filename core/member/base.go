@@ -13,17 +13,18 @@ import (
 // differs from it, so that a laboratory has room for a hundred thousand of
 // them. A node's own table has no base.
 type Base struct {
-	rows   []stored // sorted by ID
+	rows   []stored      // sorted by ID
+	ids    []core.NodeID // theirs
 	index  index
 	living int
 	hash   uint64
 }
 
-// NewBase makes a base of rows, which must be living and of different members.
+// NewBase makes a base of rows, which must be alive and of different members.
 func NewBase(rows []Row) *Base {
 	b := &Base{rows: make([]stored, 0, len(rows)), living: len(rows)}
 	for _, r := range rows {
-		if r.ID == 0 || !r.Living() {
+		if r.ID == 0 || r.Status != core.Alive {
 			panic(fmt.Sprintf("member: a base with %s, which is %s", r.ID, r.Status))
 		}
 		b.rows = append(b.rows, store(r, nil))
@@ -34,6 +35,7 @@ func NewBase(rows []Row) *Base {
 			panic(fmt.Sprintf("member: a base with %s twice", b.rows[i].id))
 		}
 		b.index.add(b.rows, i)
+		b.ids = append(b.ids, b.rows[i].id)
 		b.hash ^= b.rows[i].fingerprint()
 	}
 	return b
@@ -60,7 +62,7 @@ func (b *Base) len() int {
 // keeps a copy of each row, like the tables of processes apart; only the labels
 // are shared.
 func NewOn(b *Base, self Row, own bool) *Table {
-	t := &Table{self: self.ID, base: b, living: b.living, hash: b.hash}
+	t := &Table{self: self.ID, base: b, begun: b.ids, living: b.living, hash: b.hash}
 	if own {
 		t.base = nil
 		t.rows = slices.Clone(b.rows)
@@ -72,5 +74,11 @@ func NewOn(b *Base, self Row, own bool) *Table {
 	}
 	self.Status = core.Alive
 	t.put(self)
+	t.begun = b.ids
 	return t
 }
+
+// Common gives the IDs of the base, sorted, as long as nothing but this node's
+// own row differs from it: whoever makes something of all members need not walk
+// each table then. They are shared and must not be written to. Not ok otherwise.
+func (t *Table) Common() (ids []core.NodeID, ok bool) { return t.begun, t.begun != nil }

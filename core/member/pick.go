@@ -1,6 +1,10 @@
 package member
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"hb/core"
+)
 
 // Pick chooses up to k different rows at random, each row that want accepts
 // with the same chance. It is cheap while most rows are accepted.
@@ -8,19 +12,25 @@ func (t *Table) Pick(r *rand.Rand, k int, want func(Row) bool) []Row {
 	if k <= 0 {
 		return nil
 	}
-	picked := make([]Row, 0, k)
+	return t.AppendPick(make([]Row, 0, k), r, k, want)
+}
+
+// AppendPick is Pick that appends to rows, and chooses none that are in them.
+func (t *Table) AppendPick(rows []Row, r *rand.Rand, k int, want func(Row) bool) []Row {
+	given := rows
 	if t.Len() >= 8*k {
-		for range 8 * k {
-			row := t.at(r.IntN(t.Len())).row()
-			if want(row) && !contains(picked, row) {
-				if picked = append(picked, row); len(picked) == k {
-					return picked
+		for tries := 8 * k; tries > 0 && len(rows) < len(given)+k; tries-- {
+			if s := t.at(r.IntN(t.Len())); !contains(rows, s.id) {
+				if row := s.row(); want(row) {
+					rows = append(rows, row)
 				}
 			}
 		}
-		picked = picked[:0]
+		if len(rows) == len(given)+k {
+			return rows
+		}
 	}
-	return reservoir(r, k, want, picked, t.each)
+	return append(given, reservoir(r, k, func(row Row) bool { return !contains(given, row.ID) && want(row) }, nil, t.each)...)
 }
 
 // PickGone is Pick among the dead and those that left, and cheap while there
@@ -58,9 +68,9 @@ func reservoir(r *rand.Rand, k int, want func(Row) bool, picked []Row, walk func
 	return picked
 }
 
-func contains(rows []Row, row Row) bool {
-	for _, r := range rows {
-		if r.ID == row.ID {
+func contains(rows []Row, id core.NodeID) bool {
+	for i := range rows {
+		if rows[i].ID == id {
 			return true
 		}
 	}

@@ -21,6 +21,9 @@ type Table struct {
 	index index
 	order []uint32
 
+	// begun are the base's IDs until anything changes.
+	begun []core.NodeID
+
 	living int    // rows that are alive or suspect, self included
 	hash   uint64 // xor of the fingerprints of the living rows
 }
@@ -188,6 +191,9 @@ func (t *Table) Clear() {
 
 // put writes a row and keeps count and hash true.
 func (t *Table) put(r Row) {
+	if r.ID != t.self {
+		t.begun = nil
+	}
 	before := t.find(r.ID)
 	if before != nil && before.living() {
 		t.living--

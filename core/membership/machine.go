@@ -155,7 +155,9 @@ func (m *Machine) wake(now core.Instant) {
 		own.Incarnation++
 		m.learned(now, member.Evidence{Row: own}, true)
 	}
-	m.push(m.table.Self())
+	if _, known := m.table.Common(); !known { // in a laboratory all may know it already
+		m.push(m.table.Self())
+	}
 	m.sayFallback()
 }
 

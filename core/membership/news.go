@@ -15,6 +15,8 @@ type news struct {
 	queue  *spread.Queue
 	haste  *spread.Haste
 	outbox spread.Outbox
+	// riding is room for the news of the packet that is being made.
+	riding []wire.News
 	// alone says that the driver cannot multicast although it should.
 	alone bool
 }

@@ -154,10 +154,12 @@ func (m *Machine) send(to core.NodeID, addr netip.AddrPort, p wire.Packet) {
 	if p.Kind == wire.KindAck || p.Kind == wire.KindHeartbeat {
 		p.Load, p.Applied = m.hints.load, m.hints.applied
 	}
+	p.News = m.news.riding[:0]
 	if !m.without.Has(detect.Buddy) {
 		spread.Remind(&p, m.table, to)
 	}
 	m.news.queue.Fill(&p, m.table, to)
+	m.news.riding = p.News
 	if p.Kind == wire.KindBulletin && len(p.News) == 0 {
 		return
 	}

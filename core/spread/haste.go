@@ -22,6 +22,7 @@ type Haste struct {
 	next core.Instant
 	// first are told before random members: the accused.
 	first []core.NodeID
+	to    []member.Row // the latest receivers
 }
 
 // NewHaste makes one that may send at once, and then every gap.
@@ -43,13 +44,13 @@ func (h *Haste) Next(q *Queue, t *member.Table) core.Instant {
 }
 
 // Due gives the members to send a bulletin to now: none before its time or
-// without news.
+// without news. They are valid until the next call.
 func (h *Haste) Due(now core.Instant, q *Queue, t *member.Table) []member.Row {
 	if now < h.Next(q, t) {
 		return nil
 	}
 	h.next = now.Add(h.gap)
-	var to []member.Row
+	to := h.to[:0]
 	for _, id := range h.first {
 		if row, ok := t.Get(id); ok {
 			to = append(to, row)
@@ -57,7 +58,8 @@ func (h *Haste) Due(now core.Instant, q *Queue, t *member.Table) []member.Row {
 	}
 	h.first = h.first[:0]
 	self := t.Self().ID
-	return append(to, t.Pick(h.rand, Fanout, func(r member.Row) bool {
-		return r.ID != self && r.Living() && !slices.ContainsFunc(to, func(f member.Row) bool { return f.ID == r.ID })
-	})...)
+	h.to = t.AppendPick(to, h.rand, Fanout, func(r member.Row) bool {
+		return r.ID != self && r.Living()
+	})
+	return h.to
 }

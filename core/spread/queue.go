@@ -42,6 +42,7 @@ type Queue struct {
 	levels [classes][][]*item
 	// about finds the items that are not gone.
 	about map[core.NodeID][]*item
+	taken []*item // by Fill, to be used again
 }
 
 // NewQueue makes the empty queue of a node.
@@ -113,7 +114,7 @@ func (q *Queue) Fill(p *wire.Packet, t *member.Table, to core.NodeID) {
 	reminded := len(p.News) > 0
 	limit := Limit(t.Living())
 	for c := range q.levels {
-		var taken []*item
+		taken := q.taken[:0]
 		for n, level := range q.levels[c] {
 			q.levels[c][n] = deleteUntil(level, func(it *item) (remove, stop bool) {
 				size := it.news.Size()
@@ -135,6 +136,8 @@ func (q *Queue) Fill(p *wire.Packet, t *member.Table, to core.NodeID) {
 		for _, it := range taken {
 			q.sentOnce(it, limit)
 		}
+		clear(taken)
+		q.taken = taken
 	}
 }
 

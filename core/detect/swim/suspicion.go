@@ -23,6 +23,7 @@ type suspicion struct {
 	enough int
 	min    time.Duration
 	max    time.Duration
+	wait   time.Duration // between them, as the accusers shorten it
 	// turn is when this node verifies it; Never when it did, or need not.
 	turn core.Instant
 	// unreachable says that it would be over but for corroboration, which is
@@ -57,6 +58,7 @@ func (s *swim) suspect(now core.Instant, row member.Row) {
 		// more, by those who thought it alive.
 		c.max = c.min
 	}
+	c.wait = c.max
 	c.turn = s.turn(now, row)
 	s.suspicions = append(s.suspicions, c)
 	c.count(row.Accuser, row.Why)
@@ -87,6 +89,7 @@ func (c *suspicion) count(accuser core.NodeID, why wire.Reason) bool {
 	changed := false
 	if len(c.accusers) <= max(c.enough, 1) && !slices.Contains(c.accusers, accuser) {
 		c.accusers, changed = append(c.accusers, accuser), true
+		c.wait = c.length()
 	}
 	if why == wire.ReasonRefused && len(c.refusers) < refusalsEnough && !slices.Contains(c.refusers, accuser) {
 		c.refusers, changed = append(c.refusers, accuser), true
@@ -94,17 +97,19 @@ func (c *suspicion) count(accuser core.NodeID, why wire.Reason) bool {
 	return changed
 }
 
-// ends is when the suspicion turns into death, from Max without confirmation
-// down to Min with enough of them (Lifeguard §IV-B):
-// max − (max−min)·ln(c+1)/ln(k+1).
-func (c *suspicion) ends() core.Instant {
+// length is how long the suspicion lasts, from Max without confirmation down to
+// Min with enough of them (Lifeguard §IV-B): max − (max−min)·ln(c+1)/ln(k+1).
+func (c *suspicion) length() time.Duration {
 	confirmed := len(c.accusers) - 1
 	if c.enough < 1 || confirmed < 1 {
-		return c.begun.Add(c.max)
+		return c.max
 	}
 	share := math.Log(float64(confirmed)+1) / math.Log(float64(c.enough)+1)
-	return c.begun.Add(max(c.min, c.max-time.Duration(share*float64(c.max-c.min))))
+	return max(c.min, c.max-time.Duration(share*float64(c.max-c.min)))
 }
+
+// ends is when the suspicion turns into death.
+func (c *suspicion) ends() core.Instant { return c.begun.Add(c.wait) }
 
 // verdict is when this node may call the member dead: not while it has heard
 // it itself within 3.5 periods, whatever others say, and not while it hears

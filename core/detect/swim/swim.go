@@ -51,12 +51,23 @@ func (t Tuning) New(o detect.Options) detect.Detector {
 		peers: map[core.NodeID]*peer{}, next: core.Never,
 		gates: gates{heard: o.Now, due: core.Never},
 	}
-	o.Table.Each(func(r member.Row) bool {
-		s.changed(o.Now, member.Change{After: r})
-		return true
-	})
+	s.meet(o.Now)
 	s.gates.due = s.Next()
 	return s
+}
+
+// meet takes in the members that the table has from the start.
+func (s *swim) meet(now core.Instant) {
+	if ids, ok := s.table.Common(); ok && !s.tuning.RandomTargets && len(ids) > 1 {
+		s.round.begin(ids)
+		s.round.remove(s.self)
+		s.next = s.begin(now)
+		return
+	}
+	s.table.Each(func(r member.Row) bool {
+		s.changed(now, member.Change{After: r})
+		return true
+	})
 }
 
 // Step implements detect.Detector.

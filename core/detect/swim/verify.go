@@ -111,13 +111,12 @@ func (s *swim) weighRefusals(now core.Instant, c *suspicion) {
 // hearsOther says whether this node hears anybody but a suspect: somebody who
 // could have found out the same.
 func (s *swim) hearsOther(now core.Instant, suspect core.NodeID) bool {
-	found := false
-	s.table.Each(func(r member.Row) bool {
-		p := s.peers[r.ID]
-		found = r.ID != suspect && p != nil && p.heard != 0 && now.Sub(p.heard) <= 3*s.period
-		return !found
-	})
-	return found
+	for id, p := range s.peers { // whichever is found
+		if id != suspect && p.heard != 0 && now.Sub(p.heard) <= 3*s.period {
+			return true
+		}
+	}
+	return false
 }
 
 // corroborated says whether enough members found out for themselves that a

@@ -33,3 +33,9 @@ func BenchmarkPure(b *testing.B) {
 		b.ReportMetric(float64(sent)/200/300, "packets/member/s")
 	}
 }
+
+func BenchmarkKills(b *testing.B) {
+	for b.Loop() {
+		Trial{Seed: 1, Members: 100, Detector: swim.New, Kills: 400}.Run()
+	}
+}

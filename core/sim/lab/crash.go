@@ -50,6 +50,11 @@ type Findings struct {
 	// SentMost what the busiest does, Got the most that one gets; Bytes is their
 	// mean payload sent.
 	Sent, SentMost, Got, Bytes float64
+
+	// mistaken counts accusations of the living, watched the members and periods
+	// in which they might have been.
+	mistaken int
+	watched  float64
 }
 
 // crash is one that is being watched.
@@ -78,31 +83,60 @@ type run struct {
 	falseDead     map[core.NodeID]bool
 }
 
-// Run carries the trial out.
+// Run carries the trial out, its clusters side by side on all cores. What it
+// finds depends on the seed alone.
 func (t Trial) Run() *Findings {
 	t.defaults()
+	each := max(1, t.Members/10)
+	clusters := max(1, (t.Kills+each-1)/each)
+	parts := make([]*Findings, clusters)
+	sideBySide(clusters, t.Progress, func(i int, progress func(float64)) {
+		parts[i] = t.cluster(i, min(each, t.Kills-i*each), progress)
+	})
 	found := &Findings{Spread: newCurve()}
-	mistaken, watched, done := 0, 0., 0
-	for cluster := uint64(0); cluster == 0 || done < t.Kills; cluster++ {
-		r := t.begin(found, cluster)
-		if cluster == 0 {
-			r.load()
-		} else {
-			r.pass(t.Quiet / 4)
-		}
-		for lost := 0; done < t.Kills && lost < max(1, t.Members/10); {
-			n := min(t.Kills-done, max(1, t.Members/40), max(1, t.Members/10)-lost)
-			r.kill(n)
-			lost, done = lost+n, done+n
-			if t.Progress != nil {
-				t.Progress(float64(done) / float64(t.Kills))
-			}
-		}
-		mistaken, watched = mistaken+r.mistaken, watched+r.memberPeriods
-		found.FalseDeaths += len(r.falseDead)
+	for _, f := range parts {
+		found.add(f)
 	}
-	found.Mistakes = poissonRate(mistaken, int(watched))
+	found.Mistakes = poissonRate(found.mistaken, int(found.watched))
 	return found
+}
+
+// cluster is the part of a trial that one cluster is good for.
+func (t Trial) cluster(i, kills int, progress func(float64)) *Findings {
+	r := t.begin(uint64(i))
+	if i == 0 {
+		r.load()
+	} else {
+		r.pass(t.Quiet / 4)
+	}
+	for lost := 0; lost < kills; {
+		n := min(kills-lost, max(1, t.Members/40), atOnce)
+		r.kill(n)
+		lost += n
+		progress(float64(lost) / float64(kills))
+	}
+	f := r.found
+	f.mistaken, f.watched, f.FalseDeaths = r.mistaken, r.memberPeriods, len(r.falseDead)
+	return f
+}
+
+// atOnce bounds how many crashes are watched at a time: each takes nine bytes a
+// member.
+const atOnce = 200
+
+// add adds what another cluster showed. Its load is not asked for.
+func (f *Findings) add(g *Findings) {
+	f.Suspected.join(&g.Suspected)
+	f.DeadFirst.join(&g.DeadFirst)
+	f.DeadAll.join(&g.DeadAll)
+	f.Spread.join(g.Spread)
+	f.Missed += g.Missed
+	f.FalseDeaths += g.FalseDeaths
+	f.mistaken += g.mistaken
+	f.watched += g.watched
+	if f.Sent == 0 {
+		f.Sent, f.SentMost, f.Got, f.Bytes = g.Sent, g.SentMost, g.Got, g.Bytes
+	}
 }
 
 func (t *Trial) defaults() {
@@ -117,17 +151,17 @@ func (t *Trial) defaults() {
 	}
 }
 
-func (t *Trial) begin(found *Findings, cluster uint64) *run {
+func (t *Trial) begin(cluster uint64) *run {
 	r := &run{
-		trial: t, found: found, up: t.Members, crashes: map[core.NodeID]*crash{}, falseDead: map[core.NodeID]bool{},
+		trial: t, found: &Findings{Spread: newCurve()}, up: t.Members, crashes: map[core.NodeID]*crash{}, falseDead: map[core.NodeID]bool{},
 		lab: New(Options{
 			Seed: t.Seed + cluster<<32, Members: t.Members, Detector: t.Detector, Period: t.Period,
-			Without: t.Without, Network: t.Network, Spread: t.Spread,
+			Without: t.Without, Network: t.Network, Spread: t.Spread, Compact: true,
 		}),
 	}
 	r.lab.OnClaim = r.claimed
 	r.lab.OnChange = r.changed
-	r.pass(4 * t.Period) // until all have told of themselves
+	r.pass(4 * t.Period) // until round trips are known
 	return r
 }
 

@@ -8,11 +8,14 @@
 // Each member is a membership.Machine with a detector from core/detect/kinds: the
 // production code, unchanged, reading and writing the production datagrams byte
 // for byte. The driver beside it (lab.go, network.go) is a heap of events, one
-// goroutine and one seed, so that the same seed gives the same run. Experiments
+// goroutine and one seed, so that the same seed gives the same run. What consists
+// of many such runs does them side by side (parallel.go), which changes nothing
+// but the time it takes. Experiments
 // look on by reading tables, by OnChange and by OnClaim, and may take part in the
 // network's misfortunes (Loss, Kill, Block).
 //
-// With Options.Compact the tables of all members share one beginning
+// Members that know each other from the start need not tell of themselves. With
+// Options.Compact the tables of all members share one beginning
 // (member.Base) and keep only what differs; a test holds that this changes
 // nothing but the memory. That is how a hundred thousand members fit. What else
 // such a crowd needs is said where it is measured.

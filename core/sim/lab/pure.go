@@ -37,11 +37,14 @@ func (p Pure) lab(inStep bool) *Lab {
 	})
 }
 
-func (p Pure) progress(done, all int) {
-	if p.Progress != nil {
-		p.Progress(float64(done) / float64(all))
-	}
+// part is the same experiment with a seed of its own, for a part of the trials.
+func (p Pure) part(i int, progress func(float64)) Pure {
+	p.Seed += uint64(i) << 40
+	p.Progress = progress
+	return p
 }
+
+func (p Pure) progress(done, all int) { p.Progress(float64(done) / float64(all)) }
 
 // period is T in these experiments, whose results count in periods.
 const period = time.Second
@@ -50,6 +53,16 @@ const period = time.Second
 // of a round until somebody's probe of it fails, and gives the times in periods.
 // Nobody's table ever learns of it, so that all trials are alike.
 func (p Pure) Detections(trials int) *Sample {
+	found := &Sample{}
+	for _, part := range inParts(trials, 500, p.Progress, func(i, trials int, progress func(float64)) *Sample {
+		return p.part(i, progress).detections(trials)
+	}) {
+		found.join(part)
+	}
+	return found
+}
+
+func (p Pure) detections(trials int) *Sample {
 	l := p.lab(true)
 	found := &Sample{}
 	victim, from := -1, core.Instant(0)
@@ -83,24 +96,16 @@ func (p Pure) Detections(trials int) *Sample {
 
 // Mistakes lets everybody live under the network's loss, for at least so many
 // probes, and counts those that fail. If that leaves too few to say the rate
-// within 5 %, it goes on with weighed ones.
+// within 5 %, it counts weighed ones.
 func (p Pure) Mistakes(probes int) Rate {
-	if p.Loss == 0 {
+	switch {
+	case p.Loss == 0:
 		return poissonRate(0, probes)
-	}
-	if MistakeTheory(p.Loss, p.Helpers)*float64(probes) < 1600 {
+	case MistakeTheory(p.Loss, p.Helpers)*float64(probes) < 1600:
 		return p.weighedMistakes(probes)
 	}
-	l := p.lab(true)
-	count := 0
-	l.OnClaim = func(int, *member.Evidence) bool { count++; return false }
-	l.Run(period / 2)
-	rounds := (probes + p.Members - 1) / p.Members
-	for r := range rounds {
-		l.Run(period)
-		p.progress(r, rounds)
-	}
-	return poissonRate(count, (rounds-1)*p.Members)
+	t := p.tallies(probes, 0)
+	return poissonRate(t.count, t.trials)
 }
 
 // bias is how often a datagram of a weighed probe is lost: often enough that
@@ -108,21 +113,48 @@ func (p Pure) Mistakes(probes int) Rate {
 const bias = 0.35
 
 func (p Pure) weighedMistakes(probes int) Rate {
+	t := p.tallies(probes, max(bias, p.Loss))
+	return weighedRate(t.count, t.trials, t.sum, t.squares)
+}
+
+// tally counts probes, those that failed, and their weights and squares.
+type tally struct {
+	trials, count int
+	sum, squares  float64
+}
+
+// tallies counts at least so many probes, weighed if there is a bias.
+func (p Pure) tallies(probes int, bias float64) (all tally) {
+	rounds := (probes + p.Members - 1) / p.Members
+	for _, t := range inParts(rounds, 1+20_000/p.Members, p.Progress, func(i, rounds int, progress func(float64)) tally {
+		return p.part(i, progress).tally(rounds, bias)
+	}) {
+		all.trials, all.count, all.sum, all.squares = all.trials+t.trials, all.count+t.count, all.sum+t.sum, all.squares+t.squares
+	}
+	return all
+}
+
+// tally lets so many rounds pass. The first one's probes are over after it.
+func (p Pure) tally(rounds int, bias float64) tally {
 	l := p.lab(true)
-	l.weigh = newWeigher(p.Members, p.Loss, max(bias, p.Loss))
-	count, sum, squares := 0, 0., 0.
+	if bias > 0 {
+		l.weigh = newWeigher(p.Members, p.Loss, bias)
+	}
+	t := tally{trials: rounds * p.Members}
 	l.OnClaim = func(at int, _ *member.Evidence) bool {
-		w := l.weigh.probes[at].factor
-		count, sum, squares = count+1, sum+w, squares+w*w
+		w := 1.
+		if l.weigh != nil {
+			w = l.weigh.probes[at].factor
+		}
+		t.count, t.sum, t.squares = t.count+1, t.sum+w, t.squares+w*w
 		return false
 	}
-	l.Run(period / 2)
-	rounds := (probes + p.Members - 1) / p.Members
+	l.Run(3 * period / 2)
 	for r := range rounds {
 		l.Run(period)
-		p.progress(r, rounds)
+		p.progress(r+1, rounds)
 	}
-	return weighedRate(count, (rounds-1)*p.Members, sum, squares)
+	return t
 }
 
 // Spreads lets news of several members ride, again and again, and gives the
@@ -130,8 +162,18 @@ func (p Pure) weighedMistakes(probes int) Rate {
 // distributed times, as the curve assumes, and the network loses nothing.
 func (p Pure) Spreads(trials int) *Curve {
 	p.Loss = 0
+	curve := newCurve()
+	for _, part := range inParts(trials, 200, p.Progress, func(i, trials int, progress func(float64)) *Curve {
+		return p.part(i, progress).spreads(trials)
+	}) {
+		curve.join(part)
+	}
+	return curve
+}
+
+func (p Pure) spreads(trials int) *Curve {
 	l := p.lab(false)
-	l.Run(40 * period) // until they have told of themselves
+	l.Run(period)
 	curve := newCurve()
 	atOnce := min(20, p.Members/4+1)
 	for done := 0; done < trials; done += atOnce {

@@ -14,6 +14,9 @@ type Sample struct {
 // Add adds a value.
 func (s *Sample) Add(v float64) { s.values, s.sorted = append(s.values, v), false }
 
+// join adds the values of another sample.
+func (s *Sample) join(o *Sample) { s.values, s.sorted = append(s.values, o.values...), false }
+
 // Count is how many there are.
 func (s *Sample) Count() int { return len(s.values) }
 
@@ -74,6 +77,13 @@ func newCurve() *Curve {
 		c.times[share] = &Sample{}
 	}
 	return c
+}
+
+// join adds the times of another curve.
+func (c *Curve) join(o *Curve) {
+	for share, s := range o.times {
+		c.times[share].join(s)
+	}
 }
 
 func (c *Curve) at(share float64) *Sample { return c.times[share] }
