@@ -107,7 +107,7 @@ func (r *round) find(id core.NodeID) int {
 	if r.common == nil {
 		return slices.Index(r.order, id)
 	}
-	for place, moved := range r.moved { // at most one is it
+	for place, moved := range r.moved { // at most one is it: the order does not matter
 		if moved == id && place < r.size {
 			return place
 		}

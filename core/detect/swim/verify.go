@@ -111,7 +111,7 @@ func (s *swim) weighRefusals(now core.Instant, c *suspicion) {
 // hearsOther says whether this node hears anybody but a suspect: somebody who
 // could have found out the same.
 func (s *swim) hearsOther(now core.Instant, suspect core.NodeID) bool {
-	for id, p := range s.peers { // whichever is found
+	for id, p := range s.peers { // any will do: the order does not matter
 		if id != suspect && p.heard != 0 && now.Sub(p.heard) <= 3*s.period {
 			return true
 		}
