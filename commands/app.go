@@ -25,6 +25,7 @@ func App(version string) *cli.App {
 			submitCommand(),
 			tasksCommand(),
 			logsCommand(),
+			scheduleCommand(),
 			waitCommand(),
 			eventsCommand(),
 			statusCommand(),

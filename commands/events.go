@@ -25,6 +25,7 @@ waits and goes on where it was.
 Kinds: member-alive, member-suspect, member-dead, member-left,
 member-unreachable (what this node believes), agreed-up, agreed-down (what the
 majority agreed on), leader, voters, task-submitted, task-assigned, task-done,
+schedule-fired, schedule-skipped (subject: the schedule),
 health, and gap (events were lost here).`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on (as without --since)"},

@@ -33,6 +33,7 @@ type fake struct {
 
 	target int // voters that were asked for
 	wishes map[core.NodeID]ledger.Vote
+	book   *ledger.State // of schedules
 }
 
 // startFake puts a fake behind a socket.
@@ -206,6 +207,10 @@ func (f *fake) answer(r node.Request) any {
 		return explained()
 	case node.DrainNode:
 		return nil
+	case node.ListSchedules:
+		return f.schedules(q)
+	case node.ChangeSchedule:
+		return f.changeSchedule(q)
 	case node.ListTasks:
 		return f.list()
 	case node.AppendNote:

@@ -18,6 +18,7 @@
 // Imports point down, never up, and never sideways but where the table says so.
 //
 //	floor 0   core        IDs, Instant, Status, Load, Fault
+//	          cron        when a cron line is due
 //	          wire        every message, log command and disk record, to bytes and back
 //	floor 1   member      the membership table: which evidence overrides which
 //	          detect      the contract of failure detectors; detect/swim and others fulfil it
@@ -28,6 +29,7 @@
 //	          replog      election and log: the raft engine as one machine; voters; catch-up
 //	          ledger      what the log means: directory, tasks; snapshots
 //	          dispatch    which member gets which task
+//	          timetable   which schedules are due
 //	          runner      the life of the tasks on this machine
 //	floor 2   node        all of them as one machine; Event, Effect, Request
 //	floor 3   store       write-ahead log and snapshots on a small file system interface
@@ -42,6 +44,7 @@
 //
 // Sideways imports that are allowed, and why:
 //
+//	cron         → core    its complaints are Faults
 //	wire         → core      datagrams carry its IDs, statuses and load
 //	detect       → member    evidence is about rows of the table
 //	detect/swim  → detect, detect/relay, member    it fulfils the contract on the table
@@ -57,6 +60,7 @@
 //	membership   → member, detect, spread    the weak view runs alone in experiments, so
 //	               it is composed below node; its tests run it with detect/swim
 //	dispatch     → ledger    it reads the tasks and proposes what to do next
+//	timetable    → ledger    it reads the schedules and proposes what to do next
 //	recovery     → store     it works on the data directories of nodes that do not run
 //	control      → node, ledger    its JSON is made from the node's answers, and it
 //	               names the elements of tasks

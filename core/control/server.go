@@ -61,6 +61,9 @@ func NewServer(b Backend) http.Handler {
 	} {
 		mux.Handle(pattern, handle)
 	}
+	for pattern, handle := range s.scheduleRoutes() {
+		mux.Handle(pattern, handle)
+	}
 	mux.HandleFunc("GET /v1/snapshot", s.snapshot)
 	mux.HandleFunc("GET /v1/tasks/{id}/output", s.stream(s.output))
 	mux.HandleFunc("GET /v1/events", s.stream(s.events))

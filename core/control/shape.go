@@ -223,7 +223,7 @@ func commandOf(c *wire.Command, who names) Command {
 	if task := c.GetSubmit().GetTask(); task != nil {
 		out.Task = known(taskID(task), true)
 	}
-	for _, m := range []interface{ GetTask() []byte }{c.GetAssign(), c.GetFinish(), c.GetCancel(), c.GetRequeue()} {
+	for _, m := range []interface{ GetTask() []byte }{c.GetAssign(), c.GetFinish(), c.GetCancel(), c.GetRequeue(), c.GetFire()} {
 		if task := m.GetTask(); task != nil {
 			out.Task = known(taskID(task), true)
 		}

@@ -28,6 +28,7 @@ func (s *State) Apply(index uint64, e *wire.Entry) []Outcome {
 	for i, c := range e.Commands {
 		outcomes[i] = Outcome{Fence: core.NewFence(index, i), Command: c}
 		s.apply(&outcomes[i])
+		s.answerEvents(&outcomes[i])
 	}
 	s.forgetOldest()
 	return outcomes
@@ -78,6 +79,6 @@ func (s *State) apply(o *Outcome) {
 			o.Verdict = refuse(core.CodeBadInput, "a note of %d bytes: at most %d are taken", len(b.Note.GetText()), MaxNoteBytes)
 		}
 	default:
-		o.Verdict = refuse(core.CodeBadInput, "a command without content")
+		s.applyToSchedule(o)
 	}
 }

@@ -21,6 +21,14 @@ func Check(s *State) error {
 			return fmt.Errorf("member %v is up, but its name is %v's", core.NodeID(m.Row.Id), s.names[m.Row.Name])
 		}
 	}
+	for i, sc := range s.schedules {
+		if err := checkSchedule(sc); err != nil {
+			return err
+		}
+		if i > 0 && s.schedules[i-1].Name >= sc.Name {
+			return fmt.Errorf("schedule %q is out of order", sc.Name)
+		}
+	}
 	x := &s.tasks
 	var queued, granted, ended, finals, openBytes, endedBytes int
 	for e := range x.all.each() {

@@ -16,7 +16,7 @@ func (s *State) Encode() []byte {
 		Format: Format, Cluster: s.cluster[:], ClusterName: s.name,
 		Members: s.Members(), Tasks: bare(s.Tasks()),
 		Applied: s.applied, WallNanos: s.wall, ExpiredMillis: s.expired,
-		Voters: s.voters, Tombstones: s.tombstones, Epoch: uint64(s.epoch),
+		Voters: s.voters, Tombstones: s.tombstones, Epoch: uint64(s.epoch), Schedules: s.schedules,
 	})
 }
 
@@ -75,6 +75,15 @@ func (s *State) load(l *wire.Ledger) error {
 		}
 		s.bury(t)
 	}
+	for _, sc := range l.Schedules {
+		if err := checkSchedule(sc); err != nil {
+			return err
+		}
+		if _, twice := s.Schedule(sc.Name); twice {
+			return fmt.Errorf("schedule %q is there twice", sc.Name)
+		}
+		s.keepSchedule(sc)
+	}
 	var order place
 	finals := map[place]bool{}
 	for _, t := range l.Tasks {
@@ -95,18 +104,18 @@ func (s *State) load(l *wire.Ledger) error {
 			return fmt.Errorf("task %v is there twice", id)
 		case t.N > 0 && id != ElementID(core.TaskID(t.Parent), t.N):
 			return fmt.Errorf("task %v is not element %d of its parent", id, t.N)
-		case place{t.Order, t.Cause, t.N}.compare(order) <= 0:
+		case submitPlace(t).compare(order) <= 0:
 			return fmt.Errorf("task %v is out of order", id)
 		case taken && t.Spec.Key != "" && t.N == 0:
 			return fmt.Errorf("task %v: its key is another's", id)
-		case t.Final != 0 && finals[place{t.Final, t.Order, t.N}]:
+		case t.Final != 0 && finals[endPlace(t)]:
 			return fmt.Errorf("task %v ended with another's final record", id)
 		case open != nil && t.Spec.Exclusive != "" && s.tasks.holders[t.Spec.Exclusive] != nil:
 			return fmt.Errorf("task %v holds %q with another", id, t.Spec.Exclusive)
 		case open != nil && s.tasks.granted[core.Fence(open.Fence)] != nil:
 			return fmt.Errorf("task %v has the open grant of another", id)
 		}
-		order, finals[place{t.Final, t.Order, t.N}] = place{t.Order, t.Cause, t.N}, true
+		order, finals[endPlace(t)] = submitPlace(t), true
 		s.tasks.add(t)
 	}
 	return Check(s)

@@ -81,7 +81,7 @@ func (s *State) addElements(o *Outcome, targets []core.NodeID) {
 		id := ElementID(core.TaskID(p.Id), n)
 		t := &wire.Task{
 			Id: id[:], Spec: p.Spec, Status: Queued, Index: p.Index, Order: p.Order, SubmittedNanos: p.SubmittedNanos,
-			Parent: p.Id, N: n, Target: uint64(target),
+			Parent: p.Id, N: n, Target: uint64(target), Cause: p.Cause,
 		}
 		s.tasks.add(t)
 		o.Also = append(o.Also, t)

@@ -50,9 +50,9 @@ func newIndex() index {
 	return index{
 		byID:    map[core.TaskID]*entry{},
 		keys:    map[string]*entry{},
-		all:     line{key: func(e *entry) place { return place{e.task.Order, e.task.Cause, e.task.N} }},
-		queued:  line{key: func(e *entry) place { return place{e.task.Order, e.task.Cause, e.task.N} }},
-		ended:   line{key: func(e *entry) place { return place{e.task.Final, e.task.Order, e.task.N} }},
+		all:     line{key: func(e *entry) place { return submitPlace(e.task) }},
+		queued:  line{key: func(e *entry) place { return submitPlace(e.task) }},
+		ended:   line{key: func(e *entry) place { return endPlace(e.task) }},
 		granted: map[core.Fence]*entry{},
 		holders: map[string]*entry{},
 		on:      map[core.NodeID]map[core.Fence]*entry{},

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"iter"
 	"slices"
+
+	"hb/core/wire"
 )
 
 // line is a sorted row of entries with distinct keys. An insertion or removal
@@ -59,12 +61,19 @@ func (l *line) remove(e *entry) {
 }
 
 // place is where a record stands in a row: a position in the log; among what one
-// command has ended, in the order of submits; among elements, by their number.
+// command has ended, in the order of submits; among tasks that one command made,
+// by their cause; among elements, by their number.
 type place struct {
-	at, order uint64
-	n         uint32
+	at, order, cause uint64
+	n                uint32
 }
 
 func (p place) compare(q place) int {
-	return cmp.Or(cmp.Compare(p.at, q.at), cmp.Compare(p.order, q.order), cmp.Compare(p.n, q.n))
+	return cmp.Or(cmp.Compare(p.at, q.at), cmp.Compare(p.order, q.order), cmp.Compare(p.cause, q.cause), cmp.Compare(p.n, q.n))
+}
+
+// submitPlace is a record's place among all, endPlace among those that ended.
+func submitPlace(t *wire.Task) place { return place{at: t.Order, cause: t.Cause, n: t.N} }
+func endPlace(t *wire.Task) place {
+	return place{at: t.Final, order: t.Order, cause: t.Cause, n: t.N}
 }

@@ -82,12 +82,12 @@ func checkFinals(rt *rapid.T, s *State, finals map[place]*wire.Task) {
 		if t.N > 0 {
 			continue // they end before their parent, once: checkGrants
 		}
-		first, ended := finals[place{t.Order, t.Cause, 0}]
+		first, ended := finals[submitPlace(t)]
 		switch {
 		case ended && (first.Status != t.Status || first.Final != t.Final || !proto.Equal(first.Result, t.Result)):
 			rt.Fatalf("a task ended twice: %v, then %v", first, t)
 		case !ended && IsFinal(t.Status):
-			finals[place{t.Order, t.Cause, 0}] = t
+			finals[submitPlace(t)] = t
 		}
 	}
 }
@@ -120,7 +120,7 @@ func drawCommand(rt *rapid.T, s *State) *wire.Command {
 			fence = core.Fence(t.Attempts[rapid.IntRange(max(0, k-3), k-1).Draw(rt, "which")].Fence)
 		}
 	}
-	switch rapid.IntRange(0, 16).Draw(rt, "kind") {
+	switch rapid.IntRange(0, 18).Draw(rt, "kind") {
 	case 0, 1:
 		r := row(node, instance)
 		r.Name = fmt.Sprintf("web%d", rapid.IntRange(1, 4).Draw(rt, "name"))
@@ -143,6 +143,8 @@ func drawCommand(rt *rapid.T, s *State) *wire.Command {
 		return expire(n, n+1)
 	case 12, 13:
 		return drawOfElement(rt, s, n)
+	case 14, 15:
+		return drawOfSchedule(rt, s, n)
 	case 11:
 		on := rapid.Bool().Draw(rt, "on")
 		return drain(node, on, on && rapid.Bool().Draw(rt, "evict"))
@@ -160,6 +162,31 @@ func drawWish(rt *rapid.T, node uint64, instance uint32) *wire.Command {
 		return forget(node, instance, rapid.Bool().Draw(rt, "force"))
 	}
 	return rapid.SampledFrom([]*wire.Command{note("x"), {}}).Draw(rt, "other")
+}
+
+// drawOfSchedule draws what may be said of one of two schedules.
+func drawOfSchedule(rt *rapid.T, s *State, n byte) *wire.Command {
+	name := rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "schedule")
+	sc, _ := s.Schedule(name)
+	switch rapid.IntRange(0, 5).Draw(rt, "what") {
+	case 0, 1:
+		made := schedule(name, drawSpec(rt))
+		made.Overlap = rapid.SampledFrom([]string{OverlapSkip, OverlapQueue, OverlapAllow, ""}).Draw(rt, "overlap")
+		if rapid.Bool().Draw(rt, "event") {
+			made.Cron, made.Event = "", rapid.SampledFrom(append(ScheduleEvents(), "leader")).Draw(rt, "kind of event")
+		}
+		return setSchedule(made, rapid.Bool().Draw(rt, "replace"))
+	case 2:
+		return pauseSchedule(name, rapid.Bool().Draw(rt, "pause"))
+	case 3:
+		return dropSchedule(name)
+	}
+	c := fireAt(sc, sc.GetLastNanos()+rapid.Int64Range(-1e9, 1e10).Draw(rt, "at"))
+	if rapid.IntRange(0, 3).Draw(rt, "by hand") == 0 {
+		id := tid(n)
+		c.GetFire().Task = id[:]
+	}
+	return c
 }
 
 // drawOfElement draws what may happen to an element.

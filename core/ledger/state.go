@@ -25,6 +25,7 @@ const (
 	KeepTail     = 4 << 10  // bytes of each output stream in a result
 	MaxKeyBytes  = 256      // of an exclusive key
 	KeepWhy      = 200      // bytes of the reason for a choice
+	MaxSchedules = 1000
 )
 
 // The statuses of a task. A task whose status is one of the last five has ended.
@@ -72,6 +73,8 @@ type State struct {
 	voters     uint32            // how many shall vote; 0: DefaultVoters
 	tombstones []*wire.Tombstone // oldest first; graves has them by node
 	graves     map[core.NodeID]*wire.Tombstone
+
+	schedules []*wire.Schedule // by name
 
 	tasks  index
 	bounds bounds

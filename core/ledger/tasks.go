@@ -37,25 +37,36 @@ func (s *State) submit(o *Outcome, c *wire.Submit) {
 		return
 	}
 	targets, missing := s.split(c.Spec)
-	if s.Open()+len(targets) >= s.bounds.open || s.tasks.openBytes >= s.bounds.openBytes {
-		o.Verdict = refuse(core.CodeBusy, "%d tasks are waiting or running: no more are taken", s.Open())
-		o.Verdict.Hint = "try again when some have ended"
+	if o.Verdict = s.room(len(targets)); o.Verdict != nil {
 		return
 	}
 	if c.Spec.NoQueue && !s.reachable(c.Spec) {
 		o.Verdict = refuse(core.CodeBusy, "no member that may run it is up, and it is not to wait for one")
 		return
 	}
-	o.Task = &wire.Task{
-		Id: c.Task, Spec: c.Spec, Status: Queued,
-		Index: o.Fence.Index(), Order: uint64(o.Fence), SubmittedNanos: s.wall,
+	s.create(o, &wire.Task{Id: c.Task, Spec: c.Spec}, targets, missing)
+}
+
+// room refuses a task, with so many elements, when too many are open.
+func (s *State) room(elements int) *wire.Verdict {
+	if s.Open()+elements < s.bounds.open && s.tasks.openBytes < s.bounds.openBytes {
+		return nil
 	}
-	if isParent(o.Task) {
-		o.Task.Status, o.Task.Elements, o.Task.Missing = Running, uint32(len(targets)), missing
+	v := refuse(core.CodeBusy, "%d tasks are waiting or running: no more are taken", s.Open())
+	v.Hint = "try again when some have ended"
+	return v
+}
+
+// create puts a new task into the queue, with its elements if it has any.
+func (s *State) create(o *Outcome, t *wire.Task, targets []core.NodeID, missing []*wire.Missing) {
+	t.Status, t.Index, t.Order, t.SubmittedNanos = Queued, o.Fence.Index(), uint64(o.Fence), s.wall
+	if isParent(t) {
+		t.Status, t.Elements, t.Missing = Running, uint32(len(targets)), missing
 	}
-	s.tasks.add(o.Task)
-	o.Events = append(o.Events, Event{"task-submitted", id.String(), c.Spec.Name})
-	if isParent(o.Task) {
+	o.Task = t
+	s.tasks.add(t)
+	o.Events = append(o.Events, Event{"task-submitted", core.TaskID(t.Id).String(), t.Spec.Name})
+	if isParent(t) {
 		s.addElements(o, targets)
 	}
 }
@@ -250,5 +261,6 @@ func revise(t *wire.Task) *wire.Task {
 		Result: t.Result, Order: t.Order, Final: t.Final, Failures: t.Failures,
 		Parent: t.Parent, N: t.N, Target: t.Target, Elements: t.Elements,
 		Done: t.Done, Failed: t.Failed, Worst: t.Worst, Missing: t.Missing, Cause: t.Cause,
+		Schedule: t.Schedule, DueNanos: t.DueNanos,
 	}
 }

@@ -83,6 +83,10 @@ func (n *Node) askedOfNode(ev Asked) {
 		n.transfer(ev.ID, q.To)
 	case DrainNode:
 		n.drain(ev.ID, q)
+	case ListSchedules:
+		n.listSchedules(ev.ID, q)
+	case ChangeSchedule:
+		n.changeSchedule(ev.ID, q)
 	case Leave:
 		n.leave(ev.ID)
 	default:

@@ -13,6 +13,7 @@ import (
 	"hb/core/ledger"
 	"hb/core/replog"
 	"hb/core/runner"
+	"hb/core/timetable"
 	"hb/core/wire"
 )
 
@@ -102,6 +103,7 @@ func (n *Node) outcomes(wall int64, list []ledger.Outcome) {
 	if len(list) == 0 {
 		return
 	}
+	scheduling := false
 	for i := range list {
 		o := &list[i]
 		for _, ev := range o.Events {
@@ -114,6 +116,7 @@ func (n *Node) outcomes(wall int64, list []ledger.Outcome) {
 		if o.Command.GetSetVoters() != nil {
 			n.peersChanged = true
 		}
+		scheduling = scheduling || isScheduling(o.Command)
 		if o.Task != nil && ended(o.Task) {
 			n.taskEnded(o.Task)
 		}
@@ -125,6 +128,9 @@ func (n *Node) outcomes(wall int64, list []ledger.Outcome) {
 		n.applied(o)
 	}
 	n.dispatches.do(n.now, dispatch.Applied{Outcomes: list})
+	if scheduling {
+		n.timetables.do(n.now, timetable.Changed{})
+	}
 	for i := range list {
 		n.tellLoads(list[i].Members)
 	}
@@ -206,6 +212,7 @@ func (n *Node) led() {
 	n.leading = true
 	n.beginAgreement()
 	n.dispatches.do(n.now, dispatch.Led{})
+	n.timetables.do(n.now, timetable.Led{})
 	n.peers[n.self.id] = peer{load: n.load, loaded: true}
 	n.tellLoads(n.ledger.Members())
 	n.agreement.look = n.now
@@ -216,6 +223,7 @@ func (n *Node) led() {
 func (n *Node) deposed() {
 	n.leading = false
 	n.dispatches.do(n.now, dispatch.Deposed{})
+	n.timetables.do(n.now, timetable.Deposed{})
 	n.discover(discover.Leading{})
 	n.returnBatch()
 	clear(n.reads.remote)

@@ -9,9 +9,9 @@
 //
 //	datagram → discover │ membership → (Changed) → agree → propose ┐
 //	frame    → replog ← propose ← client, dispatch, runner's reports │
-//	                │ Apply                          log entry ←─────┘
+//	                │ Apply           timetable →    log entry ←─────┘
 //	                ▼
-//	             ledger → outcomes → clients, dispatch (leader), runner, events
+//	             ledger → outcomes → clients, dispatch, timetable (leader), runner, events
 //
 // Each machine is driven by a stepper (stepper.go), so that what one machine's
 // effects ask of another, or of itself, waits until those effects are carried
@@ -19,8 +19,9 @@
 // reach the log by propose.go, wherever the leader is; linearizable reads by
 // read.go. view.go follows the weak view, agree.go turns it into the agreed
 // one, log.go carries the log's effects, engine.go its messages, work.go those
-// of the dispatcher and the runner, output.go brings tasks' output to clients,
-// join.go lets members in, life.go lets this one go.
+// of the dispatcher and the runner, schedules.go those of the timetable,
+// output.go brings tasks' output to clients, join.go lets members in, life.go
+// lets this one go.
 package node
 
 import (
@@ -40,6 +41,7 @@ import (
 	"hb/core/replog"
 	"hb/core/runner"
 	"hb/core/spread"
+	"hb/core/timetable"
 	"hb/core/wire"
 )
 
@@ -70,12 +72,14 @@ type parts struct {
 	replog     *replog.Log
 	ledger     *ledger.State
 	dispatcher *dispatch.Machine
+	timetable  *timetable.Machine
 	runner     *runner.Machine
 
 	memberships stepper[membership.Event, membership.Effect]
 	discovers   stepper[discover.Event, discover.Effect]
 	replogs     stepper[replog.Event, replog.Effect]
 	dispatches  stepper[dispatch.Event, dispatch.Effect]
+	timetables  stepper[timetable.Event, timetable.Effect]
 	runners     stepper[runner.Event, runner.Effect]
 }
 
@@ -181,6 +185,7 @@ func (n *Node) makeParts(from Restored) {
 		DoubtTerm: from.DoubtTerm, DoubtIndex: from.DoubtIndex, Damaged: from.Damaged != nil,
 	})
 	n.dispatcher = dispatch.New(dispatch.Options{Self: n.self.id, Ledger: func() *ledger.State { return n.ledger }, Rand: n.fork()})
+	n.timetable = timetable.New(timetable.Options{Ledger: func() *ledger.State { return n.ledger }})
 	n.runner = runner.New(runner.Options{
 		Node: n.self.id, Instance: n.self.instance, Slots: n.opts.Slots, Doubtful: from.JournalDamaged != nil,
 	}, from.Journal)
@@ -188,6 +193,7 @@ func (n *Node) makeParts(from Restored) {
 	n.discovers = stepper[discover.Event, discover.Effect]{step: n.discovery.Step, carry: n.carryDiscover}
 	n.replogs = stepper[replog.Event, replog.Effect]{step: n.replog.Step, carry: n.carryLog}
 	n.dispatches = stepper[dispatch.Event, dispatch.Effect]{step: n.dispatcher.Step, carry: n.carryDispatch}
+	n.timetables = stepper[timetable.Event, timetable.Effect]{step: n.timetable.Step, carry: n.carryTimetable}
 	n.runners = stepper[runner.Event, runner.Effect]{step: n.runner.Step, carry: n.carryRunner}
 }
 

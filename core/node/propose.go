@@ -196,7 +196,7 @@ func (n *Node) applied(o *ledger.Outcome) {
 		return
 	}
 	a := answer{fence: o.Fence, verdict: o.Verdict}
-	if _, submit := c.Body.(*wire.Command_Submit); submit && o.Task != nil {
+	if (c.GetSubmit() != nil || c.GetFire() != nil) && o.Task != nil {
 		// A repeated submit, or one whose key is taken, is answered as the first.
 		a.task, a.fence = o.Task.Id, core.Fence(o.Task.Order)
 		if t, ok := n.ledger.Task(core.TaskID(o.Task.Id)); ok && ledger.OpenAttempt(t) != nil {

@@ -58,6 +58,14 @@ type (
 	// the task now.
 	ExplainTask struct{ Spec *wire.Spec }
 
+	// ListSchedules is answered by a SchedulesView of what this node has applied,
+	// or, with a Name, of that one schedule, read linearizably.
+	ListSchedules struct{ Name string }
+
+	// ChangeSchedule proposes a command about a schedule. It is answered by an
+	// empty Last once the log has it, a Fire by the Submitted of its task.
+	ChangeSchedule struct{ Command *wire.Command }
+
 	// DrainNode is answered by an empty Last: with On once the log keeps new
 	// work from the member and, with Wait, nothing runs there any more and
 	// another leads; else once it is let in again. What still runs after
@@ -152,6 +160,8 @@ func (ListTasks) request()      {}
 func (CancelTask) request()     {}
 func (RetryTask) request()      {}
 func (ExplainTask) request()    {}
+func (ListSchedules) request()  {}
+func (ChangeSchedule) request() {}
 func (DrainNode) request()      {}
 func (FollowOutput) request()   {}
 func (AppendNote) request()     {}
@@ -307,6 +317,9 @@ type (
 
 	// TasksView is the list of tasks, oldest first.
 	TasksView struct{ Tasks []*wire.Task }
+
+	// SchedulesView is schedules by name.
+	SchedulesView struct{ Schedules []*wire.Schedule }
 
 	// Output is a piece of a task's output.
 	Output struct {

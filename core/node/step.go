@@ -9,6 +9,7 @@ import (
 	"hb/core/membership"
 	"hb/core/replog"
 	"hb/core/runner"
+	"hb/core/timetable"
 	"hb/core/wire"
 )
 
@@ -22,7 +23,7 @@ func (n *Node) Step(now core.Instant, ev Event) []Effect {
 		n.started = now
 	default:
 		if at, is := ev.(Clock); is { // what begins has a time already
-			n.clock = at.Offset
+			n.setClock(at.Offset)
 		}
 		n.begin(now)
 	}
@@ -70,7 +71,7 @@ func (n *Node) outer(ev Event) {
 	case Seeds:
 		n.discover(discover.Seeds{Addrs: ev.Addrs})
 	case Clock:
-		n.clock = ev.Offset
+		n.setClock(ev.Offset)
 	case Measured:
 		n.measured(ev.Load)
 	case Asked:
@@ -151,6 +152,9 @@ func (n *Node) tickParts() {
 	if n.now >= n.dispatcher.Next() {
 		n.dispatches.do(n.now, dispatch.Tick{})
 	}
+	if n.now >= n.timetable.Next() {
+		n.timetables.do(n.now, timetable.Tick{})
+	}
 	if n.now >= n.runner.Next() {
 		n.runners.do(n.now, runner.Tick{})
 	}
@@ -160,7 +164,7 @@ func (n *Node) tickParts() {
 func (n *Node) Next() core.Instant {
 	next := core.Never
 	for _, t := range [...]core.Instant{
-		n.membership.Next(), n.discovery.Next(), n.replog.Next(), n.dispatcher.Next(), n.runner.Next(),
+		n.membership.Next(), n.discovery.Next(), n.replog.Next(), n.dispatcher.Next(), n.timetable.Next(), n.runner.Next(),
 		n.nextRead(), n.proposals.look, n.nextOutput(), n.nextProbe(), n.nextSurvey(), n.nextMesh(), n.nextLife(), n.nextAgree(), n.nextLoad(),
 		n.nextExplaining(), n.nextDraining(), n.nextStepAside(),
 	} {

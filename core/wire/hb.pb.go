@@ -2926,6 +2926,10 @@ type Command struct {
 	//	*Command_SetVoters
 	//	*Command_SetVote
 	//	*Command_Forget
+	//	*Command_SetSchedule
+	//	*Command_DropSchedule
+	//	*Command_PauseSchedule
+	//	*Command_Fire
 	Body          isCommand_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3099,6 +3103,42 @@ func (x *Command) GetForget() *Forget {
 	return nil
 }
 
+func (x *Command) GetSetSchedule() *SetSchedule {
+	if x != nil {
+		if x, ok := x.Body.(*Command_SetSchedule); ok {
+			return x.SetSchedule
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetDropSchedule() *DropSchedule {
+	if x != nil {
+		if x, ok := x.Body.(*Command_DropSchedule); ok {
+			return x.DropSchedule
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetPauseSchedule() *PauseSchedule {
+	if x != nil {
+		if x, ok := x.Body.(*Command_PauseSchedule); ok {
+			return x.PauseSchedule
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetFire() *Fire {
+	if x != nil {
+		if x, ok := x.Body.(*Command_Fire); ok {
+			return x.Fire
+		}
+	}
+	return nil
+}
+
 type isCommand_Body interface {
 	isCommand_Body()
 }
@@ -3155,6 +3195,22 @@ type Command_Forget struct {
 	Forget *Forget `protobuf:"bytes,72,opt,name=forget,proto3,oneof"`
 }
 
+type Command_SetSchedule struct {
+	SetSchedule *SetSchedule `protobuf:"bytes,150,opt,name=set_schedule,json=setSchedule,proto3,oneof"`
+}
+
+type Command_DropSchedule struct {
+	DropSchedule *DropSchedule `protobuf:"bytes,151,opt,name=drop_schedule,json=dropSchedule,proto3,oneof"`
+}
+
+type Command_PauseSchedule struct {
+	PauseSchedule *PauseSchedule `protobuf:"bytes,152,opt,name=pause_schedule,json=pauseSchedule,proto3,oneof"`
+}
+
+type Command_Fire struct {
+	Fire *Fire `protobuf:"bytes,153,opt,name=fire,proto3,oneof"`
+}
+
 func (*Command_MemberUp) isCommand_Body() {}
 
 func (*Command_MemberDown) isCommand_Body() {}
@@ -3180,6 +3236,14 @@ func (*Command_SetVoters) isCommand_Body() {}
 func (*Command_SetVote) isCommand_Body() {}
 
 func (*Command_Forget) isCommand_Body() {}
+
+func (*Command_SetSchedule) isCommand_Body() {}
+
+func (*Command_DropSchedule) isCommand_Body() {}
+
+func (*Command_PauseSchedule) isCommand_Body() {}
+
+func (*Command_Fire) isCommand_Body() {}
 
 // Verdict is apply's answer to a command. Code 0 is yes.
 type Verdict struct {
@@ -3507,6 +3571,392 @@ func (x *Forget) GetForce() bool {
 	return false
 }
 
+// SetSchedule takes in a schedule; of it only the first seven fields count.
+type SetSchedule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Schedule      *Schedule              `protobuf:"bytes,1,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	Replace       bool                   `protobuf:"varint,2,opt,name=replace,proto3" json:"replace,omitempty"` // even if there is another of this name
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetSchedule) Reset() {
+	*x = SetSchedule{}
+	mi := &file_hb_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetSchedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetSchedule) ProtoMessage() {}
+
+func (x *SetSchedule) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetSchedule.ProtoReflect.Descriptor instead.
+func (*SetSchedule) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *SetSchedule) GetSchedule() *Schedule {
+	if x != nil {
+		return x.Schedule
+	}
+	return nil
+}
+
+func (x *SetSchedule) GetReplace() bool {
+	if x != nil {
+		return x.Replace
+	}
+	return false
+}
+
+// DropSchedule ends a schedule. The tasks that it made go on.
+type DropSchedule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DropSchedule) Reset() {
+	*x = DropSchedule{}
+	mi := &file_hb_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DropSchedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DropSchedule) ProtoMessage() {}
+
+func (x *DropSchedule) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DropSchedule.ProtoReflect.Descriptor instead.
+func (*DropSchedule) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *DropSchedule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// PauseSchedule keeps a schedule from making tasks, or lets it again.
+type PauseSchedule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	On            bool                   `protobuf:"varint,2,opt,name=on,proto3" json:"on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseSchedule) Reset() {
+	*x = PauseSchedule{}
+	mi := &file_hb_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseSchedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseSchedule) ProtoMessage() {}
+
+func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseSchedule.ProtoReflect.Descriptor instead.
+func (*PauseSchedule) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *PauseSchedule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PauseSchedule) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+// Fire makes the task that a schedule is for.
+type Fire struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Order         uint64                 `protobuf:"varint,2,opt,name=order,proto3" json:"order,omitempty"`                    // of the schedule: refused if it was replaced
+	AtNanos       int64                  `protobuf:"varint,3,opt,name=at_nanos,json=atNanos,proto3" json:"at_nanos,omitempty"` // the time that is due (Unix time); unless task is given
+	Passed        uint64                 `protobuf:"varint,4,opt,name=passed,proto3" json:"passed,omitempty"`                  // earlier times that were due and are not made good
+	Task          []byte                 `protobuf:"bytes,5,opt,name=task,proto3" json:"task,omitempty"`                       // a user asks for it now: the task's ID, minted by the client
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fire) Reset() {
+	*x = Fire{}
+	mi := &file_hb_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fire) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fire) ProtoMessage() {}
+
+func (x *Fire) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fire.ProtoReflect.Descriptor instead.
+func (*Fire) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *Fire) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Fire) GetOrder() uint64 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
+}
+
+func (x *Fire) GetAtNanos() int64 {
+	if x != nil {
+		return x.AtNanos
+	}
+	return 0
+}
+
+func (x *Fire) GetPassed() uint64 {
+	if x != nil {
+		return x.Passed
+	}
+	return 0
+}
+
+func (x *Fire) GetTask() []byte {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+// Schedule is a task that is made again and again. The rest of the record, from
+// paused on, is the ledger's.
+type Schedule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Cron          string                 `protobuf:"bytes,2,opt,name=cron,proto3" json:"cron,omitempty"`                      // when: core/cron reads it; empty with event
+	Zone          string                 `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`                      // of cron: an IANA name; empty is UTC
+	Event         string                 `protobuf:"bytes,4,opt,name=event,proto3" json:"event,omitempty"`                    // or: at each event of this kind in the log
+	Overlap       string                 `protobuf:"bytes,5,opt,name=overlap,proto3" json:"overlap,omitempty"`                // while the last task is open: skip, queue, allow
+	CatchUp       string                 `protobuf:"bytes,6,opt,name=catch_up,json=catchUp,proto3" json:"catch_up,omitempty"` // of what was due and could not be made: skip, once, all
+	Spec          *Spec                  `protobuf:"bytes,7,opt,name=spec,proto3" json:"spec,omitempty"`
+	Paused        bool                   `protobuf:"varint,8,opt,name=paused,proto3" json:"paused,omitempty"`
+	Order         uint64                 `protobuf:"varint,9,opt,name=order,proto3" json:"order,omitempty"` // fence-like position of the command that set it
+	SetNanos      int64                  `protobuf:"varint,10,opt,name=set_nanos,json=setNanos,proto3" json:"set_nanos,omitempty"`
+	LastNanos     int64                  `protobuf:"varint,11,opt,name=last_nanos,json=lastNanos,proto3" json:"last_nanos,omitempty"`    // nothing due up to this time will be made any more
+	Task          []byte                 `protobuf:"bytes,12,opt,name=task,proto3" json:"task,omitempty"`                                // the last one made
+	FiredNanos    int64                  `protobuf:"varint,13,opt,name=fired_nanos,json=firedNanos,proto3" json:"fired_nanos,omitempty"` // when that was
+	Fired         uint64                 `protobuf:"varint,14,opt,name=fired,proto3" json:"fired,omitempty"`                             // how many were made
+	Skipped       uint64                 `protobuf:"varint,15,opt,name=skipped,proto3" json:"skipped,omitempty"`                         // how many were not, though they were due
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Schedule) Reset() {
+	*x = Schedule{}
+	mi := &file_hb_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Schedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Schedule) ProtoMessage() {}
+
+func (x *Schedule) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
+func (*Schedule) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *Schedule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Schedule) GetCron() string {
+	if x != nil {
+		return x.Cron
+	}
+	return ""
+}
+
+func (x *Schedule) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Schedule) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *Schedule) GetOverlap() string {
+	if x != nil {
+		return x.Overlap
+	}
+	return ""
+}
+
+func (x *Schedule) GetCatchUp() string {
+	if x != nil {
+		return x.CatchUp
+	}
+	return ""
+}
+
+func (x *Schedule) GetSpec() *Spec {
+	if x != nil {
+		return x.Spec
+	}
+	return nil
+}
+
+func (x *Schedule) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *Schedule) GetOrder() uint64 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
+}
+
+func (x *Schedule) GetSetNanos() int64 {
+	if x != nil {
+		return x.SetNanos
+	}
+	return 0
+}
+
+func (x *Schedule) GetLastNanos() int64 {
+	if x != nil {
+		return x.LastNanos
+	}
+	return 0
+}
+
+func (x *Schedule) GetTask() []byte {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+func (x *Schedule) GetFiredNanos() int64 {
+	if x != nil {
+		return x.FiredNanos
+	}
+	return 0
+}
+
+func (x *Schedule) GetFired() uint64 {
+	if x != nil {
+		return x.Fired
+	}
+	return 0
+}
+
+func (x *Schedule) GetSkipped() uint64 {
+	if x != nil {
+		return x.Skipped
+	}
+	return 0
+}
+
 // Note is a user's own entry in the log.
 type Note struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3517,7 +3967,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3529,7 +3979,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3542,7 +3992,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{41}
+	return file_hb_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Note) GetText() []byte {
@@ -3563,7 +4013,7 @@ type Submit struct {
 
 func (x *Submit) Reset() {
 	*x = Submit{}
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3575,7 +4025,7 @@ func (x *Submit) String() string {
 func (*Submit) ProtoMessage() {}
 
 func (x *Submit) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3588,7 +4038,7 @@ func (x *Submit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submit.ProtoReflect.Descriptor instead.
 func (*Submit) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{42}
+	return file_hb_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Submit) GetTask() []byte {
@@ -3637,7 +4087,7 @@ type Spec struct {
 
 func (x *Spec) Reset() {
 	*x = Spec{}
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3649,7 +4099,7 @@ func (x *Spec) String() string {
 func (*Spec) ProtoMessage() {}
 
 func (x *Spec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3662,7 +4112,7 @@ func (x *Spec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spec.ProtoReflect.Descriptor instead.
 func (*Spec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{43}
+	return file_hb_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Spec) GetName() string {
@@ -3840,7 +4290,7 @@ type Assign struct {
 
 func (x *Assign) Reset() {
 	*x = Assign{}
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3852,7 +4302,7 @@ func (x *Assign) String() string {
 func (*Assign) ProtoMessage() {}
 
 func (x *Assign) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3865,7 +4315,7 @@ func (x *Assign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assign.ProtoReflect.Descriptor instead.
 func (*Assign) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{44}
+	return file_hb_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Assign) GetTask() []byte {
@@ -3915,7 +4365,7 @@ type Finish struct {
 
 func (x *Finish) Reset() {
 	*x = Finish{}
-	mi := &file_hb_proto_msgTypes[45]
+	mi := &file_hb_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3927,7 +4377,7 @@ func (x *Finish) String() string {
 func (*Finish) ProtoMessage() {}
 
 func (x *Finish) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[45]
+	mi := &file_hb_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3940,7 +4390,7 @@ func (x *Finish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finish.ProtoReflect.Descriptor instead.
 func (*Finish) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{45}
+	return file_hb_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Finish) GetTask() []byte {
@@ -3978,7 +4428,7 @@ type Requeue struct {
 
 func (x *Requeue) Reset() {
 	*x = Requeue{}
-	mi := &file_hb_proto_msgTypes[46]
+	mi := &file_hb_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3990,7 +4440,7 @@ func (x *Requeue) String() string {
 func (*Requeue) ProtoMessage() {}
 
 func (x *Requeue) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[46]
+	mi := &file_hb_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4003,7 +4453,7 @@ func (x *Requeue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requeue.ProtoReflect.Descriptor instead.
 func (*Requeue) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{46}
+	return file_hb_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Requeue) GetTask() []byte {
@@ -4046,7 +4496,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4058,7 +4508,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4071,7 +4521,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{47}
+	return file_hb_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Drain) GetNode() uint64 {
@@ -4106,7 +4556,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4118,7 +4568,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4131,7 +4581,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{48}
+	return file_hb_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Cancel) GetTask() []byte {
@@ -4158,7 +4608,7 @@ type Expire struct {
 
 func (x *Expire) Reset() {
 	*x = Expire{}
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4170,7 +4620,7 @@ func (x *Expire) String() string {
 func (*Expire) ProtoMessage() {}
 
 func (x *Expire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4183,7 +4633,7 @@ func (x *Expire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expire.ProtoReflect.Descriptor instead.
 func (*Expire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{49}
+	return file_hb_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Expire) GetTasks() [][]byte {
@@ -4215,7 +4665,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4227,7 +4677,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4240,7 +4690,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{50}
+	return file_hb_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Result) GetExit() int32 {
@@ -4354,7 +4804,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4366,7 +4816,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4379,7 +4829,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{51}
+	return file_hb_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Record) GetBody() isRecord_Body {
@@ -4509,7 +4959,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4521,7 +4971,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4534,7 +4984,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{52}
+	return file_hb_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Mark) GetIndex() uint64 {
@@ -4561,7 +5011,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4573,7 +5023,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4586,7 +5036,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{53}
+	return file_hb_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Intent) GetGrant() *Grant {
@@ -4609,7 +5059,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4621,7 +5071,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4634,7 +5084,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{54}
+	return file_hb_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Started) GetFence() uint64 {
@@ -4681,7 +5131,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4693,7 +5143,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4706,7 +5156,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{55}
+	return file_hb_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Identity) GetFormat() uint32 {
@@ -4772,13 +5222,14 @@ type Ledger struct {
 	Voters        uint32                 `protobuf:"varint,70,opt,name=voters,proto3" json:"voters,omitempty"`                                   // how many members shall vote; 0: the default
 	Tombstones    []*Tombstone           `protobuf:"bytes,71,rep,name=tombstones,proto3" json:"tombstones,omitempty"`                            // of members that were forgotten, oldest first
 	Epoch         uint64                 `protobuf:"fixed64,72,opt,name=epoch,proto3" json:"epoch,omitempty"`                                    // 0: of the founding
+	Schedules     []*Schedule            `protobuf:"bytes,150,rep,name=schedules,proto3" json:"schedules,omitempty"`                             // by name
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4790,7 +5241,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4803,7 +5254,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{56}
+	return file_hb_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Ledger) GetFormat() uint32 {
@@ -4883,6 +5334,13 @@ func (x *Ledger) GetEpoch() uint64 {
 	return 0
 }
 
+func (x *Ledger) GetSchedules() []*Schedule {
+	if x != nil {
+		return x.Schedules
+	}
+	return nil
+}
+
 // Tombstone keeps the IDs of a forgotten member from coming back.
 type Tombstone struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4896,7 +5354,7 @@ type Tombstone struct {
 
 func (x *Tombstone) Reset() {
 	*x = Tombstone{}
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4908,7 +5366,7 @@ func (x *Tombstone) String() string {
 func (*Tombstone) ProtoMessage() {}
 
 func (x *Tombstone) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4921,7 +5379,7 @@ func (x *Tombstone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tombstone.ProtoReflect.Descriptor instead.
 func (*Tombstone) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{57}
+	return file_hb_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Tombstone) GetNode() uint64 {
@@ -4969,7 +5427,7 @@ type Agreed struct {
 
 func (x *Agreed) Reset() {
 	*x = Agreed{}
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4981,7 +5439,7 @@ func (x *Agreed) String() string {
 func (*Agreed) ProtoMessage() {}
 
 func (x *Agreed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4994,7 +5452,7 @@ func (x *Agreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreed.ProtoReflect.Descriptor instead.
 func (*Agreed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{58}
+	return file_hb_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Agreed) GetRow() *Row {
@@ -5065,25 +5523,27 @@ type Task struct {
 	SubmittedNanos int64                  `protobuf:"varint,7,opt,name=submitted_nanos,json=submittedNanos,proto3" json:"submitted_nanos,omitempty"`
 	EndedNanos     int64                  `protobuf:"varint,8,opt,name=ended_nanos,json=endedNanos,proto3" json:"ended_nanos,omitempty"`
 	Result         *Result                `protobuf:"bytes,9,opt,name=result,proto3" json:"result,omitempty"`
-	Order          uint64                 `protobuf:"varint,10,opt,name=order,proto3" json:"order,omitempty"`       // fence-like position of its submit: the queue's order
-	Final          uint64                 `protobuf:"varint,11,opt,name=final,proto3" json:"final,omitempty"`       // fence-like position of the command that ended it; 0: open
-	Failures       uint32                 `protobuf:"varint,12,opt,name=failures,proto3" json:"failures,omitempty"` // attempts that ended badly and were counted
-	Parent         []byte                 `protobuf:"bytes,40,opt,name=parent,proto3" json:"parent,omitempty"`      // of an element: the task it is of
-	N              uint32                 `protobuf:"varint,41,opt,name=n,proto3" json:"n,omitempty"`               // of an element: which, from 1
-	Target         uint64                 `protobuf:"fixed64,42,opt,name=target,proto3" json:"target,omitempty"`    // of an element of --all: its member
-	Elements       uint32                 `protobuf:"varint,43,opt,name=elements,proto3" json:"elements,omitempty"` // of a parent: how many
-	Done           uint32                 `protobuf:"varint,44,opt,name=done,proto3" json:"done,omitempty"`         // how many of them have ended
-	Failed         uint32                 `protobuf:"varint,45,opt,name=failed,proto3" json:"failed,omitempty"`     // how many of those did not succeed
-	Worst          int32                  `protobuf:"varint,46,opt,name=worst,proto3" json:"worst,omitempty"`       // the worst exit code of them
-	Missing        []*Missing             `protobuf:"bytes,47,rep,name=missing,proto3" json:"missing,omitempty"`    // members that --all could not reach
-	Cause          uint64                 `protobuf:"varint,49,opt,name=cause,proto3" json:"cause,omitempty"`       // of a task made because another failed: the order of that
+	Order          uint64                 `protobuf:"varint,10,opt,name=order,proto3" json:"order,omitempty"`                        // fence-like position of its submit: the queue's order
+	Final          uint64                 `protobuf:"varint,11,opt,name=final,proto3" json:"final,omitempty"`                        // fence-like position of the command that ended it; 0: open
+	Failures       uint32                 `protobuf:"varint,12,opt,name=failures,proto3" json:"failures,omitempty"`                  // attempts that ended badly and were counted
+	Parent         []byte                 `protobuf:"bytes,40,opt,name=parent,proto3" json:"parent,omitempty"`                       // of an element: the task it is of
+	N              uint32                 `protobuf:"varint,41,opt,name=n,proto3" json:"n,omitempty"`                                // of an element: which, from 1
+	Target         uint64                 `protobuf:"fixed64,42,opt,name=target,proto3" json:"target,omitempty"`                     // of an element of --all: its member
+	Elements       uint32                 `protobuf:"varint,43,opt,name=elements,proto3" json:"elements,omitempty"`                  // of a parent: how many
+	Done           uint32                 `protobuf:"varint,44,opt,name=done,proto3" json:"done,omitempty"`                          // how many of them have ended
+	Failed         uint32                 `protobuf:"varint,45,opt,name=failed,proto3" json:"failed,omitempty"`                      // how many of those did not succeed
+	Worst          int32                  `protobuf:"varint,46,opt,name=worst,proto3" json:"worst,omitempty"`                        // the worst exit code of them
+	Missing        []*Missing             `protobuf:"bytes,47,rep,name=missing,proto3" json:"missing,omitempty"`                     // members that --all could not reach
+	Cause          uint64                 `protobuf:"varint,49,opt,name=cause,proto3" json:"cause,omitempty"`                        // of a task made because another failed: the order of that
+	Schedule       string                 `protobuf:"bytes,150,opt,name=schedule,proto3" json:"schedule,omitempty"`                  // that made it
+	DueNanos       int64                  `protobuf:"varint,151,opt,name=due_nanos,json=dueNanos,proto3" json:"due_nanos,omitempty"` // for which time; 0: an event, or a user, asked for it
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5095,7 +5555,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5108,7 +5568,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{59}
+	return file_hb_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Task) GetId() []byte {
@@ -5258,6 +5718,20 @@ func (x *Task) GetCause() uint64 {
 	return 0
 }
 
+func (x *Task) GetSchedule() string {
+	if x != nil {
+		return x.Schedule
+	}
+	return ""
+}
+
+func (x *Task) GetDueNanos() int64 {
+	if x != nil {
+		return x.DueNanos
+	}
+	return 0
+}
+
 // Missing is a member that has no element, and why.
 type Missing struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -5271,7 +5745,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5283,7 +5757,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5296,7 +5770,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{60}
+	return file_hb_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Missing) GetNode() uint64 {
@@ -5344,7 +5818,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5356,7 +5830,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5369,7 +5843,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{61}
+	return file_hb_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Attempt) GetN() uint32 {
@@ -5658,7 +6132,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x05Entry\x12\x1d\n" +
 	"\n" +
 	"wall_nanos\x18\x01 \x01(\x03R\twallNanos\x12'\n" +
-	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\xc7\x04\n" +
+	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\x96\x06\n" +
 	"\aCommand\x12\x1a\n" +
 	"\bproposer\x18\x01 \x01(\x06R\bproposer\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\x12+\n" +
@@ -5683,7 +6157,11 @@ const file_hb_proto_rawDesc = "" +
 	"set_voters\x18F \x01(\v2\r.hb.SetVotersH\x00R\tsetVoters\x12(\n" +
 	"\bset_vote\x18G \x01(\v2\v.hb.SetVoteH\x00R\asetVote\x12$\n" +
 	"\x06forget\x18H \x01(\v2\n" +
-	".hb.ForgetH\x00R\x06forgetB\x06\n" +
+	".hb.ForgetH\x00R\x06forget\x125\n" +
+	"\fset_schedule\x18\x96\x01 \x01(\v2\x0f.hb.SetScheduleH\x00R\vsetSchedule\x128\n" +
+	"\rdrop_schedule\x18\x97\x01 \x01(\v2\x10.hb.DropScheduleH\x00R\fdropSchedule\x12;\n" +
+	"\x0epause_schedule\x18\x98\x01 \x01(\v2\x11.hb.PauseScheduleH\x00R\rpauseSchedule\x12\x1f\n" +
+	"\x04fire\x18\x99\x01 \x01(\v2\b.hb.FireH\x00R\x04fireB\x06\n" +
 	"\x04body\"K\n" +
 	"\aVerdict\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x18\n" +
@@ -5704,7 +6182,40 @@ const file_hb_proto_rawDesc = "" +
 	"\x06Forget\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\rR\binstance\x12\x14\n" +
-	"\x05force\x18\x03 \x01(\bR\x05force\"\x1a\n" +
+	"\x05force\x18\x03 \x01(\bR\x05force\"Q\n" +
+	"\vSetSchedule\x12(\n" +
+	"\bschedule\x18\x01 \x01(\v2\f.hb.ScheduleR\bschedule\x12\x18\n" +
+	"\areplace\x18\x02 \x01(\bR\areplace\"\"\n" +
+	"\fDropSchedule\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"3\n" +
+	"\rPauseSchedule\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
+	"\x02on\x18\x02 \x01(\bR\x02on\"w\n" +
+	"\x04Fire\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05order\x18\x02 \x01(\x04R\x05order\x12\x19\n" +
+	"\bat_nanos\x18\x03 \x01(\x03R\aatNanos\x12\x16\n" +
+	"\x06passed\x18\x04 \x01(\x04R\x06passed\x12\x12\n" +
+	"\x04task\x18\x05 \x01(\fR\x04task\"\xfe\x02\n" +
+	"\bSchedule\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04cron\x18\x02 \x01(\tR\x04cron\x12\x12\n" +
+	"\x04zone\x18\x03 \x01(\tR\x04zone\x12\x14\n" +
+	"\x05event\x18\x04 \x01(\tR\x05event\x12\x18\n" +
+	"\aoverlap\x18\x05 \x01(\tR\aoverlap\x12\x19\n" +
+	"\bcatch_up\x18\x06 \x01(\tR\acatchUp\x12\x1c\n" +
+	"\x04spec\x18\a \x01(\v2\b.hb.SpecR\x04spec\x12\x16\n" +
+	"\x06paused\x18\b \x01(\bR\x06paused\x12\x14\n" +
+	"\x05order\x18\t \x01(\x04R\x05order\x12\x1b\n" +
+	"\tset_nanos\x18\n" +
+	" \x01(\x03R\bsetNanos\x12\x1d\n" +
+	"\n" +
+	"last_nanos\x18\v \x01(\x03R\tlastNanos\x12\x12\n" +
+	"\x04task\x18\f \x01(\fR\x04task\x12\x1f\n" +
+	"\vfired_nanos\x18\r \x01(\x03R\n" +
+	"firedNanos\x12\x14\n" +
+	"\x05fired\x18\x0e \x01(\x04R\x05fired\x12\x18\n" +
+	"\askipped\x18\x0f \x01(\x04R\askipped\"\x1a\n" +
 	"\x04Note\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\fR\x04text\":\n" +
 	"\x06Submit\x12\x12\n" +
@@ -5809,7 +6320,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x04node\x18\x04 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04raft\x18\x05 \x01(\x06R\x04raft\x12\x1a\n" +
 	"\bdetector\x18< \x01(\tR\bdetector\x12\x14\n" +
-	"\x05epoch\x18F \x01(\x06R\x05epoch\"\xe0\x02\n" +
+	"\x05epoch\x18F \x01(\x06R\x05epoch\"\x8d\x03\n" +
 	"\x06Ledger\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
@@ -5825,7 +6336,8 @@ const file_hb_proto_rawDesc = "" +
 	"\n" +
 	"tombstones\x18G \x03(\v2\r.hb.TombstoneR\n" +
 	"tombstones\x12\x14\n" +
-	"\x05epoch\x18H \x01(\x06R\x05epoch\"]\n" +
+	"\x05epoch\x18H \x01(\x06R\x05epoch\x12+\n" +
+	"\tschedules\x18\x96\x01 \x03(\v2\f.hb.ScheduleR\tschedules\"]\n" +
 	"\tTombstone\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04raft\x18\x02 \x01(\x06R\x04raft\x12\x12\n" +
@@ -5840,7 +6352,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x05index\x18\x05 \x01(\x04R\x05index\x12\x18\n" +
 	"\adrained\x18( \x01(\bR\adrained\x12\x14\n" +
 	"\x05evict\x18) \x01(\bR\x05evict\x12\x12\n" +
-	"\x04vote\x18F \x01(\rR\x04vote\"\xb2\x04\n" +
+	"\x04vote\x18F \x01(\rR\x04vote\"\xed\x04\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\x12\x16\n" +
@@ -5865,7 +6377,9 @@ const file_hb_proto_rawDesc = "" +
 	"\x06failed\x18- \x01(\rR\x06failed\x12\x14\n" +
 	"\x05worst\x18. \x01(\x05R\x05worst\x12%\n" +
 	"\amissing\x18/ \x03(\v2\v.hb.MissingR\amissing\x12\x14\n" +
-	"\x05cause\x181 \x01(\x04R\x05cause\"d\n" +
+	"\x05cause\x181 \x01(\x04R\x05cause\x12\x1b\n" +
+	"\bschedule\x18\x96\x01 \x01(\tR\bschedule\x12\x1c\n" +
+	"\tdue_nanos\x18\x97\x01 \x01(\x03R\bdueNanos\"d\n" +
 	"\aMissing\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
@@ -5895,71 +6409,76 @@ func file_hb_proto_rawDescGZIP() []byte {
 	return file_hb_proto_rawDescData
 }
 
-var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 63)
+var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 68)
 var file_hb_proto_goTypes = []any{
-	(*Envelope)(nil),    // 0: hb.Envelope
-	(*Join)(nil),        // 1: hb.Join
-	(*Welcome)(nil),     // 2: hb.Welcome
-	(*Refusal)(nil),     // 3: hb.Refusal
-	(*Rows)(nil),        // 4: hb.Rows
-	(*Row)(nil),         // 5: hb.Row
-	(*Echo)(nil),        // 6: hb.Echo
-	(*Pull)(nil),        // 7: hb.Pull
-	(*Page)(nil),        // 8: hb.Page
-	(*Propose)(nil),     // 9: hb.Propose
-	(*Proposed)(nil),    // 10: hb.Proposed
-	(*ReadIndex)(nil),   // 11: hb.ReadIndex
-	(*ReadIndexed)(nil), // 12: hb.ReadIndexed
-	(*PositionAsk)(nil), // 13: hb.PositionAsk
-	(*Position)(nil),    // 14: hb.Position
-	(*Standing)(nil),    // 15: hb.Standing
-	(*MeshAsk)(nil),     // 16: hb.MeshAsk
-	(*Mesh)(nil),        // 17: hb.Mesh
-	(*MeshView)(nil),    // 18: hb.MeshView
-	(*Transfer)(nil),    // 19: hb.Transfer
-	(*Grant)(nil),       // 20: hb.Grant
-	(*Kill)(nil),        // 21: hb.Kill
-	(*Running)(nil),     // 22: hb.Running
-	(*Explain)(nil),     // 23: hb.Explain
-	(*Explained)(nil),   // 24: hb.Explained
-	(*Candidate)(nil),   // 25: hb.Candidate
-	(*LeaseAsk)(nil),    // 26: hb.LeaseAsk
-	(*LeaseGiven)(nil),  // 27: hb.LeaseGiven
-	(*Refused)(nil),     // 28: hb.Refused
-	(*Done)(nil),        // 29: hb.Done
-	(*DoneAck)(nil),     // 30: hb.DoneAck
-	(*OutputPull)(nil),  // 31: hb.OutputPull
-	(*OutputChunk)(nil), // 32: hb.OutputChunk
-	(*Entry)(nil),       // 33: hb.Entry
-	(*Command)(nil),     // 34: hb.Command
-	(*Verdict)(nil),     // 35: hb.Verdict
-	(*MemberUp)(nil),    // 36: hb.MemberUp
-	(*MemberDown)(nil),  // 37: hb.MemberDown
-	(*SetVoters)(nil),   // 38: hb.SetVoters
-	(*SetVote)(nil),     // 39: hb.SetVote
-	(*Forget)(nil),      // 40: hb.Forget
-	(*Note)(nil),        // 41: hb.Note
-	(*Submit)(nil),      // 42: hb.Submit
-	(*Spec)(nil),        // 43: hb.Spec
-	(*Assign)(nil),      // 44: hb.Assign
-	(*Finish)(nil),      // 45: hb.Finish
-	(*Requeue)(nil),     // 46: hb.Requeue
-	(*Drain)(nil),       // 47: hb.Drain
-	(*Cancel)(nil),      // 48: hb.Cancel
-	(*Expire)(nil),      // 49: hb.Expire
-	(*Result)(nil),      // 50: hb.Result
-	(*Record)(nil),      // 51: hb.Record
-	(*Mark)(nil),        // 52: hb.Mark
-	(*Intent)(nil),      // 53: hb.Intent
-	(*Started)(nil),     // 54: hb.Started
-	(*Identity)(nil),    // 55: hb.Identity
-	(*Ledger)(nil),      // 56: hb.Ledger
-	(*Tombstone)(nil),   // 57: hb.Tombstone
-	(*Agreed)(nil),      // 58: hb.Agreed
-	(*Task)(nil),        // 59: hb.Task
-	(*Missing)(nil),     // 60: hb.Missing
-	(*Attempt)(nil),     // 61: hb.Attempt
-	nil,                 // 62: hb.Row.TagsEntry
+	(*Envelope)(nil),      // 0: hb.Envelope
+	(*Join)(nil),          // 1: hb.Join
+	(*Welcome)(nil),       // 2: hb.Welcome
+	(*Refusal)(nil),       // 3: hb.Refusal
+	(*Rows)(nil),          // 4: hb.Rows
+	(*Row)(nil),           // 5: hb.Row
+	(*Echo)(nil),          // 6: hb.Echo
+	(*Pull)(nil),          // 7: hb.Pull
+	(*Page)(nil),          // 8: hb.Page
+	(*Propose)(nil),       // 9: hb.Propose
+	(*Proposed)(nil),      // 10: hb.Proposed
+	(*ReadIndex)(nil),     // 11: hb.ReadIndex
+	(*ReadIndexed)(nil),   // 12: hb.ReadIndexed
+	(*PositionAsk)(nil),   // 13: hb.PositionAsk
+	(*Position)(nil),      // 14: hb.Position
+	(*Standing)(nil),      // 15: hb.Standing
+	(*MeshAsk)(nil),       // 16: hb.MeshAsk
+	(*Mesh)(nil),          // 17: hb.Mesh
+	(*MeshView)(nil),      // 18: hb.MeshView
+	(*Transfer)(nil),      // 19: hb.Transfer
+	(*Grant)(nil),         // 20: hb.Grant
+	(*Kill)(nil),          // 21: hb.Kill
+	(*Running)(nil),       // 22: hb.Running
+	(*Explain)(nil),       // 23: hb.Explain
+	(*Explained)(nil),     // 24: hb.Explained
+	(*Candidate)(nil),     // 25: hb.Candidate
+	(*LeaseAsk)(nil),      // 26: hb.LeaseAsk
+	(*LeaseGiven)(nil),    // 27: hb.LeaseGiven
+	(*Refused)(nil),       // 28: hb.Refused
+	(*Done)(nil),          // 29: hb.Done
+	(*DoneAck)(nil),       // 30: hb.DoneAck
+	(*OutputPull)(nil),    // 31: hb.OutputPull
+	(*OutputChunk)(nil),   // 32: hb.OutputChunk
+	(*Entry)(nil),         // 33: hb.Entry
+	(*Command)(nil),       // 34: hb.Command
+	(*Verdict)(nil),       // 35: hb.Verdict
+	(*MemberUp)(nil),      // 36: hb.MemberUp
+	(*MemberDown)(nil),    // 37: hb.MemberDown
+	(*SetVoters)(nil),     // 38: hb.SetVoters
+	(*SetVote)(nil),       // 39: hb.SetVote
+	(*Forget)(nil),        // 40: hb.Forget
+	(*SetSchedule)(nil),   // 41: hb.SetSchedule
+	(*DropSchedule)(nil),  // 42: hb.DropSchedule
+	(*PauseSchedule)(nil), // 43: hb.PauseSchedule
+	(*Fire)(nil),          // 44: hb.Fire
+	(*Schedule)(nil),      // 45: hb.Schedule
+	(*Note)(nil),          // 46: hb.Note
+	(*Submit)(nil),        // 47: hb.Submit
+	(*Spec)(nil),          // 48: hb.Spec
+	(*Assign)(nil),        // 49: hb.Assign
+	(*Finish)(nil),        // 50: hb.Finish
+	(*Requeue)(nil),       // 51: hb.Requeue
+	(*Drain)(nil),         // 52: hb.Drain
+	(*Cancel)(nil),        // 53: hb.Cancel
+	(*Expire)(nil),        // 54: hb.Expire
+	(*Result)(nil),        // 55: hb.Result
+	(*Record)(nil),        // 56: hb.Record
+	(*Mark)(nil),          // 57: hb.Mark
+	(*Intent)(nil),        // 58: hb.Intent
+	(*Started)(nil),       // 59: hb.Started
+	(*Identity)(nil),      // 60: hb.Identity
+	(*Ledger)(nil),        // 61: hb.Ledger
+	(*Tombstone)(nil),     // 62: hb.Tombstone
+	(*Agreed)(nil),        // 63: hb.Agreed
+	(*Task)(nil),          // 64: hb.Task
+	(*Missing)(nil),       // 65: hb.Missing
+	(*Attempt)(nil),       // 66: hb.Attempt
+	nil,                   // 67: hb.Row.TagsEntry
 }
 var file_hb_proto_depIdxs = []int32{
 	1,  // 0: hb.Envelope.join:type_name -> hb.Join
@@ -5993,51 +6512,58 @@ var file_hb_proto_depIdxs = []int32{
 	5,  // 28: hb.Join.rows:type_name -> hb.Row
 	5,  // 29: hb.Welcome.rows:type_name -> hb.Row
 	5,  // 30: hb.Rows.rows:type_name -> hb.Row
-	62, // 31: hb.Row.tags:type_name -> hb.Row.TagsEntry
+	67, // 31: hb.Row.tags:type_name -> hb.Row.TagsEntry
 	34, // 32: hb.Propose.command:type_name -> hb.Command
 	35, // 33: hb.Proposed.verdict:type_name -> hb.Verdict
 	15, // 34: hb.Position.standings:type_name -> hb.Standing
 	18, // 35: hb.Mesh.views:type_name -> hb.MeshView
-	43, // 36: hb.Grant.spec:type_name -> hb.Spec
-	43, // 37: hb.Explain.spec:type_name -> hb.Spec
+	48, // 36: hb.Grant.spec:type_name -> hb.Spec
+	48, // 37: hb.Explain.spec:type_name -> hb.Spec
 	25, // 38: hb.Explained.candidates:type_name -> hb.Candidate
-	50, // 39: hb.Done.result:type_name -> hb.Result
+	55, // 39: hb.Done.result:type_name -> hb.Result
 	34, // 40: hb.Entry.commands:type_name -> hb.Command
 	36, // 41: hb.Command.member_up:type_name -> hb.MemberUp
 	37, // 42: hb.Command.member_down:type_name -> hb.MemberDown
-	42, // 43: hb.Command.submit:type_name -> hb.Submit
-	44, // 44: hb.Command.assign:type_name -> hb.Assign
-	45, // 45: hb.Command.finish:type_name -> hb.Finish
-	48, // 46: hb.Command.cancel:type_name -> hb.Cancel
-	41, // 47: hb.Command.note:type_name -> hb.Note
-	46, // 48: hb.Command.requeue:type_name -> hb.Requeue
-	49, // 49: hb.Command.expire:type_name -> hb.Expire
-	47, // 50: hb.Command.drain:type_name -> hb.Drain
+	47, // 43: hb.Command.submit:type_name -> hb.Submit
+	49, // 44: hb.Command.assign:type_name -> hb.Assign
+	50, // 45: hb.Command.finish:type_name -> hb.Finish
+	53, // 46: hb.Command.cancel:type_name -> hb.Cancel
+	46, // 47: hb.Command.note:type_name -> hb.Note
+	51, // 48: hb.Command.requeue:type_name -> hb.Requeue
+	54, // 49: hb.Command.expire:type_name -> hb.Expire
+	52, // 50: hb.Command.drain:type_name -> hb.Drain
 	38, // 51: hb.Command.set_voters:type_name -> hb.SetVoters
 	39, // 52: hb.Command.set_vote:type_name -> hb.SetVote
 	40, // 53: hb.Command.forget:type_name -> hb.Forget
-	5,  // 54: hb.MemberUp.rows:type_name -> hb.Row
-	43, // 55: hb.Submit.spec:type_name -> hb.Spec
-	50, // 56: hb.Finish.result:type_name -> hb.Result
-	53, // 57: hb.Record.intent:type_name -> hb.Intent
-	54, // 58: hb.Record.started:type_name -> hb.Started
-	29, // 59: hb.Record.ended:type_name -> hb.Done
-	52, // 60: hb.Record.mark:type_name -> hb.Mark
-	20, // 61: hb.Intent.grant:type_name -> hb.Grant
-	58, // 62: hb.Ledger.members:type_name -> hb.Agreed
-	59, // 63: hb.Ledger.tasks:type_name -> hb.Task
-	57, // 64: hb.Ledger.tombstones:type_name -> hb.Tombstone
-	5,  // 65: hb.Agreed.row:type_name -> hb.Row
-	43, // 66: hb.Task.spec:type_name -> hb.Spec
-	61, // 67: hb.Task.attempts:type_name -> hb.Attempt
-	50, // 68: hb.Task.result:type_name -> hb.Result
-	60, // 69: hb.Task.missing:type_name -> hb.Missing
-	50, // 70: hb.Attempt.result:type_name -> hb.Result
-	71, // [71:71] is the sub-list for method output_type
-	71, // [71:71] is the sub-list for method input_type
-	71, // [71:71] is the sub-list for extension type_name
-	71, // [71:71] is the sub-list for extension extendee
-	0,  // [0:71] is the sub-list for field type_name
+	41, // 54: hb.Command.set_schedule:type_name -> hb.SetSchedule
+	42, // 55: hb.Command.drop_schedule:type_name -> hb.DropSchedule
+	43, // 56: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
+	44, // 57: hb.Command.fire:type_name -> hb.Fire
+	5,  // 58: hb.MemberUp.rows:type_name -> hb.Row
+	45, // 59: hb.SetSchedule.schedule:type_name -> hb.Schedule
+	48, // 60: hb.Schedule.spec:type_name -> hb.Spec
+	48, // 61: hb.Submit.spec:type_name -> hb.Spec
+	55, // 62: hb.Finish.result:type_name -> hb.Result
+	58, // 63: hb.Record.intent:type_name -> hb.Intent
+	59, // 64: hb.Record.started:type_name -> hb.Started
+	29, // 65: hb.Record.ended:type_name -> hb.Done
+	57, // 66: hb.Record.mark:type_name -> hb.Mark
+	20, // 67: hb.Intent.grant:type_name -> hb.Grant
+	63, // 68: hb.Ledger.members:type_name -> hb.Agreed
+	64, // 69: hb.Ledger.tasks:type_name -> hb.Task
+	62, // 70: hb.Ledger.tombstones:type_name -> hb.Tombstone
+	45, // 71: hb.Ledger.schedules:type_name -> hb.Schedule
+	5,  // 72: hb.Agreed.row:type_name -> hb.Row
+	48, // 73: hb.Task.spec:type_name -> hb.Spec
+	66, // 74: hb.Task.attempts:type_name -> hb.Attempt
+	55, // 75: hb.Task.result:type_name -> hb.Result
+	65, // 76: hb.Task.missing:type_name -> hb.Missing
+	55, // 77: hb.Attempt.result:type_name -> hb.Result
+	78, // [78:78] is the sub-list for method output_type
+	78, // [78:78] is the sub-list for method input_type
+	78, // [78:78] is the sub-list for extension type_name
+	78, // [78:78] is the sub-list for extension extendee
+	0,  // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_hb_proto_init() }
@@ -6090,8 +6616,12 @@ func file_hb_proto_init() {
 		(*Command_SetVoters)(nil),
 		(*Command_SetVote)(nil),
 		(*Command_Forget)(nil),
+		(*Command_SetSchedule)(nil),
+		(*Command_DropSchedule)(nil),
+		(*Command_PauseSchedule)(nil),
+		(*Command_Fire)(nil),
 	}
-	file_hb_proto_msgTypes[51].OneofWrappers = []any{
+	file_hb_proto_msgTypes[56].OneofWrappers = []any{
 		(*Record_Entry)(nil),
 		(*Record_HardState)(nil),
 		(*Record_Intent)(nil),
@@ -6106,7 +6636,7 @@ func file_hb_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hb_proto_rawDesc), len(file_hb_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   63,
+			NumMessages:   68,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
