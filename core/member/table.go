@@ -21,8 +21,8 @@ type Table struct {
 	index index
 	order []uint32
 
-	// begun are the base's IDs until anything changes.
-	begun []core.NodeID
+	// begun is the base that it began with, until anything else differs from it.
+	begun *Base
 
 	living int    // rows that are alive or suspect, self included
 	hash   uint64 // xor of the fingerprints of the living rows
