@@ -229,7 +229,7 @@ func sameLife(a, b Row) bool {
 }
 
 func (r *Row) labelsOf(s Row) {
-	r.Name, r.Addr, r.Version, r.Tags, r.Raft = s.Name, s.Addr, s.Version, s.Tags, s.Raft
+	r.Name, r.Addr, r.Version, r.Tags, r.Raft, r.Features = s.Name, s.Addr, s.Version, s.Tags, s.Raft, s.Features
 }
 
 // since dates the row. What it says of its own age holds, within reason.
