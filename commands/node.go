@@ -143,6 +143,7 @@ func nodeOptions(c *call, conf *config.Config) (*daemon.Options, error) {
 		Period:      conf.Detector.Period,
 		Voters:      conf.Log.Voters,
 		Slots:       conf.Node.Slots,
+		Alone:       true,
 		Log:         c.stderr,
 	}
 	if c.quiet {

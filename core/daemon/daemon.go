@@ -66,10 +66,11 @@ func (d *daemon) run(ctx context.Context) *core.Fault {
 	writing.Go(d.writer.run)
 	d.network.serve(d.ctx, d.group.Go)
 	server := d.serveClients()
-	d.group.Go(d.measure)
+	p := newPace()
+	d.group.Go(func() { d.measure(p) })
 	d.group.Go(func() { d.announce(ctx) })
 
-	l := &loop{machine: d.machine, now: now, queue: d.queue, clients: clients{}, carry: d.carry, seen: d.tasks.seen}
+	l := &loop{machine: d.machine, now: now, queue: d.queue, clients: clients{}, carry: d.carry, seen: d.tasks.seen, stepped: p.step}
 	l.step(node.Clock{Offset: wallOffset()}) // before anything has a time
 	fault := l.run(ctx)
 
@@ -139,13 +140,18 @@ func (d *daemon) resolve() {
 }
 
 // measure brings the machine's load and clock.
-func (d *daemon) measure() {
+func (d *daemon) measure(p *pace) {
 	s, err := newSampler(&d.tasks.own)
 	if err != nil {
 		d.logger.line(true, fmt.Sprintf("the load of this machine cannot be measured: %v", err))
 		return
 	}
-	s.run(d.ctx.Done(), d.queue.tell, wallOffset)
+	defer s.close()
+	var r *rest
+	if d.options.Alone {
+		r = newRest()
+	}
+	s.run(d.ctx.Done(), p, r, d.queue.tell, wallOffset)
 }
 
 // announce calls Ready once the node answers.

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
 
 	"hb/core"
 	"hb/core/node"
@@ -16,7 +16,8 @@ import (
 
 const (
 	// samplePeriod is the detector's default period: a fresher figure would
-	// have nothing to ride on.
+	// have nothing to ride on. A sample is taken when the loop is awake anyway:
+	// most of what an idle node costs is waking up.
 	samplePeriod = time.Second
 	// clockEvery is after how many samples the wall clock is told anew: it may
 	// have been set.
@@ -34,48 +35,67 @@ type own struct {
 
 // sampler measures the machine's load: what is used by anything but hb's tasks.
 type sampler struct {
-	proc procfs.FS
-	own  *own
+	stat, memory procFile
+	own          *own
 	// The last sample, in seconds of processor time of all processors.
 	busy, total float64
 	tasks       time.Duration
 }
 
 func newSampler(own *own) (*sampler, error) {
-	proc, err := procfs.NewDefaultFS()
-	return &sampler{proc: proc, own: own}, err
+	stat, err := openProc("/proc/stat")
+	if err != nil {
+		return nil, err
+	}
+	memory, err := openProc("/proc/meminfo")
+	if err != nil {
+		stat.close()
+		return nil, err
+	}
+	return &sampler{stat: stat, memory: memory, own: own}, nil
 }
 
-// run samples until quit is closed. A sample that fails is left out: the load
-// is then unknown to the others.
-func (s *sampler) run(quit <-chan struct{}, tell func(node.Event) bool, offset func() time.Duration) {
-	ticker := time.NewTicker(samplePeriod)
-	defer ticker.Stop()
+func (s *sampler) close() {
+	s.stat.close()
+	s.memory.close()
+}
+
+// run samples whenever it is due, until quit is closed. A sample that fails is
+// left out: the load is then unknown to the others. A node that may rest does
+// so here.
+func (s *sampler) run(quit <-chan struct{}, p *pace, r *rest, tell func(node.Event) bool, offset func() time.Duration) {
 	for n := 1; ; n++ {
 		if load, err := s.sample(); err == nil {
 			tell(node.Measured{Load: load})
 		}
-		select {
-		case <-ticker.C:
-		case <-quit:
-			return
-		}
 		if n%clockEvery == 0 {
 			tell(node.Clock{Offset: offset()})
+		}
+		if r != nil {
+			r.look(now(), p.steps.Load())
+		}
+		select {
+		case <-p.due:
+		case <-quit:
+			return
 		}
 	}
 }
 
 // sample measures since the last sample; the first one since boot.
 func (s *sampler) sample() (core.Load, error) {
-	busy, total, err := processors()
+	text, err := s.stat.head()
 	if err != nil {
 		return core.Load{}, err
 	}
-	memory, err := s.proc.Meminfo()
+	busy, total, err := parseProcessors(text)
 	if err != nil {
 		return core.Load{}, err
 	}
+	if text, err = s.memory.head(); err != nil {
+		return core.Load{}, err
+	}
+	memory, available := memoryOf(text, "MemTotal:"), memoryOf(text, "MemAvailable:")
 	tasks := time.Duration(s.own.ended.Load())
 	if pids := s.own.pids.Load(); pids != nil {
 		tasks += cpuOf(*pids)
@@ -84,14 +104,9 @@ func (s *sampler) sample() (core.Load, error) {
 	all := share(busy-s.busy, total-s.total)
 	s.busy, s.total, s.tasks = busy, total, tasks
 
-	var load core.Load
-	load.BusyPermille = others
-	if memory.MemAvailableBytes != nil {
-		load.FreeMemoryMiB = uint32(*memory.MemAvailableBytes >> 20)
-	}
-	load.Stress = all
-	if memory.MemTotalBytes != nil && memory.MemAvailableBytes != nil {
-		load.Stress = max(all, memoryStress(*memory.MemAvailableBytes, *memory.MemTotalBytes))
+	load := core.Load{BusyPermille: others, FreeMemoryMiB: uint32(available >> 20), Stress: all}
+	if memory > 0 && available > 0 {
+		load.Stress = max(all, memoryStress(available, memory))
 	}
 	return load, nil
 }
@@ -115,21 +130,45 @@ func share(part, whole float64) uint16 {
 	return uint16(min(1000, part/whole*1000))
 }
 
-// processors reads the first line of /proc/stat: seconds of processor time
-// since boot, busy and in all. procfs would parse the interrupts of every
-// processor with it, which takes most of an idle node's time.
-func processors() (busy, total float64, err error) {
-	file, err := os.Open("/proc/stat")
+// procFile is a file of /proc that is read again and again. It stays open, and
+// is not shown to Go's poller: opening it anew costs six times as much. procfs
+// would parse all of it, the interrupts of every processor among the rest, which
+// takes most of an idle node's time.
+type procFile struct{ fd int }
+
+func openProc(path string) (procFile, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return 0, 0, err
+		return procFile{}, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	defer file.Close()
-	line := make([]byte, 256)
-	n, err := file.Read(line)
+	return procFile{fd}, nil
+}
+
+// head reads what the file begins with, as it is now: more than the lines that
+// are looked for.
+func (f procFile) head() (string, error) {
+	var text [256]byte
+	n, err := unix.Pread(f.fd, text[:], 0)
 	if err != nil {
-		return 0, 0, err
+		return "", err
 	}
-	return parseProcessors(string(line[:n]))
+	return string(text[:n]), nil
+}
+
+func (f procFile) close() { unix.Close(f.fd) }
+
+// memoryOf finds a line of /proc/meminfo, in bytes; 0 where it is missing.
+func memoryOf(text, label string) uint64 {
+	_, rest, found := strings.Cut(text, label)
+	fields := strings.Fields(rest)
+	if !found || len(fields) == 0 {
+		return 0
+	}
+	kib, err := strconv.ParseUint(fields[0], 10, 54)
+	if err != nil {
+		return 0
+	}
+	return kib << 10
 }
 
 // parseProcessors reads "cpu user nice system idle iowait irq softirq steal …"

@@ -38,11 +38,31 @@ func TestASharesBounds(t *testing.T) {
 	}
 }
 
-func TestASampleOfThisMachine(t *testing.T) {
+func TestMemoryIsReadInBytesAndNonsenseIsNone(t *testing.T) {
+	text := "MemTotal:       24684092 kB\nMemFree:  1 kB\nMemAvailable:       2048 kB\nBuffers: 7 kB\nCac"
+	for label, want := range map[string]uint64{"MemTotal:": 24684092 << 10, "MemAvailable:": 2 << 20, "Cached:": 0, "Cac": 0} {
+		if got := memoryOf(text, label); got != want {
+			t.Errorf("%s %d, want %d", label, got, want)
+		}
+	}
+	if got := memoryOf("MemTotal: -1 kB", "MemTotal:"); got != 0 {
+		t.Errorf("a negative size is %d", got)
+	}
+}
+
+// newTestSampler is a sampler of this machine.
+func newTestSampler(t *testing.T) *sampler {
+	t.Helper()
 	s, err := newSampler(&own{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(s.close)
+	return s
+}
+
+func TestASampleOfThisMachine(t *testing.T) {
+	s := newTestSampler(t)
 	load, err := s.sample()
 	if err != nil || load.FreeMemoryMiB == 0 || load.BusyPermille > 1000 || load.Stress > 1000 || s.total == 0 {
 		t.Fatalf("%+v, %v", load, err)
@@ -51,10 +71,7 @@ func TestASampleOfThisMachine(t *testing.T) {
 
 // What hb's own tasks use is taken off: here all that was used at all.
 func TestOwnTasksDoNotCountAsLoad(t *testing.T) {
-	s, err := newSampler(&own{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newTestSampler(t)
 	if _, err := s.sample(); err != nil {
 		t.Fatal(err)
 	}

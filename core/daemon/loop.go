@@ -29,8 +29,9 @@ type loop struct {
 	clients clients
 	// carry carries out every effect but Reply and Stop, and never waits.
 	carry func(node.Effect)
-	// seen is told of each event before the machine is.
-	seen func(node.Event)
+	// seen is told of each event before the machine is, stepped when it was.
+	seen    func(node.Event)
+	stepped func(now core.Instant)
 
 	later   []node.Event // of the loop's own, for after this step
 	stopped bool
@@ -107,7 +108,9 @@ func (l *loop) take(i input) {
 // step runs the machine and carries out what it wants, then what came of that.
 func (l *loop) step(ev node.Event) {
 	l.seen(ev)
-	for _, f := range l.machine.Step(l.now(), ev) {
+	now := l.now()
+	l.stepped(now)
+	for _, f := range l.machine.Step(now, ev) {
 		switch f := f.(type) {
 		case node.Reply:
 			if !l.clients.reply(f) {

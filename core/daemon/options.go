@@ -55,6 +55,9 @@ type Options struct {
 	// 1, 3 (default), 5 or 7. Slots is how many tasks run here at once; default: one a
 	// processor.
 	Voters, Slots int
+	// Alone says that this process is the node and nothing else: while it is idle
+	// it uses one processor, and gives back memory.
+	Alone bool
 	// Log gets the operator's lines; nil drops them.
 	Log io.Writer
 	// Ready is called once, when the socket answers; nil is allowed.

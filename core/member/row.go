@@ -14,10 +14,8 @@ type Row struct {
 	Name    string
 	Addr    netip.AddrPort
 	Version string
-	// Features is the feature level of its program.
-	Features core.Features
-	Tags     map[string]string
-	Raft     core.RaftID
+	Tags    map[string]string
+	Raft    core.RaftID
 
 	Instance    core.Instance
 	Incarnation core.Incarnation

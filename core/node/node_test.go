@@ -243,31 +243,28 @@ func TestTheRingForgetsTheOldestOnly(t *testing.T) {
 	}
 }
 
-func join(s *solo, name, detector string, features uint32, cluster []byte) {
+func join(s *solo, name, detector string, cluster []byte) {
 	s.t.Helper()
 	row := member.Row{ID: 42, Name: name, Addr: s.n.opts.Addr, Instance: 1, Status: core.Alive}
 	s.frame(&wire.Envelope{From: 42, Instance: 1, ReplyTo: "10.0.0.2:7117", Body: &wire.Envelope_Join{Join: &wire.Join{
-		Name: name, Detector: detector, Features: features, Cluster: cluster, Raft: 43, Rows: []*wire.Row{member.ToWire(s.now, row)},
+		Name: name, Detector: detector, Cluster: cluster, Raft: 43, Rows: []*wire.Row{member.ToWire(s.now, row)},
 	}}})
 }
 
 func TestAJoinerIsWelcomedOrToldWhyNot(t *testing.T) {
 	for _, c := range []struct {
 		name, detector string
-		features       uint32
 		cluster        []byte
 		refusal        string
 		final          bool
 	}{
-		{"n2", "swim", 1, nil, "", false},
-		{"n2", "swim", 2, nil, "", false},
-		{"n1", "swim", 1, nil, "the name n1 is taken", false},
-		{"n2", "ring", 1, nil, "failure detector is swim", true},
-		{"n2", "swim", 1, make([]byte, 16), "belongs to cluster", true},
-		{"n2", "swim", 0, nil, "the cluster's log is at feature level 1", true},
+		{"n2", "swim", nil, "", false},
+		{"n1", "swim", nil, "the name n1 is taken", false},
+		{"n2", "ring", nil, "failure detector is swim", true},
+		{"n2", "swim", make([]byte, 16), "belongs to cluster", true},
 	} {
 		s := found(t)
-		join(s, c.name, c.detector, c.features, c.cluster)
+		join(s, c.name, c.detector, c.cluster)
 		if c.refusal == "" {
 			if w := sent[*wire.Envelope_Welcome](s); len(w) != 1 || len(w[0].GetWelcome().Rows) != 2 {
 				t.Errorf("welcome: %v", w)

@@ -99,7 +99,7 @@ func (n *Node) hearsay(m *wire.Agreed) {
 // copyRow copies what a row says of a member, not what is believed of it.
 func copyRow(to, from *wire.Row) {
 	to.Id, to.Name, to.Addr, to.Instance, to.Incarnation = from.Id, from.Name, from.Addr, from.Instance, from.Incarnation
-	to.Version, to.Tags, to.Raft, to.Features = from.Version, from.Tags, from.Raft, from.Features
+	to.Version, to.Tags, to.Raft = from.Version, from.Tags, from.Raft
 }
 
 // rowChanged follows a change of the weak view.

@@ -51,7 +51,6 @@ type node struct {
 	name, dir, socket, addr string
 	netns                   string // empty: the test's own
 	args                    []string
-	program                 string // empty: the hb under test
 	cmd                     *exec.Cmd
 	log                     *bytes.Buffer
 }
@@ -93,21 +92,13 @@ func (c *cluster) add(name, addr string, args ...string) *node {
 func (c *cluster) start(n *node) {
 	c.t.Helper()
 	args := append([]string{"node", "--dev", "--name", n.name, "--bind", n.addr, "--data", filepath.Join(n.dir, "data"), "--socket", n.socket}, n.args...)
-	n.cmd = command(n.netns, n.executable(c.t), args...)
+	n.cmd = command(n.netns, binary(c.t), args...)
 	n.log = &bytes.Buffer{}
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := n.cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
-}
-
-// executable is the program that the node runs.
-func (n *node) executable(t *testing.T) string {
-	if n.program != "" {
-		return n.program
-	}
-	return binary(t)
 }
 
 // command makes a command that runs in a network namespace.
