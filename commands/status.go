@@ -59,7 +59,7 @@ func statusPage(s *control.Status) [][2]string {
 			cluster += ", epoch " + epoch
 		}
 	}
-	return [][2]string{
+	page := [][2]string{
 		{"node", fmt.Sprintf("%s (%s), hb %s", s.Name, s.ID, s.Version)},
 		{"cluster", cluster},
 		{"health", s.Health},
@@ -72,6 +72,10 @@ func statusPage(s *control.Status) [][2]string {
 		{"stress", fmt.Sprintf("%d of 1000", s.Stress)},
 		{"uptime", time.Duration(s.Uptime * float64(time.Second)).Round(time.Second).String()},
 	}
+	if f := s.Features; f.Here > f.Cluster && len(f.HeldBackBy) > 0 {
+		page = append(page, [2]string{"features", fmt.Sprintf("level %d of %d, held back by %s", f.Cluster, f.Here, strings.Join(f.HeldBackBy, ", "))})
+	}
+	return page
 }
 
 func votersLine(s *control.Status) string {

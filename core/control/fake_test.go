@@ -120,7 +120,7 @@ func example(r node.Request) []node.Reply {
 		return last(leader)
 	case node.GetStatus:
 		return last(node.StatusView{
-			ID: 1, Name: "a", Version: "0.1.0", Cluster: node.ClusterView{ID: core.ClusterID{1, 2}, Name: "lab"}, Detector: "swim", Leader: leader,
+			ID: 1, Name: "a", Version: "0.1.0", Cluster: node.ClusterView{ID: core.ClusterID{1, 2}, Name: "lab"}, Features: node.FeaturesView{Cluster: 1, Here: 2, Holding: []string{"b (hb 0.1.0)"}}, Detector: "swim", Leader: leader,
 			Term: 4, Commit: 20, Applied: 19, Voters: []core.NodeID{1, 2, 77}, Role: "voter", Health: "healthy", Stress: 12,
 			Uptime: 90 * time.Second, MembersAlive: 3, Members: 4,
 		})

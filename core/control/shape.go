@@ -118,6 +118,7 @@ func statusOf(v node.StatusView, who names) Status {
 		Name:         v.Name,
 		Version:      v.Version,
 		Cluster:      clusterOf(v.Cluster),
+		Features:     Features{Cluster: int(v.Features.Cluster), Here: int(v.Features.Here), HeldBackBy: append([]string{}, v.Features.Holding...)},
 		Detector:     v.Detector,
 		Role:         v.Role,
 		Leader:       Named{ID: known(v.Leader.ID.String(), v.Leader.ID != 0), Name: text(v.Leader.Name)},

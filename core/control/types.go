@@ -64,26 +64,35 @@ type Named struct {
 	Name *string `json:"name"`
 }
 
+// Features are feature levels: of the cluster's log and of this node's program.
+// HeldBackBy are the members because of which the log is not at this node's.
+type Features struct {
+	Cluster    int      `json:"cluster"`
+	Here       int      `json:"here"`
+	HeldBackBy []string `json:"held_back_by"`
+}
+
 // Status is the shape hb.status/1: one node in one page.
 type Status struct {
-	Schema       string  `json:"schema"`
-	ID           string  `json:"id"`
-	Name         string  `json:"name"`
-	Version      string  `json:"version"`
-	Cluster      Cluster `json:"cluster"`
-	Detector     string  `json:"detector"`
-	Role         string  `json:"role"`
-	Leader       Named   `json:"leader"`
-	Term         *string `json:"term"`
-	Commit       *string `json:"commit"`
-	Applied      *string `json:"applied"`
-	Voters       []Named `json:"voters"`
-	Survives     int     `json:"survives"` // how many voters may be lost
-	Health       string  `json:"health"`   // healthy, degraded, isolated, no-quorum
-	Stress       int     `json:"stress"`
-	Uptime       float64 `json:"uptime_seconds"`
-	MembersAlive int     `json:"members_alive"`
-	Members      int     `json:"members"`
+	Schema       string   `json:"schema"`
+	ID           string   `json:"id"`
+	Name         string   `json:"name"`
+	Version      string   `json:"version"`
+	Cluster      Cluster  `json:"cluster"`
+	Features     Features `json:"features"`
+	Detector     string   `json:"detector"`
+	Role         string   `json:"role"`
+	Leader       Named    `json:"leader"`
+	Term         *string  `json:"term"`
+	Commit       *string  `json:"commit"`
+	Applied      *string  `json:"applied"`
+	Voters       []Named  `json:"voters"`
+	Survives     int      `json:"survives"` // how many voters may be lost
+	Health       string   `json:"health"`   // healthy, degraded, isolated, no-quorum
+	Stress       int      `json:"stress"`
+	Uptime       float64  `json:"uptime_seconds"`
+	MembersAlive int      `json:"members_alive"`
+	Members      int      `json:"members"`
 }
 
 // Voters is the shape hb.voters/1: who votes on the log, and why. Without a

@@ -46,6 +46,13 @@ const (
 	Question
 	// Grace lets a member refute before its silence makes it dead (likewise).
 	Grace
+	// RingLane has every second ping go to the next member on a ring of hashed IDs,
+	// and a member ask the one before it when that ping fails to come.
+	RingLane
+	// Persistence asks a silent target and other helpers again while the period
+	// lasts.
+	Persistence
+
 	endExtras
 )
 
@@ -55,7 +62,7 @@ const AllExtras = endExtras - 1
 var extraNames = [...]string{
 	"adapted-timeout", "local-health", "confirmation", "buddy", "bulletins", "correction",
 	"isolation-gate", "pause-gate", "silence-gate", "refusal", "verification", "corroboration", "anti-entropy", "healing",
-	"question", "grace",
+	"question", "grace", "ring-lane", "persistence",
 }
 
 // Has says whether all of these are in the set.

@@ -34,19 +34,6 @@ func (s *State) Apply(index uint64, e *wire.Entry) []Outcome {
 	return outcomes
 }
 
-// Understood says whether this version of the program knows every command of
-// an entry. A node must stop at one that it does not: to skip it would make its
-// ledger differ from the others.
-func Understood(e *wire.Entry) error {
-	for i, c := range e.GetCommands() {
-		if c.GetBody() == nil && len(c.ProtoReflect().GetUnknown()) > 0 {
-			return core.Faultf(core.CodeInternal, "command %d of a log entry is of a kind that this version of hb does not know", i).
-				WithHint("the cluster runs a newer hb: install the same here")
-		}
-	}
-	return nil
-}
-
 // apply carries out one command.
 func (s *State) apply(o *Outcome) {
 	switch b := o.Command.GetBody().(type) {
@@ -72,6 +59,8 @@ func (s *State) apply(o *Outcome) {
 		s.setVoters(o, b.SetVoters)
 	case *wire.Command_SetVote:
 		s.setVote(o, b.SetVote)
+	case *wire.Command_RaiseFeatures:
+		s.raiseFeatures(o, b.RaiseFeatures)
 	case *wire.Command_Forget:
 		s.forgetMember(o, b.Forget)
 	case *wire.Command_Note:

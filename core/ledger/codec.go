@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"math"
 
 	"hb/core"
 	"hb/core/wire"
@@ -16,7 +17,7 @@ func (s *State) Encode() []byte {
 		Format: Format, Cluster: s.cluster[:], ClusterName: s.name,
 		Members: s.Members(), Tasks: bare(s.Tasks()),
 		Applied: s.applied, WallNanos: s.wall, ExpiredMillis: s.expired,
-		Voters: s.voters, Tombstones: s.tombstones, Epoch: uint64(s.epoch), Schedules: s.schedules,
+		Voters: s.voters, Tombstones: s.tombstones, Epoch: uint64(s.epoch), Features: uint32(s.features), Schedules: s.schedules,
 	})
 }
 
@@ -66,6 +67,10 @@ func (s *State) load(l *wire.Ledger) error {
 		}
 		s.setMember(m)
 	}
+	if l.Features > math.MaxUint16 {
+		return fmt.Errorf("feature level %d", l.Features)
+	}
+	s.features = core.Features(l.Features)
 	if l.Voters != 0 && !ValidVoters(l.Voters) {
 		return fmt.Errorf("%d voters", l.Voters)
 	}

@@ -32,6 +32,9 @@ func (s *State) judgeRow(row *wire.Row) *wire.Verdict {
 	if t, was := s.buried(row); was {
 		return refuse(core.CodeBadInput, "member %v (%s) was forgotten in entry %d: its IDs are void", core.NodeID(t.Node), t.Name, t.Index)
 	}
+	if core.Features(row.Features) < s.features {
+		return refuse(core.CodeBadInput, "member %s knows feature level %d, the log is at %d", row.Name, row.Features, s.features)
+	}
 	if holder, taken := s.names[row.Name]; taken && holder != core.NodeID(row.Id) {
 		return refuse(core.CodeBadInput, "the name %s is taken by member %v", row.Name, holder)
 	}
@@ -69,7 +72,7 @@ func (s *State) rowUp(o *Outcome, row *wire.Row) {
 func lastingRow(row *wire.Row) *wire.Row {
 	return &wire.Row{
 		Id: row.Id, Name: row.Name, Addr: row.Addr, Instance: row.Instance,
-		Version: row.Version, Tags: row.Tags, Raft: row.Raft,
+		Version: row.Version, Features: row.Features, Tags: row.Tags, Raft: row.Raft,
 	}
 }
 

@@ -70,6 +70,7 @@ type State struct {
 	ids     []core.NodeID          // the keys of members, sorted
 	names   map[string]core.NodeID // of members that are up
 
+	features   core.Features     // what every member can carry out
 	voters     uint32            // how many shall vote; 0: DefaultVoters
 	tombstones []*wire.Tombstone // oldest first; graves has them by node
 	graves     map[core.NodeID]*wire.Tombstone

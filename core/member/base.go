@@ -15,6 +15,7 @@ import (
 type Base struct {
 	rows   []stored      // sorted by ID
 	ids    []core.NodeID // theirs
+	ring   []core.NodeID // the same by Place
 	index  index
 	living int
 	hash   uint64
@@ -38,6 +39,7 @@ func NewBase(rows []Row) *Base {
 		b.ids = append(b.ids, b.rows[i].id)
 		b.hash ^= b.rows[i].fingerprint()
 	}
+	b.ring = ringOf(b.ids)
 	return b
 }
 
@@ -62,7 +64,7 @@ func (b *Base) len() int {
 // keeps a copy of each row, like the tables of processes apart; only the labels
 // are shared.
 func NewOn(b *Base, self Row, own bool) *Table {
-	t := &Table{self: self.ID, base: b, begun: b.ids, living: b.living, hash: b.hash}
+	t := &Table{self: self.ID, base: b, begun: b, living: b.living, hash: b.hash}
 	if own {
 		t.base = nil
 		t.rows = slices.Clone(b.rows)
@@ -74,11 +76,16 @@ func NewOn(b *Base, self Row, own bool) *Table {
 	}
 	self.Status = core.Alive
 	t.put(self)
-	t.begun = b.ids
+	t.begun = b
 	return t
 }
 
 // Common gives the IDs of the base, sorted, as long as nothing but this node's
 // own row differs from it: whoever makes something of all members need not walk
 // each table then. They are shared and must not be written to. Not ok otherwise.
-func (t *Table) Common() (ids []core.NodeID, ok bool) { return t.begun, t.begun != nil }
+func (t *Table) Common() (ids []core.NodeID, ok bool) {
+	if t.begun == nil {
+		return nil, false
+	}
+	return t.begun.ids, true
+}

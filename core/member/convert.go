@@ -2,6 +2,7 @@ package member
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
@@ -14,7 +15,7 @@ func ToWire(now core.Instant, r Row) *wire.Row {
 	w := &wire.Row{
 		Id: uint64(r.ID), Name: r.Name, Addr: r.Addr.String(),
 		Instance: uint32(r.Instance), Incarnation: uint32(r.Incarnation), Status: uint32(r.Status),
-		Version: r.Version, Tags: r.Tags, Raft: uint64(r.Raft),
+		Version: r.Version, Features: uint32(r.Features), Tags: r.Tags, Raft: uint64(r.Raft),
 		Accuser: uint64(r.Accuser), Why: uint32(r.Why),
 	}
 	if !r.Living() {
@@ -48,7 +49,7 @@ func FromWire(now core.Instant, w *wire.Row) (Evidence, error) {
 		return Evidence{}, fmt.Errorf("row %s: %w", core.NodeID(w.GetId()), err)
 	}
 	e := Evidence{Row: Row{
-		ID: core.NodeID(w.GetId()), Name: w.GetName(), Version: w.GetVersion(), Tags: w.GetTags(),
+		ID: core.NodeID(w.GetId()), Name: w.GetName(), Version: w.GetVersion(), Features: featuresOf(w), Tags: w.GetTags(),
 		Addr: netip.AddrPortFrom(addr.Addr().Unmap().WithZone(""), addr.Port()), Raft: core.RaftID(w.GetRaft()),
 		Instance: core.Instance(w.GetInstance()), Incarnation: core.Incarnation(w.GetIncarnation()), Status: status,
 	}}
@@ -57,6 +58,12 @@ func FromWire(now core.Instant, w *wire.Row) (Evidence, error) {
 		e.Since = now.Add(-time.Duration(w.GetAgeSeconds()) * time.Second)
 	}
 	return e, nil
+}
+
+// featuresOf is the feature level of a row. One beyond what this program can
+// write down is beyond what it can carry out anyway.
+func featuresOf(w *wire.Row) core.Features {
+	return core.Features(min(w.GetFeatures(), math.MaxUint16))
 }
 
 // ToNews lays a row out for datagrams. Accusations go without labels, which
@@ -68,6 +75,7 @@ func ToNews(r Row) wire.News {
 	}
 	if r.Status == core.Alive {
 		n.Name, n.Addr, n.Version, n.Raft = []byte(r.Name), r.Addr, []byte(r.Version), r.Raft
+		n.Features = r.Features
 		n.Tags = wire.AppendTags(nil, r.Tags)
 	}
 	return n
@@ -87,6 +95,7 @@ func FromNews(n *wire.News) (Evidence, error) {
 		return Evidence{}, fmt.Errorf("row %s: %s is no address to reach it at", n.ID, n.Addr)
 	}
 	e.Name, e.Addr, e.Version, e.Raft = string(n.Name), n.Addr, string(n.Version), n.Raft
+	e.Features = n.Features
 	e.Tags = wire.ParseTags(n.Tags)
 	return e, nil
 }

@@ -1,7 +1,9 @@
 package member
 
 import (
+	"cmp"
 	"math/rand/v2"
+	"slices"
 
 	"hb/core"
 )
@@ -39,11 +41,17 @@ func (t *Table) PickGone(r *rand.Rand, k int, want func(Row) bool) []Row {
 	if k <= 0 || t.living == t.Len() {
 		return nil
 	}
+	var gone []*stored
+	for i := range t.rows { // the base has only living rows
+		if s := &t.rows[i]; !s.living() {
+			gone = append(gone, s)
+		}
+	}
+	// A table on a base has its rows in another order than one without.
+	slices.SortFunc(gone, func(a, b *stored) int { return cmp.Compare(a.id, b.id) })
 	return reservoir(r, k, want, nil, func(f func(*stored) bool) {
-		for i := range t.rows { // the base has only living rows
-			if s := &t.rows[i]; !s.living() {
-				f(s)
-			}
+		for _, s := range gone {
+			f(s)
 		}
 	})
 }

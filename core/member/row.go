@@ -14,8 +14,10 @@ type Row struct {
 	Name    string
 	Addr    netip.AddrPort
 	Version string
-	Tags    map[string]string
-	Raft    core.RaftID
+	// Features is the feature level of its program.
+	Features core.Features
+	Tags     map[string]string
+	Raft     core.RaftID
 
 	Instance    core.Instance
 	Incarnation core.Incarnation

@@ -27,12 +27,13 @@ type labels struct {
 	addr          netip.AddrPort
 	tags          map[string]string
 	raft          core.RaftID
+	features      core.Features
 }
 
 func (s *stored) row() Row {
 	l := s.labels
 	return Row{
-		ID: s.id, Name: l.name, Addr: l.addr, Version: l.version, Tags: l.tags, Raft: l.raft,
+		ID: s.id, Name: l.name, Addr: l.addr, Version: l.version, Features: l.features, Tags: l.tags, Raft: l.raft,
 		Instance: s.instance, Incarnation: s.incarnation, Status: s.status,
 		Accuser: s.accuser, Why: s.why, Since: s.since,
 	}
@@ -48,13 +49,13 @@ func store(r Row, before *stored) stored {
 	if before != nil && before.labels.are(r) {
 		s.labels = before.labels
 	} else {
-		s.labels = &labels{name: r.Name, version: r.Version, addr: r.Addr, tags: r.Tags, raft: r.Raft}
+		s.labels = &labels{name: r.Name, version: r.Version, addr: r.Addr, tags: r.Tags, raft: r.Raft, features: r.Features}
 	}
 	return s
 }
 
 func (l *labels) are(r Row) bool {
-	return l.name == r.Name && l.version == r.Version && l.addr == r.Addr && l.raft == r.Raft && maps.Equal(l.tags, r.Tags)
+	return l.name == r.Name && l.version == r.Version && l.addr == r.Addr && l.raft == r.Raft && l.features == r.Features && maps.Equal(l.tags, r.Tags)
 }
 
 func (s *stored) living() bool { return s.status == core.Alive || s.status == core.Suspect }

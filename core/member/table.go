@@ -21,8 +21,8 @@ type Table struct {
 	index index
 	order []uint32
 
-	// begun are the base's IDs until anything changes.
-	begun []core.NodeID
+	// begun is the base that it began with, until anything else differs from it.
+	begun *Base
 
 	living int    // rows that are alive or suspect, self included
 	hash   uint64 // xor of the fingerprints of the living rows
@@ -229,7 +229,7 @@ func sameLife(a, b Row) bool {
 }
 
 func (r *Row) labelsOf(s Row) {
-	r.Name, r.Addr, r.Version, r.Tags, r.Raft = s.Name, s.Addr, s.Version, s.Tags, s.Raft
+	r.Name, r.Addr, r.Version, r.Tags, r.Raft, r.Features = s.Name, s.Addr, s.Version, s.Tags, s.Raft, s.Features
 }
 
 // since dates the row. What it says of its own age holds, within reason.

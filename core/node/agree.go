@@ -73,6 +73,7 @@ func (n *Node) agree() {
 	if len(left.Ids) > 0 {
 		n.proposeAgreed(&wire.Command{Body: &wire.Command_MemberDown{MemberDown: left}})
 	}
+	n.raiseFeatures()
 	n.filterSilent(silent)
 }
 
@@ -172,7 +173,7 @@ func stale(m *wire.Agreed, row member.Row) bool {
 	case m.State == ledger.Left:
 		return false // comes back with a newer instance only
 	}
-	return m.Row.Addr != row.Addr.String() || m.Row.Name != row.Name || m.Row.Raft != uint64(row.Raft) || m.Row.Version != row.Version
+	return m.Row.Addr != row.Addr.String() || m.Row.Name != row.Name || m.Row.Raft != uint64(row.Raft) || m.Row.Version != row.Version || m.Row.Features != uint32(row.Features)
 }
 
 func (n *Node) proposeAgreed(c *wire.Command) {

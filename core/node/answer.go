@@ -90,6 +90,7 @@ func (n *Node) statusView() StatusView {
 	slices.SortFunc(v.Voters, func(a, b core.NodeID) int {
 		return cmp.Or(cmp.Compare(n.nameOf(a), n.nameOf(b)), cmp.Compare(a, b))
 	})
+	v.Features = n.featuresView()
 	v.Members = n.membership.Table().Len()
 	v.MembersAlive = n.aliveCount()
 	return v

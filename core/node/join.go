@@ -48,7 +48,7 @@ func (n *Node) carryDiscover(f discover.Effect) {
 // askJoin asks a node to be let in, or to be known again.
 func (n *Node) askJoin(to netip.AddrPort) {
 	j := &wire.Join{
-		Name: n.opts.Name, Version: n.opts.Version, Detector: n.opts.Detector, Raft: uint64(n.self.raft),
+		Name: n.opts.Name, Version: n.opts.Version, Detector: n.opts.Detector, Raft: uint64(n.self.raft), Features: uint32(n.opts.Features),
 		Rows: []*wire.Row{member.ToWire(n.now, n.membership.Table().Self())},
 	}
 	if n.self.joined {
@@ -90,13 +90,14 @@ func (n *Node) whyNot(e *wire.Envelope, j *wire.Join) *wire.Refusal {
 			Hint:   "join with an empty data directory, or ask a node of the other cluster"}
 	case len(j.Cluster) != 0 && core.Epoch(e.Epoch) != n.self.epoch:
 		return n.epochRefusal()
+	case j.Features < uint32(n.ledger.Features()):
+		return &wire.Refusal{Final: true,
+			Reason: fmt.Sprintf("the cluster's log is at feature level %d, hb %s knows %d", n.ledger.Features(), j.Version, j.Features),
+			Hint:   "install the version of hb that the cluster runs: " + n.opts.Version}
 	case j.Detector != n.opts.Detector:
 		return &wire.Refusal{Final: true,
 			Reason: fmt.Sprintf("the cluster's failure detector is %s, the joiner's %s", n.opts.Detector, j.Detector),
 			Hint:   fmt.Sprintf("set [detector] kind = %q", n.opts.Detector)}
-	}
-	if why, over := n.startOver(from, core.Instance(e.Instance)); over {
-		return startRefusal(why, core.Instance(e.Instance))
 	}
 	for _, row := range n.membership.Table().Rows() {
 		if row.Name == j.Name && row.ID != from && row.Living() {
@@ -159,13 +160,6 @@ func (n *Node) refused(e *wire.Envelope, r *wire.Refusal) {
 	}
 	if r.Forgotten && n.self.joined && string(e.Cluster) == string(n.self.cluster[:]) {
 		n.forgotten(r.Reason, r.Hint)
-		return
-	}
-	if r.Start != 0 && core.Instance(r.Start) != n.self.instance {
-		return // it is for a process that ran here before
-	}
-	if r.Start != 0 && n.self.joined && string(e.Cluster) == string(n.self.cluster[:]) {
-		n.outrun(r)
 		return
 	}
 	if n.self.joined && string(e.Cluster) == string(n.self.cluster[:]) && core.Epoch(e.Epoch) != n.self.epoch {

@@ -88,11 +88,14 @@ func (n *Node) apply(entries []*raftpb.Entry) {
 			}
 		}
 		if err := ledger.Understood(e); err != nil {
-			fault := core.Faultf(core.CodeInternal, "log entry %d: %v", raw.GetIndex(), err)
+			fault := core.Faultf(core.CodeConfig, "log entry %d: %v", raw.GetIndex(), err)
 			n.stop(fault.WithHint("the cluster runs a newer hb: install the same here"))
 			return
 		}
 		outcomes := n.ledger.Apply(raw.GetIndex(), e)
+		if n.tooOld() {
+			return
+		}
 		n.outcomes(e.WallNanos, outcomes)
 		n.serveLogs(raw)
 	}

@@ -167,7 +167,7 @@ func (n *Node) makeParts(from Restored) {
 		n.takeSnapshot(from.Snapshot)
 	}
 	row := member.Row{
-		ID: n.self.id, Name: n.opts.Name, Addr: n.opts.Addr, Version: n.opts.Version, Tags: n.opts.Tags,
+		ID: n.self.id, Name: n.opts.Name, Addr: n.opts.Addr, Version: n.opts.Version, Features: n.opts.Features, Tags: n.opts.Tags,
 		Raft: n.self.raft, Instance: n.self.instance, Status: core.Alive,
 	}
 	n.membership = membership.New(membership.Options{
@@ -212,7 +212,9 @@ func (n *Node) takeSnapshot(s *raftpb.Snapshot) {
 		n.stop(f)
 		return
 	}
-	n.ledger = state
+	if n.ledger = state; n.tooOld() {
+		return
+	}
 }
 
 // ID is the node's identity.

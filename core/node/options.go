@@ -21,6 +21,8 @@ type Options struct {
 	Name string
 	// Version is the program's, shown to others.
 	Version string
+	// Features is the feature level of the program; default core.FeaturesNow.
+	Features core.Features
 	// Addr is where others reach this node, by UDP and TCP.
 	Addr netip.AddrPort
 	// Tags are labels for placement.
@@ -96,6 +98,9 @@ func nonzero(r *rand.Rand) uint64 {
 func (o Options) withDefaults() Options {
 	if o.Detector == "" {
 		o.Detector = kinds.Default
+	}
+	if o.Features == 0 {
+		o.Features = core.FeaturesNow
 	}
 	if o.Period == 0 {
 		o.Period = time.Second

@@ -246,6 +246,7 @@ type (
 		ID              core.NodeID
 		Name, Version   string
 		Cluster         ClusterView
+		Features        FeaturesView
 		Detector        string
 		Leader          LeaderView // zero ID: none known
 		Term            uint64
@@ -257,6 +258,13 @@ type (
 		Uptime          time.Duration
 		MembersAlive    int
 		Members         int
+	}
+
+	// FeaturesView is the feature level of the cluster and of this program;
+	// Holding are the members with a lower one than this program's.
+	FeaturesView struct {
+		Cluster, Here core.Features
+		Holding       []string
 	}
 
 	// VotersView says who votes. Known says that the leader was asked: without

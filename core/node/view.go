@@ -32,9 +32,6 @@ func (n *Node) datagram(ev Datagram) {
 		if n.self.joined && p.Cluster == n.tag() && n.fromTheGrave(p.From, ev.From) || n.fromAnotherEpoch(p.Cluster, p.From, ev.From) {
 			return
 		}
-		if n.self.joined && p.Cluster == n.tag() && n.fromEarlierStart(p, ev.From) {
-			return
-		}
 		if p.Kind == wire.KindEngineBeat || p.Kind == wire.KindEngineAnswer {
 			n.beatCame(ev.From, p)
 			return
@@ -102,7 +99,7 @@ func (n *Node) hearsay(m *wire.Agreed) {
 // copyRow copies what a row says of a member, not what is believed of it.
 func copyRow(to, from *wire.Row) {
 	to.Id, to.Name, to.Addr, to.Instance, to.Incarnation = from.Id, from.Name, from.Addr, from.Instance, from.Incarnation
-	to.Version, to.Tags, to.Raft = from.Version, from.Tags, from.Raft
+	to.Version, to.Tags, to.Raft, to.Features = from.Version, from.Tags, from.Raft, from.Features
 }
 
 // rowChanged follows a change of the weak view.

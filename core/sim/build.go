@@ -33,7 +33,7 @@ func buildNode(h *host) (machine, error) {
 		restored.Identity, restored.Snapshot = id, snap
 	}
 	return node.New(node.Options{
-		Name: h.name, Version: "sim", Addr: h.addr, Slots: h.w.options.Slots,
+		Name: h.name, Version: "sim", Features: h.features, Addr: h.addr, Slots: h.w.options.Slots,
 		Tags:  map[string]string{"rack": string('a' + rune(h.i%2)), "kind": "simulated"},
 		Seeds: true, Beacons: true, Rand: luck,
 		Detector: h.w.options.Detector, Spread: h.w.options.Spread, Log: h.w.options.Log,

@@ -65,6 +65,8 @@ type host struct {
 	zero core.Instant  // what the host's clock showed at moment 0
 	wall time.Duration // how far its wall clock is off
 
+	features core.Features // of its program; 0: this program's
+
 	storage  *storage
 	children children
 	calls    map[uint64]*Call

@@ -24,8 +24,9 @@
 // understands. StreamVersion is raised only when that is not enough; a frame of
 // another version is refused with ErrVersion, by name, and never half-read. An
 // Envelope whose body is a later addition to the same version is refused the
-// same way. The log has no version: a command that apply does not know is the
-// affair of core/ledger, and Identity and Ledger carry a format number.
+// same way. In the log nothing may be skipped: it has a feature level
+// (core.Features), below which what is new is not proposed, and core/ledger
+// objects to entries that say more than it knows. Identity and Ledger carry a format number.
 //
 // # Determinism
 //

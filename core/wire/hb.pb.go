@@ -598,6 +598,7 @@ type Join struct {
 	Cluster       []byte                 `protobuf:"bytes,4,opt,name=cluster,proto3" json:"cluster,omitempty"`   // the cluster it already belongs to, or empty
 	Rows          []*Row                 `protobuf:"bytes,5,rep,name=rows,proto3" json:"rows,omitempty"`         // what the joiner knows (itself, at least)
 	Raft          uint64                 `protobuf:"fixed64,6,opt,name=raft,proto3" json:"raft,omitempty"`
+	Features      uint32                 `protobuf:"varint,190,opt,name=features,proto3" json:"features,omitempty"` // core.Features of its program
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -670,6 +671,13 @@ func (x *Join) GetRows() []*Row {
 func (x *Join) GetRaft() uint64 {
 	if x != nil {
 		return x.Raft
+	}
+	return 0
+}
+
+func (x *Join) GetFeatures() uint32 {
+	if x != nil {
+		return x.Features
 	}
 	return 0
 }
@@ -766,7 +774,6 @@ type Refusal struct {
 	Hint          string                 `protobuf:"bytes,2,opt,name=hint,proto3" json:"hint,omitempty"`
 	Final         bool                   `protobuf:"varint,3,opt,name=final,proto3" json:"final,omitempty"`          // asking again will not help
 	Forgotten     bool                   `protobuf:"varint,70,opt,name=forgotten,proto3" json:"forgotten,omitempty"` // the cluster has forgotten whoever asked: its IDs are void
-	Start         uint32                 `protobuf:"varint,117,opt,name=start,proto3" json:"start,omitempty"`        // this start (instance) of whoever asked is over: a later one is known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -827,13 +834,6 @@ func (x *Refusal) GetForgotten() bool {
 		return x.Forgotten
 	}
 	return false
-}
-
-func (x *Refusal) GetStart() uint32 {
-	if x != nil {
-		return x.Start
-	}
-	return 0
 }
 
 // Rows is a part or the whole of a membership table (anti-entropy).
@@ -904,6 +904,7 @@ type Row struct {
 	AgeSeconds    uint32                 `protobuf:"varint,10,opt,name=age_seconds,json=ageSeconds,proto3" json:"age_seconds,omitempty"` // of a dead or left row: how long it has been so
 	Accuser       uint64                 `protobuf:"fixed64,11,opt,name=accuser,proto3" json:"accuser,omitempty"`                        // of a suspect or dead row: who says so
 	Why           uint32                 `protobuf:"varint,12,opt,name=why,proto3" json:"why,omitempty"`                                 // and the accuser's Reason
+	Features      uint32                 `protobuf:"varint,190,opt,name=features,proto3" json:"features,omitempty"`                      // core.Features of its program
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1018,6 +1019,13 @@ func (x *Row) GetAccuser() uint64 {
 func (x *Row) GetWhy() uint32 {
 	if x != nil {
 		return x.Why
+	}
+	return 0
+}
+
+func (x *Row) GetFeatures() uint32 {
+	if x != nil {
+		return x.Features
 	}
 	return 0
 }
@@ -2934,6 +2942,7 @@ type Command struct {
 	//	*Command_SetVoters
 	//	*Command_SetVote
 	//	*Command_Forget
+	//	*Command_RaiseFeatures
 	//	*Command_SetSchedule
 	//	*Command_DropSchedule
 	//	*Command_PauseSchedule
@@ -3111,6 +3120,15 @@ func (x *Command) GetForget() *Forget {
 	return nil
 }
 
+func (x *Command) GetRaiseFeatures() *RaiseFeatures {
+	if x != nil {
+		if x, ok := x.Body.(*Command_RaiseFeatures); ok {
+			return x.RaiseFeatures
+		}
+	}
+	return nil
+}
+
 func (x *Command) GetSetSchedule() *SetSchedule {
 	if x != nil {
 		if x, ok := x.Body.(*Command_SetSchedule); ok {
@@ -3203,6 +3221,10 @@ type Command_Forget struct {
 	Forget *Forget `protobuf:"bytes,72,opt,name=forget,proto3,oneof"`
 }
 
+type Command_RaiseFeatures struct {
+	RaiseFeatures *RaiseFeatures `protobuf:"bytes,190,opt,name=raise_features,json=raiseFeatures,proto3,oneof"`
+}
+
 type Command_SetSchedule struct {
 	SetSchedule *SetSchedule `protobuf:"bytes,150,opt,name=set_schedule,json=setSchedule,proto3,oneof"`
 }
@@ -3244,6 +3266,8 @@ func (*Command_SetVoters) isCommand_Body() {}
 func (*Command_SetVote) isCommand_Body() {}
 
 func (*Command_Forget) isCommand_Body() {}
+
+func (*Command_RaiseFeatures) isCommand_Body() {}
 
 func (*Command_SetSchedule) isCommand_Body() {}
 
@@ -3518,6 +3542,52 @@ func (x *SetVote) GetVote() uint32 {
 	return 0
 }
 
+// RaiseFeatures says that every member can carry out the commands of
+// a feature level (core.Features).
+type RaiseFeatures struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	To            uint32                 `protobuf:"varint,1,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RaiseFeatures) Reset() {
+	*x = RaiseFeatures{}
+	mi := &file_hb_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RaiseFeatures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RaiseFeatures) ProtoMessage() {}
+
+func (x *RaiseFeatures) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RaiseFeatures.ProtoReflect.Descriptor instead.
+func (*RaiseFeatures) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *RaiseFeatures) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
 // Forget takes a member out of the directory for good. Its IDs never come back.
 type Forget struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3530,7 +3600,7 @@ type Forget struct {
 
 func (x *Forget) Reset() {
 	*x = Forget{}
-	mi := &file_hb_proto_msgTypes[40]
+	mi := &file_hb_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3542,7 +3612,7 @@ func (x *Forget) String() string {
 func (*Forget) ProtoMessage() {}
 
 func (x *Forget) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[40]
+	mi := &file_hb_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3555,7 +3625,7 @@ func (x *Forget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Forget.ProtoReflect.Descriptor instead.
 func (*Forget) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{40}
+	return file_hb_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Forget) GetNode() uint64 {
@@ -3590,7 +3660,7 @@ type SetSchedule struct {
 
 func (x *SetSchedule) Reset() {
 	*x = SetSchedule{}
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3602,7 +3672,7 @@ func (x *SetSchedule) String() string {
 func (*SetSchedule) ProtoMessage() {}
 
 func (x *SetSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3615,7 +3685,7 @@ func (x *SetSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSchedule.ProtoReflect.Descriptor instead.
 func (*SetSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{41}
+	return file_hb_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *SetSchedule) GetSchedule() *Schedule {
@@ -3642,7 +3712,7 @@ type DropSchedule struct {
 
 func (x *DropSchedule) Reset() {
 	*x = DropSchedule{}
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3654,7 +3724,7 @@ func (x *DropSchedule) String() string {
 func (*DropSchedule) ProtoMessage() {}
 
 func (x *DropSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3667,7 +3737,7 @@ func (x *DropSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropSchedule.ProtoReflect.Descriptor instead.
 func (*DropSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{42}
+	return file_hb_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *DropSchedule) GetName() string {
@@ -3688,7 +3758,7 @@ type PauseSchedule struct {
 
 func (x *PauseSchedule) Reset() {
 	*x = PauseSchedule{}
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3700,7 +3770,7 @@ func (x *PauseSchedule) String() string {
 func (*PauseSchedule) ProtoMessage() {}
 
 func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3713,7 +3783,7 @@ func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseSchedule.ProtoReflect.Descriptor instead.
 func (*PauseSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{43}
+	return file_hb_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *PauseSchedule) GetName() string {
@@ -3744,7 +3814,7 @@ type Fire struct {
 
 func (x *Fire) Reset() {
 	*x = Fire{}
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3756,7 +3826,7 @@ func (x *Fire) String() string {
 func (*Fire) ProtoMessage() {}
 
 func (x *Fire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3769,7 +3839,7 @@ func (x *Fire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fire.ProtoReflect.Descriptor instead.
 func (*Fire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{44}
+	return file_hb_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Fire) GetName() string {
@@ -3832,7 +3902,7 @@ type Schedule struct {
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_hb_proto_msgTypes[45]
+	mi := &file_hb_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3844,7 +3914,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[45]
+	mi := &file_hb_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3857,7 +3927,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{45}
+	return file_hb_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Schedule) GetName() string {
@@ -3975,7 +4045,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_hb_proto_msgTypes[46]
+	mi := &file_hb_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3987,7 +4057,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[46]
+	mi := &file_hb_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4000,7 +4070,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{46}
+	return file_hb_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Note) GetText() []byte {
@@ -4021,7 +4091,7 @@ type Submit struct {
 
 func (x *Submit) Reset() {
 	*x = Submit{}
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4033,7 +4103,7 @@ func (x *Submit) String() string {
 func (*Submit) ProtoMessage() {}
 
 func (x *Submit) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4046,7 +4116,7 @@ func (x *Submit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submit.ProtoReflect.Descriptor instead.
 func (*Submit) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{47}
+	return file_hb_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Submit) GetTask() []byte {
@@ -4095,7 +4165,7 @@ type Spec struct {
 
 func (x *Spec) Reset() {
 	*x = Spec{}
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4107,7 +4177,7 @@ func (x *Spec) String() string {
 func (*Spec) ProtoMessage() {}
 
 func (x *Spec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4120,7 +4190,7 @@ func (x *Spec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spec.ProtoReflect.Descriptor instead.
 func (*Spec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{48}
+	return file_hb_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Spec) GetName() string {
@@ -4298,7 +4368,7 @@ type Assign struct {
 
 func (x *Assign) Reset() {
 	*x = Assign{}
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4310,7 +4380,7 @@ func (x *Assign) String() string {
 func (*Assign) ProtoMessage() {}
 
 func (x *Assign) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4323,7 +4393,7 @@ func (x *Assign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assign.ProtoReflect.Descriptor instead.
 func (*Assign) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{49}
+	return file_hb_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Assign) GetTask() []byte {
@@ -4373,7 +4443,7 @@ type Finish struct {
 
 func (x *Finish) Reset() {
 	*x = Finish{}
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4385,7 +4455,7 @@ func (x *Finish) String() string {
 func (*Finish) ProtoMessage() {}
 
 func (x *Finish) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4398,7 +4468,7 @@ func (x *Finish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finish.ProtoReflect.Descriptor instead.
 func (*Finish) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{50}
+	return file_hb_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Finish) GetTask() []byte {
@@ -4436,7 +4506,7 @@ type Requeue struct {
 
 func (x *Requeue) Reset() {
 	*x = Requeue{}
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4448,7 +4518,7 @@ func (x *Requeue) String() string {
 func (*Requeue) ProtoMessage() {}
 
 func (x *Requeue) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4461,7 +4531,7 @@ func (x *Requeue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requeue.ProtoReflect.Descriptor instead.
 func (*Requeue) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{51}
+	return file_hb_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Requeue) GetTask() []byte {
@@ -4504,7 +4574,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4516,7 +4586,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4529,7 +4599,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{52}
+	return file_hb_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Drain) GetNode() uint64 {
@@ -4564,7 +4634,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4576,7 +4646,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4589,7 +4659,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{53}
+	return file_hb_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Cancel) GetTask() []byte {
@@ -4616,7 +4686,7 @@ type Expire struct {
 
 func (x *Expire) Reset() {
 	*x = Expire{}
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4628,7 +4698,7 @@ func (x *Expire) String() string {
 func (*Expire) ProtoMessage() {}
 
 func (x *Expire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4641,7 +4711,7 @@ func (x *Expire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expire.ProtoReflect.Descriptor instead.
 func (*Expire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{54}
+	return file_hb_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Expire) GetTasks() [][]byte {
@@ -4673,7 +4743,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4685,7 +4755,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4698,7 +4768,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{55}
+	return file_hb_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Result) GetExit() int32 {
@@ -4812,7 +4882,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4824,7 +4894,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4837,7 +4907,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{56}
+	return file_hb_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Record) GetBody() isRecord_Body {
@@ -4967,7 +5037,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4979,7 +5049,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4992,7 +5062,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{57}
+	return file_hb_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Mark) GetIndex() uint64 {
@@ -5019,7 +5089,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5031,7 +5101,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5044,7 +5114,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{58}
+	return file_hb_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Intent) GetGrant() *Grant {
@@ -5067,7 +5137,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5079,7 +5149,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5092,7 +5162,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{59}
+	return file_hb_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Started) GetFence() uint64 {
@@ -5139,7 +5209,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5151,7 +5221,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5164,7 +5234,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{60}
+	return file_hb_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Identity) GetFormat() uint32 {
@@ -5230,6 +5300,7 @@ type Ledger struct {
 	Voters        uint32                 `protobuf:"varint,70,opt,name=voters,proto3" json:"voters,omitempty"`                                   // how many members shall vote; 0: the default
 	Tombstones    []*Tombstone           `protobuf:"bytes,71,rep,name=tombstones,proto3" json:"tombstones,omitempty"`                            // of members that were forgotten, oldest first
 	Epoch         uint64                 `protobuf:"fixed64,72,opt,name=epoch,proto3" json:"epoch,omitempty"`                                    // 0: of the founding
+	Features      uint32                 `protobuf:"varint,190,opt,name=features,proto3" json:"features,omitempty"`                              // core.Features of the cluster
 	Schedules     []*Schedule            `protobuf:"bytes,150,rep,name=schedules,proto3" json:"schedules,omitempty"`                             // by name
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -5237,7 +5308,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5249,7 +5320,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5262,7 +5333,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{61}
+	return file_hb_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Ledger) GetFormat() uint32 {
@@ -5342,6 +5413,13 @@ func (x *Ledger) GetEpoch() uint64 {
 	return 0
 }
 
+func (x *Ledger) GetFeatures() uint32 {
+	if x != nil {
+		return x.Features
+	}
+	return 0
+}
+
 func (x *Ledger) GetSchedules() []*Schedule {
 	if x != nil {
 		return x.Schedules
@@ -5362,7 +5440,7 @@ type Tombstone struct {
 
 func (x *Tombstone) Reset() {
 	*x = Tombstone{}
-	mi := &file_hb_proto_msgTypes[62]
+	mi := &file_hb_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5374,7 +5452,7 @@ func (x *Tombstone) String() string {
 func (*Tombstone) ProtoMessage() {}
 
 func (x *Tombstone) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[62]
+	mi := &file_hb_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5387,7 +5465,7 @@ func (x *Tombstone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tombstone.ProtoReflect.Descriptor instead.
 func (*Tombstone) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{62}
+	return file_hb_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Tombstone) GetNode() uint64 {
@@ -5435,7 +5513,7 @@ type Agreed struct {
 
 func (x *Agreed) Reset() {
 	*x = Agreed{}
-	mi := &file_hb_proto_msgTypes[63]
+	mi := &file_hb_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5447,7 +5525,7 @@ func (x *Agreed) String() string {
 func (*Agreed) ProtoMessage() {}
 
 func (x *Agreed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[63]
+	mi := &file_hb_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5460,7 +5538,7 @@ func (x *Agreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreed.ProtoReflect.Descriptor instead.
 func (*Agreed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{63}
+	return file_hb_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Agreed) GetRow() *Row {
@@ -5551,7 +5629,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_hb_proto_msgTypes[64]
+	mi := &file_hb_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5563,7 +5641,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[64]
+	mi := &file_hb_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5576,7 +5654,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{64}
+	return file_hb_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Task) GetId() []byte {
@@ -5753,7 +5831,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_hb_proto_msgTypes[65]
+	mi := &file_hb_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5765,7 +5843,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[65]
+	mi := &file_hb_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5778,7 +5856,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{65}
+	return file_hb_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Missing) GetNode() uint64 {
@@ -5826,7 +5904,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_hb_proto_msgTypes[66]
+	mi := &file_hb_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5838,7 +5916,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[66]
+	mi := &file_hb_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5851,7 +5929,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{66}
+	return file_hb_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Attempt) GetN() uint32 {
@@ -5956,30 +6034,30 @@ const file_hb_proto_rawDesc = "" +
 	"\bposition\x18G \x01(\v2\f.hb.PositionH\x00R\bposition\x12(\n" +
 	"\bmesh_ask\x18s \x01(\v2\v.hb.MeshAskH\x00R\ameshAsk\x12\x1e\n" +
 	"\x04mesh\x18t \x01(\v2\b.hb.MeshH\x00R\x04meshB\x06\n" +
-	"\x04body\"\x9b\x01\n" +
+	"\x04body\"\xb8\x01\n" +
 	"\x04Join\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x1a\n" +
 	"\bdetector\x18\x03 \x01(\tR\bdetector\x12\x18\n" +
 	"\acluster\x18\x04 \x01(\fR\acluster\x12\x1b\n" +
 	"\x04rows\x18\x05 \x03(\v2\a.hb.RowR\x04rows\x12\x12\n" +
-	"\x04raft\x18\x06 \x01(\x06R\x04raft\"\xa7\x01\n" +
+	"\x04raft\x18\x06 \x01(\x06R\x04raft\x12\x1b\n" +
+	"\bfeatures\x18\xbe\x01 \x01(\rR\bfeatures\"\xa7\x01\n" +
 	"\aWelcome\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\fR\acluster\x12!\n" +
 	"\fcluster_name\x18\x02 \x01(\tR\vclusterName\x12\x1b\n" +
 	"\x04rows\x18\x03 \x03(\v2\a.hb.RowR\x04rows\x12\x16\n" +
 	"\x06leader\x18\x04 \x01(\x06R\x06leader\x12\x16\n" +
 	"\x06commit\x18\x05 \x01(\x04R\x06commit\x12\x12\n" +
-	"\x04term\x18\x06 \x01(\x04R\x04term\"\x7f\n" +
+	"\x04term\x18\x06 \x01(\x04R\x04term\"i\n" +
 	"\aRefusal\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x12\n" +
 	"\x04hint\x18\x02 \x01(\tR\x04hint\x12\x14\n" +
 	"\x05final\x18\x03 \x01(\bR\x05final\x12\x1c\n" +
-	"\tforgotten\x18F \x01(\bR\tforgotten\x12\x14\n" +
-	"\x05start\x18u \x01(\rR\x05start\"9\n" +
+	"\tforgotten\x18F \x01(\bR\tforgotten\"9\n" +
 	"\x04Rows\x12\x1b\n" +
 	"\x04rows\x18\x01 \x03(\v2\a.hb.RowR\x04rows\x12\x14\n" +
-	"\x05reply\x18\x02 \x01(\bR\x05reply\"\xee\x02\n" +
+	"\x05reply\x18\x02 \x01(\bR\x05reply\"\x8b\x03\n" +
 	"\x03Row\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x06R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -5994,7 +6072,8 @@ const file_hb_proto_rawDesc = "" +
 	" \x01(\rR\n" +
 	"ageSeconds\x12\x18\n" +
 	"\aaccuser\x18\v \x01(\x06R\aaccuser\x12\x10\n" +
-	"\x03why\x18\f \x01(\rR\x03why\x1a7\n" +
+	"\x03why\x18\f \x01(\rR\x03why\x12\x1b\n" +
+	"\bfeatures\x18\xbe\x01 \x01(\rR\bfeatures\x1a7\n" +
 	"\tTagsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"2\n" +
@@ -6141,7 +6220,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x05Entry\x12\x1d\n" +
 	"\n" +
 	"wall_nanos\x18\x01 \x01(\x03R\twallNanos\x12'\n" +
-	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\x96\x06\n" +
+	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\xd3\x06\n" +
 	"\aCommand\x12\x1a\n" +
 	"\bproposer\x18\x01 \x01(\x06R\bproposer\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\x12+\n" +
@@ -6166,7 +6245,8 @@ const file_hb_proto_rawDesc = "" +
 	"set_voters\x18F \x01(\v2\r.hb.SetVotersH\x00R\tsetVoters\x12(\n" +
 	"\bset_vote\x18G \x01(\v2\v.hb.SetVoteH\x00R\asetVote\x12$\n" +
 	"\x06forget\x18H \x01(\v2\n" +
-	".hb.ForgetH\x00R\x06forget\x125\n" +
+	".hb.ForgetH\x00R\x06forget\x12;\n" +
+	"\x0eraise_features\x18\xbe\x01 \x01(\v2\x11.hb.RaiseFeaturesH\x00R\rraiseFeatures\x125\n" +
 	"\fset_schedule\x18\x96\x01 \x01(\v2\x0f.hb.SetScheduleH\x00R\vsetSchedule\x128\n" +
 	"\rdrop_schedule\x18\x97\x01 \x01(\v2\x10.hb.DropScheduleH\x00R\fdropSchedule\x12;\n" +
 	"\x0epause_schedule\x18\x98\x01 \x01(\v2\x11.hb.PauseScheduleH\x00R\rpauseSchedule\x12\x1f\n" +
@@ -6187,7 +6267,9 @@ const file_hb_proto_rawDesc = "" +
 	"\x06target\x18\x01 \x01(\rR\x06target\"1\n" +
 	"\aSetVote\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
-	"\x04vote\x18\x02 \x01(\rR\x04vote\"N\n" +
+	"\x04vote\x18\x02 \x01(\rR\x04vote\"\x1f\n" +
+	"\rRaiseFeatures\x12\x0e\n" +
+	"\x02to\x18\x01 \x01(\rR\x02to\"N\n" +
 	"\x06Forget\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\rR\binstance\x12\x14\n" +
@@ -6329,7 +6411,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x04node\x18\x04 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04raft\x18\x05 \x01(\x06R\x04raft\x12\x1a\n" +
 	"\bdetector\x18< \x01(\tR\bdetector\x12\x14\n" +
-	"\x05epoch\x18F \x01(\x06R\x05epoch\"\x8d\x03\n" +
+	"\x05epoch\x18F \x01(\x06R\x05epoch\"\xaa\x03\n" +
 	"\x06Ledger\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
@@ -6345,7 +6427,8 @@ const file_hb_proto_rawDesc = "" +
 	"\n" +
 	"tombstones\x18G \x03(\v2\r.hb.TombstoneR\n" +
 	"tombstones\x12\x14\n" +
-	"\x05epoch\x18H \x01(\x06R\x05epoch\x12+\n" +
+	"\x05epoch\x18H \x01(\x06R\x05epoch\x12\x1b\n" +
+	"\bfeatures\x18\xbe\x01 \x01(\rR\bfeatures\x12+\n" +
 	"\tschedules\x18\x96\x01 \x03(\v2\f.hb.ScheduleR\tschedules\"]\n" +
 	"\tTombstone\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
@@ -6418,7 +6501,7 @@ func file_hb_proto_rawDescGZIP() []byte {
 	return file_hb_proto_rawDescData
 }
 
-var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 68)
+var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 69)
 var file_hb_proto_goTypes = []any{
 	(*Envelope)(nil),      // 0: hb.Envelope
 	(*Join)(nil),          // 1: hb.Join
@@ -6460,34 +6543,35 @@ var file_hb_proto_goTypes = []any{
 	(*MemberDown)(nil),    // 37: hb.MemberDown
 	(*SetVoters)(nil),     // 38: hb.SetVoters
 	(*SetVote)(nil),       // 39: hb.SetVote
-	(*Forget)(nil),        // 40: hb.Forget
-	(*SetSchedule)(nil),   // 41: hb.SetSchedule
-	(*DropSchedule)(nil),  // 42: hb.DropSchedule
-	(*PauseSchedule)(nil), // 43: hb.PauseSchedule
-	(*Fire)(nil),          // 44: hb.Fire
-	(*Schedule)(nil),      // 45: hb.Schedule
-	(*Note)(nil),          // 46: hb.Note
-	(*Submit)(nil),        // 47: hb.Submit
-	(*Spec)(nil),          // 48: hb.Spec
-	(*Assign)(nil),        // 49: hb.Assign
-	(*Finish)(nil),        // 50: hb.Finish
-	(*Requeue)(nil),       // 51: hb.Requeue
-	(*Drain)(nil),         // 52: hb.Drain
-	(*Cancel)(nil),        // 53: hb.Cancel
-	(*Expire)(nil),        // 54: hb.Expire
-	(*Result)(nil),        // 55: hb.Result
-	(*Record)(nil),        // 56: hb.Record
-	(*Mark)(nil),          // 57: hb.Mark
-	(*Intent)(nil),        // 58: hb.Intent
-	(*Started)(nil),       // 59: hb.Started
-	(*Identity)(nil),      // 60: hb.Identity
-	(*Ledger)(nil),        // 61: hb.Ledger
-	(*Tombstone)(nil),     // 62: hb.Tombstone
-	(*Agreed)(nil),        // 63: hb.Agreed
-	(*Task)(nil),          // 64: hb.Task
-	(*Missing)(nil),       // 65: hb.Missing
-	(*Attempt)(nil),       // 66: hb.Attempt
-	nil,                   // 67: hb.Row.TagsEntry
+	(*RaiseFeatures)(nil), // 40: hb.RaiseFeatures
+	(*Forget)(nil),        // 41: hb.Forget
+	(*SetSchedule)(nil),   // 42: hb.SetSchedule
+	(*DropSchedule)(nil),  // 43: hb.DropSchedule
+	(*PauseSchedule)(nil), // 44: hb.PauseSchedule
+	(*Fire)(nil),          // 45: hb.Fire
+	(*Schedule)(nil),      // 46: hb.Schedule
+	(*Note)(nil),          // 47: hb.Note
+	(*Submit)(nil),        // 48: hb.Submit
+	(*Spec)(nil),          // 49: hb.Spec
+	(*Assign)(nil),        // 50: hb.Assign
+	(*Finish)(nil),        // 51: hb.Finish
+	(*Requeue)(nil),       // 52: hb.Requeue
+	(*Drain)(nil),         // 53: hb.Drain
+	(*Cancel)(nil),        // 54: hb.Cancel
+	(*Expire)(nil),        // 55: hb.Expire
+	(*Result)(nil),        // 56: hb.Result
+	(*Record)(nil),        // 57: hb.Record
+	(*Mark)(nil),          // 58: hb.Mark
+	(*Intent)(nil),        // 59: hb.Intent
+	(*Started)(nil),       // 60: hb.Started
+	(*Identity)(nil),      // 61: hb.Identity
+	(*Ledger)(nil),        // 62: hb.Ledger
+	(*Tombstone)(nil),     // 63: hb.Tombstone
+	(*Agreed)(nil),        // 64: hb.Agreed
+	(*Task)(nil),          // 65: hb.Task
+	(*Missing)(nil),       // 66: hb.Missing
+	(*Attempt)(nil),       // 67: hb.Attempt
+	nil,                   // 68: hb.Row.TagsEntry
 }
 var file_hb_proto_depIdxs = []int32{
 	1,  // 0: hb.Envelope.join:type_name -> hb.Join
@@ -6521,58 +6605,59 @@ var file_hb_proto_depIdxs = []int32{
 	5,  // 28: hb.Join.rows:type_name -> hb.Row
 	5,  // 29: hb.Welcome.rows:type_name -> hb.Row
 	5,  // 30: hb.Rows.rows:type_name -> hb.Row
-	67, // 31: hb.Row.tags:type_name -> hb.Row.TagsEntry
+	68, // 31: hb.Row.tags:type_name -> hb.Row.TagsEntry
 	34, // 32: hb.Propose.command:type_name -> hb.Command
 	35, // 33: hb.Proposed.verdict:type_name -> hb.Verdict
 	15, // 34: hb.Position.standings:type_name -> hb.Standing
 	18, // 35: hb.Mesh.views:type_name -> hb.MeshView
-	48, // 36: hb.Grant.spec:type_name -> hb.Spec
-	48, // 37: hb.Explain.spec:type_name -> hb.Spec
+	49, // 36: hb.Grant.spec:type_name -> hb.Spec
+	49, // 37: hb.Explain.spec:type_name -> hb.Spec
 	25, // 38: hb.Explained.candidates:type_name -> hb.Candidate
-	55, // 39: hb.Done.result:type_name -> hb.Result
+	56, // 39: hb.Done.result:type_name -> hb.Result
 	34, // 40: hb.Entry.commands:type_name -> hb.Command
 	36, // 41: hb.Command.member_up:type_name -> hb.MemberUp
 	37, // 42: hb.Command.member_down:type_name -> hb.MemberDown
-	47, // 43: hb.Command.submit:type_name -> hb.Submit
-	49, // 44: hb.Command.assign:type_name -> hb.Assign
-	50, // 45: hb.Command.finish:type_name -> hb.Finish
-	53, // 46: hb.Command.cancel:type_name -> hb.Cancel
-	46, // 47: hb.Command.note:type_name -> hb.Note
-	51, // 48: hb.Command.requeue:type_name -> hb.Requeue
-	54, // 49: hb.Command.expire:type_name -> hb.Expire
-	52, // 50: hb.Command.drain:type_name -> hb.Drain
+	48, // 43: hb.Command.submit:type_name -> hb.Submit
+	50, // 44: hb.Command.assign:type_name -> hb.Assign
+	51, // 45: hb.Command.finish:type_name -> hb.Finish
+	54, // 46: hb.Command.cancel:type_name -> hb.Cancel
+	47, // 47: hb.Command.note:type_name -> hb.Note
+	52, // 48: hb.Command.requeue:type_name -> hb.Requeue
+	55, // 49: hb.Command.expire:type_name -> hb.Expire
+	53, // 50: hb.Command.drain:type_name -> hb.Drain
 	38, // 51: hb.Command.set_voters:type_name -> hb.SetVoters
 	39, // 52: hb.Command.set_vote:type_name -> hb.SetVote
-	40, // 53: hb.Command.forget:type_name -> hb.Forget
-	41, // 54: hb.Command.set_schedule:type_name -> hb.SetSchedule
-	42, // 55: hb.Command.drop_schedule:type_name -> hb.DropSchedule
-	43, // 56: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
-	44, // 57: hb.Command.fire:type_name -> hb.Fire
-	5,  // 58: hb.MemberUp.rows:type_name -> hb.Row
-	45, // 59: hb.SetSchedule.schedule:type_name -> hb.Schedule
-	48, // 60: hb.Schedule.spec:type_name -> hb.Spec
-	48, // 61: hb.Submit.spec:type_name -> hb.Spec
-	55, // 62: hb.Finish.result:type_name -> hb.Result
-	58, // 63: hb.Record.intent:type_name -> hb.Intent
-	59, // 64: hb.Record.started:type_name -> hb.Started
-	29, // 65: hb.Record.ended:type_name -> hb.Done
-	57, // 66: hb.Record.mark:type_name -> hb.Mark
-	20, // 67: hb.Intent.grant:type_name -> hb.Grant
-	63, // 68: hb.Ledger.members:type_name -> hb.Agreed
-	64, // 69: hb.Ledger.tasks:type_name -> hb.Task
-	62, // 70: hb.Ledger.tombstones:type_name -> hb.Tombstone
-	45, // 71: hb.Ledger.schedules:type_name -> hb.Schedule
-	5,  // 72: hb.Agreed.row:type_name -> hb.Row
-	48, // 73: hb.Task.spec:type_name -> hb.Spec
-	66, // 74: hb.Task.attempts:type_name -> hb.Attempt
-	55, // 75: hb.Task.result:type_name -> hb.Result
-	65, // 76: hb.Task.missing:type_name -> hb.Missing
-	55, // 77: hb.Attempt.result:type_name -> hb.Result
-	78, // [78:78] is the sub-list for method output_type
-	78, // [78:78] is the sub-list for method input_type
-	78, // [78:78] is the sub-list for extension type_name
-	78, // [78:78] is the sub-list for extension extendee
-	0,  // [0:78] is the sub-list for field type_name
+	41, // 53: hb.Command.forget:type_name -> hb.Forget
+	40, // 54: hb.Command.raise_features:type_name -> hb.RaiseFeatures
+	42, // 55: hb.Command.set_schedule:type_name -> hb.SetSchedule
+	43, // 56: hb.Command.drop_schedule:type_name -> hb.DropSchedule
+	44, // 57: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
+	45, // 58: hb.Command.fire:type_name -> hb.Fire
+	5,  // 59: hb.MemberUp.rows:type_name -> hb.Row
+	46, // 60: hb.SetSchedule.schedule:type_name -> hb.Schedule
+	49, // 61: hb.Schedule.spec:type_name -> hb.Spec
+	49, // 62: hb.Submit.spec:type_name -> hb.Spec
+	56, // 63: hb.Finish.result:type_name -> hb.Result
+	59, // 64: hb.Record.intent:type_name -> hb.Intent
+	60, // 65: hb.Record.started:type_name -> hb.Started
+	29, // 66: hb.Record.ended:type_name -> hb.Done
+	58, // 67: hb.Record.mark:type_name -> hb.Mark
+	20, // 68: hb.Intent.grant:type_name -> hb.Grant
+	64, // 69: hb.Ledger.members:type_name -> hb.Agreed
+	65, // 70: hb.Ledger.tasks:type_name -> hb.Task
+	63, // 71: hb.Ledger.tombstones:type_name -> hb.Tombstone
+	46, // 72: hb.Ledger.schedules:type_name -> hb.Schedule
+	5,  // 73: hb.Agreed.row:type_name -> hb.Row
+	49, // 74: hb.Task.spec:type_name -> hb.Spec
+	67, // 75: hb.Task.attempts:type_name -> hb.Attempt
+	56, // 76: hb.Task.result:type_name -> hb.Result
+	66, // 77: hb.Task.missing:type_name -> hb.Missing
+	56, // 78: hb.Attempt.result:type_name -> hb.Result
+	79, // [79:79] is the sub-list for method output_type
+	79, // [79:79] is the sub-list for method input_type
+	79, // [79:79] is the sub-list for extension type_name
+	79, // [79:79] is the sub-list for extension extendee
+	0,  // [0:79] is the sub-list for field type_name
 }
 
 func init() { file_hb_proto_init() }
@@ -6625,12 +6710,13 @@ func file_hb_proto_init() {
 		(*Command_SetVoters)(nil),
 		(*Command_SetVote)(nil),
 		(*Command_Forget)(nil),
+		(*Command_RaiseFeatures)(nil),
 		(*Command_SetSchedule)(nil),
 		(*Command_DropSchedule)(nil),
 		(*Command_PauseSchedule)(nil),
 		(*Command_Fire)(nil),
 	}
-	file_hb_proto_msgTypes[56].OneofWrappers = []any{
+	file_hb_proto_msgTypes[57].OneofWrappers = []any{
 		(*Record_Entry)(nil),
 		(*Record_HardState)(nil),
 		(*Record_Intent)(nil),
@@ -6645,7 +6731,7 @@ func file_hb_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hb_proto_rawDesc), len(file_hb_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   68,
+			NumMessages:   69,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

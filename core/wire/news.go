@@ -20,7 +20,7 @@ import (
 //	   accuser  8 NodeID of who accuses, 1 reason
 //	   labels   1 length (4 or 16), IP address, 2 port
 //	            1 length, name
-//	            1 length, version
+//	            1 length, version, 2 feature level
 //	            8 RaftID
 //	            2 length of all tags, then each: 1 length, key, 1 length, value
 //
@@ -83,7 +83,9 @@ type News struct {
 	Name    []byte
 	Addr    netip.AddrPort
 	Version []byte
-	Raft    core.RaftID
+	// Features is the feature level of the member's program.
+	Features core.Features
+	Raft     core.RaftID
 	// Tags are laid out as they travel: AppendTags, ParseTags.
 	Tags []byte
 }
@@ -95,7 +97,7 @@ func (n *News) Size() int {
 		size += 9
 	}
 	if len(n.Name) > 0 {
-		size += addrSize(n.Addr) + 1 + len(n.Name) + 1 + len(n.Version) + 8 + 2 + len(n.Tags)
+		size += addrSize(n.Addr) + 1 + len(n.Name) + 1 + len(n.Version) + 2 + 8 + 2 + len(n.Tags)
 	}
 	return size
 }
@@ -193,6 +195,7 @@ func appendNews(dst []byte, n *News) []byte {
 	dst = append(dst, n.Name...)
 	dst = append(dst, byte(len(n.Version)))
 	dst = append(dst, n.Version...)
+	dst = binary.BigEndian.AppendUint16(dst, uint16(n.Features))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(n.Raft))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(n.Tags)))
 	return append(dst, n.Tags...)
@@ -229,6 +232,7 @@ func (r *reader) row() News {
 		n.Addr = r.addr()
 		n.Name = r.text(int(r.u8()), MaxName)
 		n.Version = r.text(int(r.u8()), MaxVersion)
+		n.Features = core.Features(r.u16())
 		n.Raft = core.RaftID(r.u64())
 		n.Tags = r.tags(int(r.u16()))
 		r.bad = r.bad || len(n.Name) == 0

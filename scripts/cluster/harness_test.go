@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 )
@@ -52,26 +51,9 @@ type node struct {
 	name, dir, socket, addr string
 	netns                   string // empty: the test's own
 	args                    []string
+	program                 string // empty: the hb under test
 	cmd                     *exec.Cmd
-	log                     *words
-}
-
-// words are what a process has said so far; it may say more while they are read.
-type words struct {
-	mutex sync.Mutex
-	said  bytes.Buffer
-}
-
-func (w *words) Write(b []byte) (int, error) {
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
-	return w.said.Write(b)
-}
-
-func (w *words) String() string {
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
-	return w.said.String()
+	log                     *bytes.Buffer
 }
 
 // cluster is a set of nodes of one test.
@@ -111,13 +93,21 @@ func (c *cluster) add(name, addr string, args ...string) *node {
 func (c *cluster) start(n *node) {
 	c.t.Helper()
 	args := append([]string{"node", "--dev", "--name", n.name, "--bind", n.addr, "--data", filepath.Join(n.dir, "data"), "--socket", n.socket}, n.args...)
-	n.cmd = command(n.netns, binary(c.t), args...)
-	n.log = &words{}
+	n.cmd = command(n.netns, n.executable(c.t), args...)
+	n.log = &bytes.Buffer{}
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := n.cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// executable is the program that the node runs.
+func (n *node) executable(t *testing.T) string {
+	if n.program != "" {
+		return n.program
+	}
+	return binary(t)
 }
 
 // command makes a command that runs in a network namespace.

@@ -24,7 +24,7 @@ func tuned(t *testing.T, n int, tuning Tuning, without detect.Extras) *bench {
 // many helpers were asked.
 func (b *bench) silentProbe() (target core.NodeID, helpers int) {
 	ping := b.firstPing()
-	for b.d.probeOf(ping.To) != nil {
+	for b.underWay(ping) {
 		b.run(10 * time.Millisecond)
 		b.receive(ping.To%9+2, wire.Packet{Kind: wire.KindPing, Nonce: 1, Target: 1})
 		helpers += len(b.take(wire.KindPingReq))
@@ -36,7 +36,7 @@ func TestAsManyHelpersAreAskedAsTuned(t *testing.T) {
 	for k := range 5 {
 		tuning := Standard()
 		tuning.Helpers = k
-		b := tuned(t, 10, tuning, 0)
+		b := tuned(t, 10, tuning, later)
 		if _, asked := b.silentProbe(); asked != k {
 			t.Errorf("%d instead of %d", asked, k)
 		}
@@ -59,7 +59,7 @@ func TestInStepAllPeriodsBeginAtWholeMultiples(t *testing.T) {
 func TestRandomTargetsAreDrawnAnew(t *testing.T) {
 	tuning := Standard()
 	tuning.RandomTargets = true
-	b := tuned(t, 10, tuning, 0)
+	b := tuned(t, 10, tuning, later)
 	hits := map[core.NodeID]int{}
 	for range 9000 {
 		id, ok := b.d.target()
@@ -132,7 +132,7 @@ func TestWhatIsLeftOutDoesNotHappen(t *testing.T) {
 func TestTheTargetIsPingedTwiceIfTuned(t *testing.T) {
 	tuning := Standard()
 	tuning.PingTwice = true
-	b := tuned(t, 10, tuning, 0)
+	b := tuned(t, 10, tuning, later)
 	ping := b.firstPing()
 	b.run(400 * time.Millisecond)
 	if again := b.take(wire.KindPing); len(again) != 1 || again[0].Packet.Nonce != ping.Packet.Nonce {

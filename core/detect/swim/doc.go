@@ -14,8 +14,11 @@
 //   - round.go: the target of a period is the next in a random permutation of
 //     all members, so two pings of one member by another are at most 2N−1
 //     periods apart (§4.3).
-//   - probe.go: ping, wait for the ack as long as this member's round trips
-//     suggest (rtt.go), then ask K = 3 others to ping it (ping-req), and wait
+//   - lane.go: every second ping goes to the next member on a ring of hashed IDs
+//     instead, and whoever misses the ping of the one before asks it: so two
+//     members miss a crashed one within two periods, however many there are.
+//   - probe.go: ping, wait for the ack as long as round trips suggest (rtt.go),
+//     ping again, then ask K = 3 others to ping it (ping-req), and others again,
 //     until the period ends. What happens on a lost ack is all in that file.
 //   - core/detect/relay: the other side of a ping and of a ping-req: ack it, or
 //     ping the target, forward its ack, or send a nack after 80 % of the asker's
@@ -39,8 +42,8 @@
 // Min is 2.5 T: the probe that failed has taken T already, so nobody is called
 // dead before 3.5 T of silence, and a process stopped for 3 s at T = 1 s lives.
 // It is enough, since an accusation reaches its subject, and the refutation
-// everybody, within a fifth of a second (core/spread). It grows above a hundred
-// members, as spreading does. Max is 6 Min as in Lifeguard's experiments. A
+// everybody, within a fifth of a second (core/spread). It grows a little above a
+// hundred members, as spreading does. Max is 6 Min as in Lifeguard's experiments. A
 // direct timeout is at most T/3, which leaves the helpers two thirds.
 //
 // A crashed process on a living host is known much sooner: its host refuses
@@ -58,7 +61,8 @@
 // # What it does not do
 //
 // It does not see a member that some can reach and others cannot, as long as
-// one of the helpers can. It judges within 2N−1 periods, not at once. And a
-// member that is slow for longer than it has to refute is called dead, as in
-// every detector with a timeout.
+// one of the helpers can. It finds a crash within three periods, not at once, and
+// later if both neighbours on the ring crash, too. And a member that is slow for
+// longer than it has to refute is called dead, as in every detector with a
+// timeout.
 package swim

@@ -161,7 +161,7 @@ func TestThreeObserversVerifyASuspicionAtOnce(t *testing.T) {
 func TestLocalHealthFollowsAllFourEvents(t *testing.T) {
 	b := among(t, 10)
 	ping := b.firstPing()
-	for b.d.probeOf(ping.To) != nil {
+	for b.underWay(ping) {
 		b.run(10 * time.Millisecond)
 		b.receive(ping.To%9+2, wire.Packet{Kind: wire.KindPing, Nonce: 1, Target: 1})
 		for _, r := range b.take(wire.KindPingReq) {
@@ -180,7 +180,7 @@ func TestLocalHealthFollowsAllFourEvents(t *testing.T) {
 		t.Errorf("a successful one: %d", b.d.health)
 	}
 	ping = b.firstPing()
-	for b.d.probeOf(ping.To) != nil {
+	for b.underWay(ping) {
 		b.run(10 * time.Millisecond)
 	}
 	if b.d.health != 4 {

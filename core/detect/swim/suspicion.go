@@ -39,13 +39,15 @@ const (
 	// silence is how many periods a member must not have been heard by the
 	// judge, however long it has been suspected.
 	silence = 3.5
+	// growth is how many periods the shortest suspicion grows with each tenfold of
+	// a hundred members: news reaches ten times as many some 0.1 s later.
+	growth = 0.25
 )
 
 // suspect begins a suspicion, after the table took the accusation.
 func (s *swim) suspect(now core.Instant, row member.Row) {
 	members := s.table.Living()
-	spread := max(1, math.Log10(float64(members))/2)
-	least := time.Duration(s.tuning.Min * spread * float64(s.period))
+	least := s.periods(s.tuning.Min + growth*max(0, math.Log10(float64(members))-2))
 	c := &suspicion{
 		row: row, begun: now, min: least, max: time.Duration(s.tuning.MaxFactor * float64(least)),
 		enough: min(confirmers, members-2),
@@ -74,6 +76,9 @@ func (s *swim) confirm(now core.Instant, e member.Evidence) {
 		return
 	}
 	if c.count(e.Accuser, e.Why) {
+		if len(c.accusers) == 2 && c.accusers[0] == s.self {
+			s.faster() // the probe failed through no fault of this node
+		}
 		c.again = 0
 		s.weighRefusals(now, c)
 		s.out = append(s.out, detect.Repeat{Evidence: e})

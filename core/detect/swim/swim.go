@@ -23,12 +23,14 @@ type swim struct {
 	without detect.Extras
 
 	round  round
+	lane   lane
 	next   core.Instant // when the next period begins
 	probes []*probe     // not yet decided, oldest first
 	relay  *relay.Relay
 	// suspicions are those of the rows that are suspect in the table.
 	suspicions []*suspicion
 	peers      map[core.NodeID]*peer
+	typical    rtt // of all peers
 	health     health
 	gates      gates
 	out        []detect.Effect
@@ -61,6 +63,8 @@ func (s *swim) meet(now core.Instant) {
 	if ids, ok := s.table.Common(); ok && !s.tuning.RandomTargets && len(ids) > 1 {
 		s.round.begin(ids)
 		s.round.remove(s.self)
+		prev, next := s.table.Beside()
+		s.lane.between(now, prev, next)
 		s.next = s.begin(now)
 		return
 	}
@@ -94,7 +98,7 @@ func (s *swim) Step(now core.Instant, ev detect.Event) []detect.Effect {
 
 // Next implements detect.Detector.
 func (s *swim) Next() core.Instant {
-	next := s.next
+	next := core.Earlier(s.next, s.nextDoubt())
 	for _, p := range s.probes {
 		next = core.Earlier(next, core.Earlier(p.ask, p.end))
 	}
@@ -111,6 +115,7 @@ func (s *swim) tick(now core.Instant) {
 	s.watchIsolation(now)
 	s.out = append(s.out, s.relay.Tick(now)...)
 	s.endProbes(now)
+	s.watchLane(now)
 	s.judge(now)
 	if now >= s.next {
 		s.beginPeriod(now)
@@ -139,6 +144,9 @@ func (s *swim) beginPeriod(now core.Instant) {
 
 // target is the member to probe next.
 func (s *swim) target() (core.NodeID, bool) {
+	if next, turn := s.onLane(); turn {
+		return next, true
+	}
 	if !s.tuning.RandomTargets {
 		return s.round.pick(s.rand)
 	}
@@ -179,6 +187,7 @@ func (s *swim) changed(now core.Instant, c member.Change) {
 	if after.ID == s.self {
 		return
 	}
+	s.lane.follow(now, s.table, after)
 	if !after.Living() {
 		s.forget(after.ID)
 		return
@@ -230,6 +239,9 @@ func (s *swim) accuse(row member.Row, status core.Status, why wire.Reason) {
 func (s *swim) send(to core.NodeID, addr netip.AddrPort, p wire.Packet) {
 	s.out = append(s.out, detect.Send{To: to, Addr: addr, Packet: p})
 }
+
+// periods is so many periods.
+func (s *swim) periods(n float64) time.Duration { return time.Duration(n * float64(s.period)) }
 
 // peer finds or makes what is known of a member.
 func (s *swim) peer(id core.NodeID) *peer {

@@ -49,12 +49,12 @@ func (s *swim) turn(now core.Instant, subject member.Row) core.Instant {
 	if s.without.Has(detect.Verification) || subject.Accuser == s.self {
 		return core.Never
 	}
-	at := place(subject.ID)
-	own := place(s.self) - at
+	at := member.Place(subject.ID)
+	own := member.Place(s.self) - at
 	between := 0
 	s.table.Each(func(r member.Row) bool {
 		if r.ID != subject.ID && r.ID != s.self && r.ID != subject.Accuser && r.Status == core.Alive &&
-			cmp.Less(place(r.ID)-at, own) {
+			cmp.Less(member.Place(r.ID)-at, own) {
 			between++
 		}
 		return between < waves*observers
@@ -64,10 +64,6 @@ func (s *swim) turn(now core.Instant, subject member.Row) core.Instant {
 	}
 	return now.Add(time.Duration(float64(between/observers) * waveAfter * float64(s.period)))
 }
-
-// place is where an ID stands on the ring (Fibonacci hashing: IDs are random
-// already, but tests count from one).
-func place(id core.NodeID) uint64 { return uint64(id) * 0x9e3779b97f4a7c15 }
 
 // refused takes a refusal by a living member's host. The first in a probe may
 // be an old packet's, or a forgery, so the ping is repeated; the second is
@@ -87,8 +83,7 @@ func (s *swim) refused(now core.Instant, id core.NodeID) {
 		return
 	}
 	if p.refusals++; p.refusals == 1 {
-		p.tainted = true
-		s.ping(p)
+		s.pingAgain(p)
 		return
 	}
 	if c := s.suspicionOf(id); c == nil || !slices.Contains(c.refusers, s.self) {

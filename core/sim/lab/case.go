@@ -165,7 +165,8 @@ func (r *Result) theory() {
 			r.SpreadTheory = SpreadTheory(r.Members, 1)
 			return // random targets have no bound
 		}
-		r.DetectionTheory, r.DetectionBound = FirstPing(r.Members)+1, 2*n-1
+		r.MistakesTheory, r.SentTheory = StandardMistakes(r.Loss, r.Helpers), StandardLoad(r.Loss, r.Helpers)
+		r.DetectionTheory, r.DetectionBound = FirstPing()+1, 3.05 // the lane's two periods, its slack, the probe
 	case "central":
 		r.heartbeats(2 * (n - 1) / n)
 	case "ring":

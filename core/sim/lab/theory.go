@@ -20,12 +20,39 @@ func MistakeTheory(loss float64, helpers int) float64 {
 	return (1 - q*q) * math.Pow(1-math.Pow(q, 4), float64(helpers))
 }
 
-// LoadTheory is the datagrams that a member sends a period: a ping, the acks of
-// those that reach it, and for each probe without a direct ack K ping-reqs, as
-// many pings and acks of their helpers, and the acks that these forward.
+// LoadTheory is the datagrams that a member sends a period in SWIM §3: a ping, the
+// acks of those that reach it, and for each probe without a direct ack K
+// ping-reqs, as many pings and acks of their helpers, and the acks that these
+// forward.
 func LoadTheory(loss float64, helpers int) float64 {
 	q := 1 - loss
-	return 1 + q + (1-q*q)*float64(helpers)*(1+q+q*q+q*q*q)
+	return 1 + q + (1-q*q)*relayed(q, helpers)
+}
+
+// relayed is the datagrams that asking helpers once costs.
+func relayed(q float64, helpers int) float64 {
+	return float64(helpers) * (1 + q + q*q + q*q*q)
+}
+
+// StandardLoad is the same of SWIM as hb runs it (core/detect/swim), which pings
+// again before it asks helpers, and then goes on with both.
+func StandardLoad(loss float64, helpers int) float64 {
+	q := 1 - loss
+	load, still := 1+q, 1-q*q
+	load += still * (1 + q)
+	still *= 1 - q*q
+	for range 3 {
+		load += still * (1 + q + relayed(q, helpers))
+		still *= MistakeTheory(loss, helpers)
+	}
+	return load
+}
+
+// StandardMistakes is the chance that a probe of a living member among living
+// members fails in SWIM as hb runs it.
+func StandardMistakes(loss float64, helpers int) float64 {
+	q := 1 - loss
+	return math.Pow(1-q*q, 2) * math.Pow(MistakeTheory(loss, helpers), 3)
 }
 
 // SwimFactor is e^q/(e^q−1) at q_f = 1, by which SWIM's p_m is greater than the
@@ -62,7 +89,7 @@ func (r *Result) DetectionCurve() func(periods float64) float64 {
 		each := 1 / r.DetectionTheory
 		return func(t float64) float64 { return 1 - math.Pow(1-each, math.Floor(t)) }
 	case r.Kind == "swim":
-		return func(t float64) float64 { return 1 - math.Exp(-max(0, t-1)/FirstPing(r.Members)) }
+		return func(t float64) float64 { return 1 - unpinged(t-1) }
 	case math.IsNaN(r.DetectionTheory):
 		return nil
 	}
@@ -70,7 +97,15 @@ func (r *Result) DetectionCurve() func(periods float64) float64 {
 	return func(t float64) float64 { return min(1, max(0, t-r.DetectionTheory+0.5)) }
 }
 
+// unpinged is the chance that nobody has begun to probe a member so many periods
+// after its crash, in SWIM as hb runs it. Two neighbours on the ring look every
+// second period, each at a phase of its own; the rounds of the others, to which
+// every second ping is left, are together nearly a Poisson process.
+func unpinged(periods float64) float64 {
+	t := max(0, periods) / 2
+	return math.Pow(max(0, 1-t), 2) * math.Exp(-t)
+}
+
 // FirstPing is the mean time in periods from a crash to the first ping of the
-// crashed member where members go round at their own phases: the rounds of the
-// N−1 others together are nearly a Poisson process of one ping a period.
-func FirstPing(members int) float64 { return float64(members-1) / float64(members) }
+// crashed member in SWIM as hb runs it: the integral of unpinged.
+func FirstPing() float64 { return 2 * (1 - 2/math.E) }

@@ -54,6 +54,7 @@ func main() {
 	only := flag.String("only", "", "measure only what matches this `REGEXP`")
 	seed := flag.Uint64("seed", 1, "`N`: the same seed gives the same figures")
 	full := flag.Bool("full", false, "100,000 trials of each theory, 1000 crashes, 1000 members in a large cluster, 2000 joiners; takes hours")
+	without := flag.Bool("ablation", false, "print instead what each mechanism beyond the published algorithm is worth")
 	flag.Parse()
 	pattern, err := regexp.Compile(*only)
 	if err != nil || flag.NArg() > 0 {
@@ -63,6 +64,10 @@ func main() {
 	s := scale{seed: *seed, trials: 10_000, crashes: 120, large: 200, joiners: 300}
 	if *full {
 		s = scale{seed: *seed, trials: 100_000, crashes: 1000, large: 1000, joiners: 2000}
+	}
+	if *without {
+		ablation(s)
+		return
 	}
 	fmt.Printf("seed %d; T = 1 s, loss and refusals as said, else none\n", s.seed)
 	short := 0
