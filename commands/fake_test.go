@@ -145,6 +145,8 @@ func typeName(r node.Request) string {
 		return "CancelTask"
 	case node.FollowOutput:
 		return "FollowOutput"
+	case node.FollowLog:
+		return "FollowLog"
 	case node.WaitTask:
 		return "WaitTask"
 	case node.FollowEvents:

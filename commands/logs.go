@@ -1,6 +1,12 @@
 package commands
 
-import "github.com/urfave/cli/v2"
+import (
+	"context"
+	"errors"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+)
 
 func logsCommand() *cli.Command {
 	return &cli.Command{
@@ -37,6 +43,10 @@ func runLogs(c *call) error {
 		return err
 	}
 	defer cancel()
+	ctx = c.whileRead(ctx)
 	_, err = c.output(ctx, client, id, c.Bool("follow"))
+	if errors.Is(context.Cause(ctx), errUnread) {
+		return exit(128 + int(syscall.SIGPIPE))
+	}
 	return err
 }

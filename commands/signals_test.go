@@ -3,6 +3,7 @@ package commands
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +15,8 @@ import (
 // child is one hb process against a fake node.
 type child struct {
 	*exec.Cmd
-	stdout, stderr bytes.Buffer
+	reader io.Closer // of its output
+	stderr bytes.Buffer
 }
 
 // startChild runs hb, as testscript does: this very binary under that name.
@@ -27,7 +29,10 @@ func startChild(t *testing.T, socket string, args ...string) *child {
 	c := &child{Cmd: exec.Command(binary, args...)}
 	c.Args[0] = "hb"
 	c.Env = append(os.Environ(), "HB_SOCKET="+socket)
-	c.Stdout, c.Stderr = &c.stdout, &c.stderr
+	c.Stderr = &c.stderr
+	if c.reader, err = c.StdoutPipe(); err != nil {
+		t.Fatal(err)
+	}
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -120,5 +125,23 @@ func TestInterruptingAWaitNeverCancels(t *testing.T) {
 	}
 	if f.askedFor("CancelTask") > 0 {
 		t.Error("the task was cancelled")
+	}
+}
+
+func TestAStreamEndsWhenItsReaderGoesAwayThoughNothingHappens(t *testing.T) {
+	f, c := running(t, "forever")
+	socket, id := strings.TrimPrefix(c.Env[len(c.Env)-1], "HB_SOCKET="), f.ids()[0]
+	for kind, args := range map[string][]string{
+		"FollowEvents": {"events"}, "FollowLog": {"log", "-f", "--from", "9"}, "FollowOutput": {"logs", "-f", id},
+	} {
+		before := f.askedFor(kind)
+		c := startChild(t, socket, args...)
+		if !f.waitAsked(kind, before+1) {
+			t.Fatalf("hb %v did not ask", args)
+		}
+		c.reader.Close()
+		if code := c.code(); code != 141 || c.stderr.Len() > 0 && kind != "FollowOutput" {
+			t.Errorf("hb %v: exit code %d: %s", args, code, c.stderr.String())
+		}
 	}
 }

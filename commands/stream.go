@@ -3,9 +3,12 @@ package commands
 import (
 	"context"
 	"errors"
+	"os"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"hb/core"
 	"hb/core/control"
@@ -62,8 +65,9 @@ func (s *stream) counted() error {
 // run carries the stream out. That --for is over is a good end, unless --count
 // asked for more records than came.
 func (c *call) runStream(s *stream, follow func(ctx context.Context) error) error {
-	ctx, cancel := c.waitContext()
+	waiting, cancel := c.waitContext()
 	defer cancel()
+	ctx := c.whileRead(waiting)
 	bounded := ctx
 	if d := c.Duration("for"); d > 0 {
 		var stop context.CancelFunc
@@ -74,6 +78,8 @@ func (c *call) runStream(s *stream, follow func(ctx context.Context) error) erro
 	switch {
 	case errors.Is(err, errEnough):
 		return nil
+	case errors.Is(context.Cause(ctx), errUnread):
+		return exit(128 + int(syscall.SIGPIPE))
 	case err != nil && bounded.Err() != nil && ctx.Err() == nil:
 		if s.bound {
 			return core.Faultf(core.CodeTimeout, "the time ran out with %d records still to come", s.left)
@@ -83,6 +89,34 @@ func (c *call) runStream(s *stream, follow func(ctx context.Context) error) erro
 		return core.Faultf(core.CodeTimeout, "the time given with --timeout ran out")
 	}
 	return err
+}
+
+// errUnread ends a stream whose reader has gone away.
+var errUnread = errors.New("nobody reads any more")
+
+// whileRead ends with errUnread when nobody reads the output any more. Without it
+// only the next record would show that, which may be hours away.
+func (c *call) whileRead(ctx context.Context) context.Context {
+	f, is := c.App.Writer.(*os.File)
+	if !is {
+		return ctx
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() { // until the process ends, if nothing happens
+		fds := []unix.PollFd{{Fd: int32(f.Fd())}}
+		for {
+			_, err := unix.Poll(fds, -1)
+			switch {
+			case err == unix.EINTR:
+			case err == nil && fds[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0:
+				cancel(errUnread)
+				return
+			default:
+				return
+			}
+		}
+	}()
+	return ctx
 }
 
 // watchPause is how often a watched view is looked at.

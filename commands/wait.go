@@ -24,7 +24,8 @@ func waitCommand() *cli.Command {
     members=N       at least N members are alive
     voters=N        the cluster has N voters or more
     applied=INDEX   this node has applied the log up to INDEX
-    gone=NODE       NODE (name or ID) is agreed down, or left
+    gone=NODE       NODE (name or ID) is agreed down, or left, or forgotten;
+                    66 if no member was ever called so
 
 It also waits for the node itself. With --timeout it ends with 69 if no node has
 answered until then, and with 124 if one has.`,

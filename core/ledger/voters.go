@@ -73,6 +73,10 @@ func (s *State) Forgotten(id core.NodeID) (*wire.Tombstone, bool) {
 	return t, ok
 }
 
+// Tombstones are those of all that are remembered as forgotten, oldest first;
+// read only.
+func (s *State) Tombstones() []*wire.Tombstone { return s.tombstones }
+
 func (s *State) setVoters(o *Outcome, c *wire.SetVoters) {
 	if !ValidVoters(c.GetTarget()) {
 		o.Verdict = refuse(core.CodeBadInput, "%d voters: 1, 3, 5 or 7 are meant", c.GetTarget())

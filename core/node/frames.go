@@ -61,6 +61,9 @@ func (n *Node) frame(ev Frame) {
 	if to, _ := n.addrOf(core.NodeID(e.From)); n.fromTheGrave(core.NodeID(e.From), to) {
 		return
 	}
+	if n.outdated(core.NodeID(e.From), core.Instance(e.Instance)) {
+		return
+	}
 	n.memberFrame(core.NodeID(e.From), e)
 }
 

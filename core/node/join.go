@@ -99,6 +99,9 @@ func (n *Node) whyNot(e *wire.Envelope, j *wire.Join) *wire.Refusal {
 			Reason: fmt.Sprintf("the cluster's failure detector is %s, the joiner's %s", n.opts.Detector, j.Detector),
 			Hint:   fmt.Sprintf("set [detector] kind = %q", n.opts.Detector)}
 	}
+	if why, over := n.startOver(from, core.Instance(e.Instance)); over {
+		return startRefusal(why, core.Instance(e.Instance))
+	}
 	for _, row := range n.membership.Table().Rows() {
 		if row.Name == j.Name && row.ID != from && row.Living() {
 			return &wire.Refusal{
@@ -160,6 +163,13 @@ func (n *Node) refused(e *wire.Envelope, r *wire.Refusal) {
 	}
 	if r.Forgotten && n.self.joined && string(e.Cluster) == string(n.self.cluster[:]) {
 		n.forgotten(r.Reason, r.Hint)
+		return
+	}
+	if r.Start != 0 && core.Instance(r.Start) != n.self.instance {
+		return // it is for a process that ran here before
+	}
+	if r.Start != 0 && n.self.joined && string(e.Cluster) == string(n.self.cluster[:]) {
+		n.outrun(r)
 		return
 	}
 	if n.self.joined && string(e.Cluster) == string(n.self.cluster[:]) && core.Epoch(e.Epoch) != n.self.epoch {

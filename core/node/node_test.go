@@ -340,7 +340,13 @@ func TestAFailedDiskStopsTheNodeAtOnce(t *testing.T) {
 
 func TestConditionsAreAnsweredWhenTheyAllHold(t *testing.T) {
 	s := found(t)
-	s.one(Await{Conditions: []Condition{{Kind: "ready"}, {Kind: "leader"}, {Kind: "quorum"}, {Kind: "members", N: 1}, {Kind: "gone", Node: "n9"}}})
+	s.one(Await{Conditions: []Condition{{Kind: "ready"}, {Kind: "leader"}, {Kind: "quorum"}, {Kind: "members", N: 1}}})
+	s.asked++
+	typo := s.asked
+	s.tell(Asked{ID: typo, Body: Await{Conditions: []Condition{{Kind: "gone", Node: "n9"}}}})
+	if fault, is := s.replies[typo][0].Body.(*core.Fault); !is || fault.Code != core.CodeUnheard {
+		t.Errorf("the end of somebody nobody has heard of: %v", s.replies[typo])
+	}
 	s.asked++
 	id := s.asked
 	s.tell(Asked{ID: id, Body: Await{Conditions: []Condition{{Kind: "applied", N: s.n.ledger.Applied() + 1}}}})

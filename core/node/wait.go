@@ -1,7 +1,11 @@
 package node
 
 import (
+	"slices"
+
 	"hb/core"
+	"hb/core/member"
+	"hb/core/wire"
 )
 
 // awaiting is one client that waits for conditions.
@@ -24,10 +28,16 @@ func (n *Node) await(id uint64, conditions []Condition) {
 // serveAwaiting answers those whose conditions hold now.
 func (n *Node) serveAwaiting() {
 	for _, a := range n.clients.awaiting {
-		if n.holdAll(a) {
-			n.reply(a.id, nil, true)
-			n.clients.awaiting = without(n.clients.awaiting, func(b *awaiting) bool { return a == b })
+		fault := n.vain(a)
+		if fault == nil && !n.holdAll(a) {
+			continue
 		}
+		if fault != nil {
+			n.reply(a.id, fault, true)
+		} else {
+			n.reply(a.id, nil, true)
+		}
+		n.clients.awaiting = without(n.clients.awaiting, func(b *awaiting) bool { return a == b })
 	}
 }
 
@@ -76,9 +86,34 @@ func (n *Node) memberHere() bool {
 	return ok && m.State == "up" && core.Instance(m.Row.Instance) == n.self.instance
 }
 
-// gone says whether a member, by name or ID, is agreed down, has left, or is
-// unknown. One that was never agreed up is judged by this node alone.
+// vain says why a client waits in vain: for the end of somebody of whom nobody
+// has ever heard, as far as a majority knows. That is a slip of the pen, and would
+// hold at once.
+func (n *Node) vain(a *awaiting) *core.Fault {
+	for _, c := range a.conditions {
+		if c.Kind == "gone" && !n.everHeardOf(c.Node) && n.confirmQuorum(a) && n.ledger.Applied() >= a.target {
+			return core.Faultf(core.CodeUnheard, "no member is or was named %q", c.Node).WithHint("hb members lists them")
+		}
+	}
+	return nil
+}
+
+// everHeardOf says whether somebody of this name or ID is a member, or was.
+func (n *Node) everHeardOf(who string) bool {
+	is := func(name string, id core.NodeID) bool { return name == who || id.String() == who }
+	heard := func(r member.Row) bool { return is(r.Name, r.ID) }
+	return slices.ContainsFunc(n.ledger.Members(), func(m *wire.Agreed) bool { return is(m.Row.Name, core.NodeID(m.Row.Id)) }) ||
+		slices.ContainsFunc(n.ledger.Tombstones(), func(t *wire.Tombstone) bool { return is(t.Name, core.NodeID(t.Node)) }) ||
+		slices.ContainsFunc(n.membership.Table().Rows(), heard)
+}
+
+// gone says whether a member, by name or ID, is agreed down, has left, or was
+// forgotten. One that was never agreed up is judged by this node alone. Of whom
+// nobody knows yet, nothing holds.
 func (n *Node) gone(who string) bool {
+	if !n.everHeardOf(who) {
+		return false
+	}
 	for _, m := range n.ledger.Members() {
 		if (m.Row.Name == who || core.NodeID(m.Row.Id).String() == who) && m.State == "up" {
 			return false

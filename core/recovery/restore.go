@@ -103,6 +103,10 @@ func position(found *store.Restored) uint64 {
 	return last
 }
 
+// forgottenStarts is more than a node is ever started between a backup of its
+// directory and the day the backup is put back.
+const forgottenStarts = 1 << 16
+
 // Rejoin puts a member's log and identity aside, deleting nothing, so that its
 // node joins its cluster anew, under the same node ID and a new raft ID.
 func Rejoin(files store.FS, r *rand.Rand) (*wire.Identity, error) {
@@ -123,6 +127,9 @@ func Rejoin(files store.FS, r *rand.Rand) (*wire.Identity, error) {
 		return nil, err
 	}
 	defer again.Close()
+	if err := again.SkipStarts(forgottenStarts); err != nil {
+		return nil, err
+	}
 	id := &wire.Identity{Format: 1, Node: old.Node, Raft: mint(r)}
 	return id, again.SaveIdentity(id)
 }

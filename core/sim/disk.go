@@ -409,3 +409,16 @@ func (h *diskFile) Size() (int64, error) {
 }
 
 func (h *diskFile) Close() error { return nil }
+
+// Copy makes another disk with the same content, as all readers see it, and all
+// of it durable: a backup.
+func (d *Disk) Copy(r *rand.Rand) *Disk {
+	c := NewDisk(r)
+	for name, file := range d.names {
+		if file != nil {
+			file = &inode{now: slices.Clone(file.now), kept: slices.Clone(file.now), dirty: map[int]bool{}}
+		}
+		c.names[name], c.durable[name] = file, file
+	}
+	return c
+}

@@ -86,3 +86,14 @@ func (r *referee) recovered(kept, begin uint64, body []byte) {
 	r.runs.unproven = unproven
 	r.settle()
 }
+
+// Backup copies the disk of a host that is down.
+func (w *World) Backup(i int) *Disk {
+	return w.hosts[i].storage.disk.Copy(w.chance(fmt.Sprintf("backup %d at %s", i, w.now)))
+}
+
+// PutBack gives a host that is down the disk of a backup: its own, or another
+// host's.
+func (w *World) PutBack(i int, disk *Disk) {
+	w.hosts[i].storage.disk = disk.Copy(w.chance(fmt.Sprintf("put back %d at %s", i, w.now)))
+}

@@ -136,13 +136,21 @@ func (s *Store) restoreInstance(r *Restored) error {
 	if !good {
 		r.Remarks = append(r.Remarks, fmt.Sprintf("%s: one of its two copies was damaged; mended", s.fs.Path(instanceName)))
 	}
-	next := binary.LittleEndian.Uint32(content) + 1
-	if err := writeSealed(s.fs, instanceName, binary.LittleEndian.AppendUint32(nil, next)); err != nil {
+	r.Instance = core.Instance(binary.LittleEndian.Uint32(content) + 1)
+	return s.writeInstance(r.Instance)
+}
+
+func (s *Store) writeInstance(to core.Instance) error {
+	if err := writeSealed(s.fs, instanceName, binary.LittleEndian.AppendUint32(nil, uint32(to))); err != nil {
 		return fault(s.fs.Path(instanceName), err)
 	}
-	r.Instance = core.Instance(next)
+	s.instance = to
 	return nil
 }
+
+// SkipStarts raises the counter of starts by more than one, durably, for a
+// directory that may have forgotten some: it was put back from a backup.
+func (s *Store) SkipStarts(n uint32) error { return s.writeInstance(s.instance + core.Instance(n)) }
 
 func (s *Store) restoreJournal(r *Restored) error {
 	j := &s.journal

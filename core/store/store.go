@@ -70,6 +70,7 @@ type Store struct {
 	fs       FS
 	release  func() error
 	id       *wire.Identity
+	instance core.Instance // of this start
 	wal      wal
 	journal  journal
 	snap     position // of the newest snapshot

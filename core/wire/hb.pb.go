@@ -774,6 +774,7 @@ type Refusal struct {
 	Hint          string                 `protobuf:"bytes,2,opt,name=hint,proto3" json:"hint,omitempty"`
 	Final         bool                   `protobuf:"varint,3,opt,name=final,proto3" json:"final,omitempty"`          // asking again will not help
 	Forgotten     bool                   `protobuf:"varint,70,opt,name=forgotten,proto3" json:"forgotten,omitempty"` // the cluster has forgotten whoever asked: its IDs are void
+	Start         uint32                 `protobuf:"varint,117,opt,name=start,proto3" json:"start,omitempty"`        // this start (instance) of whoever asked is over: a later one is known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -834,6 +835,13 @@ func (x *Refusal) GetForgotten() bool {
 		return x.Forgotten
 	}
 	return false
+}
+
+func (x *Refusal) GetStart() uint32 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
 }
 
 // Rows is a part or the whole of a membership table (anti-entropy).
@@ -6049,12 +6057,13 @@ const file_hb_proto_rawDesc = "" +
 	"\x04rows\x18\x03 \x03(\v2\a.hb.RowR\x04rows\x12\x16\n" +
 	"\x06leader\x18\x04 \x01(\x06R\x06leader\x12\x16\n" +
 	"\x06commit\x18\x05 \x01(\x04R\x06commit\x12\x12\n" +
-	"\x04term\x18\x06 \x01(\x04R\x04term\"i\n" +
+	"\x04term\x18\x06 \x01(\x04R\x04term\"\x7f\n" +
 	"\aRefusal\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x12\n" +
 	"\x04hint\x18\x02 \x01(\tR\x04hint\x12\x14\n" +
 	"\x05final\x18\x03 \x01(\bR\x05final\x12\x1c\n" +
-	"\tforgotten\x18F \x01(\bR\tforgotten\"9\n" +
+	"\tforgotten\x18F \x01(\bR\tforgotten\x12\x14\n" +
+	"\x05start\x18u \x01(\rR\x05start\"9\n" +
 	"\x04Rows\x12\x1b\n" +
 	"\x04rows\x18\x01 \x03(\v2\a.hb.RowR\x04rows\x12\x14\n" +
 	"\x05reply\x18\x02 \x01(\bR\x05reply\"\x8b\x03\n" +

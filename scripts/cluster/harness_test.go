@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -53,7 +54,25 @@ type node struct {
 	args                    []string
 	program                 string // empty: the hb under test
 	cmd                     *exec.Cmd
-	log                     *bytes.Buffer
+	log                     *words
+}
+
+// words are what a process has said so far; it may say more while they are read.
+type words struct {
+	mutex sync.Mutex
+	said  bytes.Buffer
+}
+
+func (w *words) Write(b []byte) (int, error) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return w.said.Write(b)
+}
+
+func (w *words) String() string {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return w.said.String()
 }
 
 // cluster is a set of nodes of one test.
@@ -94,7 +113,7 @@ func (c *cluster) start(n *node) {
 	c.t.Helper()
 	args := append([]string{"node", "--dev", "--name", n.name, "--bind", n.addr, "--data", filepath.Join(n.dir, "data"), "--socket", n.socket}, n.args...)
 	n.cmd = command(n.netns, n.executable(c.t), args...)
-	n.log = &bytes.Buffer{}
+	n.log = &words{}
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := n.cmd.Start(); err != nil {

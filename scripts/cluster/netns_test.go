@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"slices"
@@ -27,7 +28,7 @@ func newLAN(t *testing.T, count int) *lan {
 	if _, err := exec.LookPath("ip"); err != nil {
 		t.Skip("SKIPPED: network namespaces need ip (Debian package iproute2)")
 	}
-	l := &lan{t: t, count: count, name: fmt.Sprintf("hbt%d-%s", os.Getpid(), t.Name()[len(t.Name())-4:])}
+	l := &lan{t: t, count: count, name: fmt.Sprintf("hbt%d-%x", os.Getpid(), crc32.ChecksumIEEE([]byte(t.Name())))}
 	if out, err := exec.Command("ip", "netns", "add", l.name).CombinedOutput(); err != nil {
 		t.Skipf("SKIPPED: no network namespaces here: %v: %s", err, out)
 	}
@@ -35,16 +36,23 @@ func newLAN(t *testing.T, count int) *lan {
 	l.ip("-n", l.name, "link", "add", "br0", "type", "bridge")
 	l.ip("-n", l.name, "link", "set", "br0", "up")
 	for i := range count {
-		host := l.host(i)
-		l.ip("netns", "add", host)
-		t.Cleanup(func() { exec.Command("ip", "netns", "del", host).Run() })
-		l.ip("-n", l.name, "link", "add", fmt.Sprintf("p%d", i), "type", "veth", "peer", "name", "eth0", "netns", host)
-		l.ip("-n", l.name, "link", "set", fmt.Sprintf("p%d", i), "master", "br0", "up")
-		l.ip("-n", host, "addr", "add", fmt.Sprintf("10.77.0.%d/24", i+1), "brd", "+", "dev", "eth0")
-		l.ip("-n", host, "link", "set", "lo", "up")
-		l.ip("-n", host, "link", "set", "eth0", "up")
+		l.more(i)
 	}
 	return l
+}
+
+// more makes one more host, 10.77.0.i+1, and gives its namespace.
+func (l *lan) more(i int) string {
+	l.t.Helper()
+	host := l.host(i)
+	l.ip("netns", "add", host)
+	l.t.Cleanup(func() { exec.Command("ip", "netns", "del", host).Run() })
+	l.ip("-n", l.name, "link", "add", fmt.Sprintf("p%d", i), "type", "veth", "peer", "name", "eth0", "netns", host)
+	l.ip("-n", l.name, "link", "set", fmt.Sprintf("p%d", i), "master", "br0", "up")
+	l.ip("-n", host, "addr", "add", fmt.Sprintf("10.77.0.%d/24", i+1), "brd", "+", "dev", "eth0")
+	l.ip("-n", host, "link", "set", "lo", "up")
+	l.ip("-n", host, "link", "set", "eth0", "up")
+	return host
 }
 
 func (l *lan) host(i int) string { return fmt.Sprintf("%s-%d", l.name, i) }

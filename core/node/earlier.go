@@ -1,0 +1,62 @@
+package node
+
+import (
+	"fmt"
+	"net/netip"
+
+	"hb/core"
+	"hb/core/ledger"
+	"hb/core/wire"
+)
+
+// This file deals with nodes that speak for a start of a member that is over, as
+// the log knows: a data directory was put back from a backup, which has forgotten
+// the later starts and what they promised, or another process runs with a copy of
+// it. Such a node would wait for ever: nobody listens to it. So whoever hears it
+// tells it, and it stops.
+
+// outdated says whether a later start of a member is agreed on than this one.
+func (n *Node) outdated(id core.NodeID, start core.Instance) bool {
+	m, known := n.ledger.Member(id)
+	return known && start < core.Instance(m.Row.Instance)
+}
+
+// startOver says whether a start of a member is over: it is outdated, or has said
+// itself that it ends. The text is for that node.
+func (n *Node) startOver(id core.NodeID, start core.Instance) (why string, over bool) {
+	m, known := n.ledger.Member(id)
+	switch {
+	case !known:
+	case n.outdated(id, start):
+		return fmt.Sprintf("%s runs with start %d of its data directory, and the cluster knows start %d, at %s", m.Row.Name, start, m.Row.Instance, m.Row.Addr), true
+	case start == core.Instance(m.Row.Instance) && m.State == ledger.Down && m.Reason == reasonShutdown:
+		return fmt.Sprintf("%s runs with start %d of its data directory, which has ended in order before", m.Row.Name, start), true
+	}
+	return "", false
+}
+
+// fromEarlierStart says whether a datagram of a member comes from an outdated
+// start, and tells the sender now and then. One that has said that it ends is
+// still heard, since it may be about to; if it is, it takes no notice.
+func (n *Node) fromEarlierStart(p *wire.Packet, to netip.AddrPort) bool {
+	why, over := n.startOver(p.From, p.Instance)
+	if over && p.From != n.self.id && !n.toldLately(p.From) {
+		n.answerFrame(to, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: startRefusal(why, p.Instance)}})
+	}
+	return over && n.outdated(p.From, p.Instance)
+}
+
+func startRefusal(why string, start core.Instance) *wire.Refusal {
+	return &wire.Refusal{
+		Final: true, Start: uint32(start),
+		Reason: why + ": it was put back from a backup, or another process runs with a copy of it",
+		Hint:   "if another runs, that one is the member; if not, hb recover --rejoin puts the old log aside, deleting nothing, and lets the node join anew",
+	}
+}
+
+// outrun ends this node, unless it is about to end anyway.
+func (n *Node) outrun(r *wire.Refusal) {
+	if !n.life.stopping {
+		n.stop(core.Faultf(core.CodeBadInput, "%s", r.Reason).WithHint("%s", r.Hint))
+	}
+}
