@@ -33,6 +33,11 @@
 // cluster all others answer within a round trip, and nothing is lost by waiting
 // for that.
 //
+// A member that is not dead but unsteady (core/membership: it is accused every
+// few seconds, by ever other members, and refutes it each time) is down, too.
+// Rapid gets the same from its observers, whose alarms nobody can refute. Whoever
+// is about to become unsteady is waited for like a doubted one.
+//
 // # Where voices come from
 //
 // Accusations carry their accuser, and up to four accusers of one member spread

@@ -15,6 +15,9 @@ type Standing struct {
 	Incarnation core.Incarnation
 	// Dead says that the weak view calls it dead, not only suspect.
 	Dead bool
+	// Unsteady says that it lives, and refutes, but was accused so often that it
+	// is of no use; Wavering that this may become of it soon.
+	Unsteady, Wavering bool
 	// Accusers are the members that found out for themselves.
 	Accusers []core.NodeID
 	// Heard says that the leader itself has heard it lately, and that nothing
@@ -60,10 +63,12 @@ type (
 	Roll struct{}
 
 	// Down are the members to be agreed down, together, sorted by ID. As long
-	// as the directory does not have it so, they are repeated.
+	// as the directory does not have it so, they are repeated. Unsteady tells
+	// those that are so from the dead.
 	Down struct {
 		IDs       []core.NodeID
 		Instances []core.Instance
+		Unsteady  bool
 	}
 )
 
@@ -153,15 +158,20 @@ func (m *Machine) look(now core.Instant, e Look) {
 	m.next = core.Never
 	m.keep(now, e.Standings)
 	enough := min(High, 1+e.Peers)
-	var down Down
+	dead, unsteady := Down{}, Down{Unsteady: true}
 	doubted, firm := false, false
 	for _, s := range e.Standings {
 		c := m.files[s.ID]
+		if s.Unsteady && !s.Dead {
+			unsteady.add(s)
+			continue
+		}
+		doubted = doubted || s.Wavering
 		voices := c.voices(s)
 		firm = firm || voices >= enough && !c.firm
 		c.firm = voices >= enough
 		if s.Dead && !c.denied && voices >= enough && (!s.Heard || len(c.silent) >= enough) {
-			down.IDs, down.Instances = append(down.IDs, s.ID), append(down.Instances, s.Instance)
+			dead.add(s)
 			continue
 		}
 		doubted = c.firm || m.holds(now, c) || doubted
@@ -172,12 +182,17 @@ func (m *Machine) look(now core.Instant, e Look) {
 	if firm {
 		m.roll(now)
 	}
-	m.propose(now, down, doubted)
+	m.propose(now, doubted, dead, unsteady)
+}
+
+func (d *Down) add(s Standing) {
+	d.IDs, d.Instances = append(d.IDs, s.ID), append(d.Instances, s.Instance)
 }
 
 // propose puts the certain ones out, now or when its time has come.
-func (m *Machine) propose(now core.Instant, down Down, doubted bool) {
-	if len(down.IDs) == 0 {
+func (m *Machine) propose(now core.Instant, doubted bool, certain ...Down) {
+	certain = slices.DeleteFunc(certain, func(d Down) bool { return len(d.IDs) == 0 })
+	if len(certain) == 0 {
 		m.begun = 0
 		return
 	}
@@ -190,7 +205,9 @@ func (m *Machine) propose(now core.Instant, down Down, doubted bool) {
 		return
 	}
 	m.begun = 0
-	m.out = append(m.out, down)
+	for _, d := range certain {
+		m.out = append(m.out, d)
+	}
 }
 
 // keep opens a file for each standing, and closes those of the others.

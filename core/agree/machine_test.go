@@ -245,3 +245,28 @@ func TestTheFilterKeepsItsPromises(t *testing.T) {
 		}
 	})
 }
+
+func TestTheUnsteadyAreDownTogetherOnceNobodyWavers(t *testing.T) {
+	d := newDesk()
+	wavering := Standing{ID: 8, Instance: 1, Wavering: true, Accusers: []core.NodeID{2}}
+	d.wants(t, "[]", Standing{ID: 7, Instance: 1, Unsteady: true}, wavering)
+	d.wait(doubt + 0.5)
+	d.wants(t, "[]", Standing{ID: 7, Instance: 1, Unsteady: true}, wavering)
+	wavering.Wavering, wavering.Unsteady = false, true
+	d.wants(t, "[down [7 8]]", Standing{ID: 7, Instance: 1, Unsteady: true}, wavering)
+}
+
+func TestWhoWaversHoldsTheUnsteadyUpForABoundedTimeOnly(t *testing.T) {
+	d := newDesk()
+	wavering := Standing{ID: 8, Instance: 1, Wavering: true}
+	d.wants(t, "[]", Standing{ID: 7, Instance: 1, Unsteady: true}, wavering)
+	d.wait(patience)
+	d.wants(t, "[down [7]]", Standing{ID: 7, Instance: 1, Unsteady: true}, wavering)
+}
+
+func TestTheDeadAndTheUnsteadyAreTwoCommands(t *testing.T) {
+	d := newDesk()
+	d.look(dead(6, 2, 3))
+	d.tell(RollOver{})
+	d.wants(t, "[down [6] down [7]]", dead(6, 2, 3), Standing{ID: 7, Instance: 1, Unsteady: true})
+}

@@ -52,6 +52,9 @@ const (
 	// Persistence asks a silent target and other helpers again while the period
 	// lasts.
 	Persistence
+	// Damping calls a member unsteady that is accused too often, although it
+	// refutes each time.
+	Damping
 
 	endExtras
 )
@@ -62,7 +65,7 @@ const AllExtras = endExtras - 1
 var extraNames = [...]string{
 	"adapted-timeout", "local-health", "confirmation", "buddy", "bulletins", "correction",
 	"isolation-gate", "pause-gate", "silence-gate", "refusal", "verification", "corroboration", "anti-entropy", "healing",
-	"question", "grace", "ring-lane", "persistence",
+	"question", "grace", "ring-lane", "persistence", "damping",
 }
 
 // Has says whether all of these are in the set.

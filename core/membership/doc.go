@@ -27,6 +27,7 @@
 //   - heal.go: the dead are pinged now and then, so that halves find each other.
 //   - leave.go: a departure is told until three members have acknowledged it.
 //   - reach.go: an operator's probe; mesh.go: one of each member by each.
+//   - steady.go: who is accused so often, though it refutes, that it is of no use.
 //   - notes.go: two processes with one identity, two members with one name.
 //
 // # Without a cluster

@@ -80,6 +80,7 @@ func (m *Machine) follow(now core.Instant, c member.Change) {
 		m.news.haste.First(c.After.ID)
 	}
 	m.watchName(c)
+	m.watchUnrest(now, c)
 	if why, visible := m.explain(c); visible {
 		m.out = append(m.out, Changed{Before: c.Before, After: c.After, Why: why})
 	}

@@ -64,6 +64,7 @@ type Machine struct {
 	roll      *roll   // under way
 	// testimonies are those about members that are suspect or dead.
 	testimonies map[core.NodeID]testimony
+	unrest      map[core.NodeID]*unrest // of those accused lately
 	notes       notes
 	begun       bool
 	out         []Effect
@@ -95,7 +96,7 @@ func New(o Options) *Machine {
 		self: o.Self.ID, newDetector: o.NewDetector, period: o.Period, rand: o.Rand, without: o.Without,
 		cluster: o.Cluster, table: table,
 		news:  newNews(o),
-		notes: notes{said: map[string]bool{}}, testimonies: map[core.NodeID]testimony{},
+		notes: notes{said: map[string]bool{}}, testimonies: map[core.NodeID]testimony{}, unrest: map[core.NodeID]*unrest{},
 		reconcile: reconcile{fresh: true, last: o.Cluster}, heal: heal{told: map[core.NodeID]core.Instant{}},
 	}
 }

@@ -20,6 +20,7 @@ import (
 type agreement struct {
 	flying int          // commands on their way
 	look   core.Instant // when to compare again at the latest
+	begun  core.Instant // when it began to lead
 	filter *agree.Machine
 	asks   map[uint64]core.NodeID // the filter's open questions, by ticket
 }
@@ -29,6 +30,7 @@ const (
 	reasonLeft     = "left"
 	reasonCrash    = "crash"
 	reasonShutdown = "shutdown"
+	reasonUnsteady = "unsteady"
 )
 
 // agreeEvery is how often the leader compares table and directory even when
@@ -38,7 +40,7 @@ const agreeEvery = time.Second
 // beginAgreement gives a new leader its filter.
 func (n *Node) beginAgreement() {
 	n.agreement.filter, n.agreement.asks = agree.New(n.opts.Period), map[uint64]core.NodeID{}
-	n.agreement.look = n.now
+	n.agreement.look, n.agreement.begun = n.now, n.now
 }
 
 // agree proposes what the directory lacks. All changes found at once share one
@@ -60,9 +62,9 @@ func (n *Node) agree() {
 		switch {
 		case row.Status == core.Left && stands:
 			left.Ids, left.Instances = append(left.Ids, uint64(row.ID)), append(left.Instances, uint32(row.Instance))
-		case row.Status == core.Alive && (!known || stale(m, row)):
+		case row.Status == core.Alive && (!known || n.stale(m, row)):
 			up.Rows = append(up.Rows, member.ToWire(n.now, row))
-		case (row.Status == core.Suspect || row.Status == core.Dead) && stands && m.State == ledger.Up:
+		case stands && m.State == ledger.Up && (row.Status != core.Alive || n.membership.Steadiness(n.now, row.ID) != membership.Steady):
 			silent = append(silent, row)
 		}
 		return true
@@ -89,7 +91,9 @@ func (n *Node) filterSilent(silent []member.Row) {
 	}
 	var look agree.Look
 	for _, row := range silent {
+		steadiness := n.membership.Steadiness(n.now, row.ID)
 		look.Standings = append(look.Standings, agree.Standing{
+			Unsteady: steadiness == membership.Unsteady, Wavering: steadiness == membership.Wavering,
 			ID: row.ID, Instance: row.Instance, Incarnation: row.Incarnation, Dead: row.Status == core.Dead,
 			Accusers: n.membership.Witnesses(row.ID), Heard: row.Why != wire.ReasonRefused && n.hearsSince(row.ID, heardLately),
 		})
@@ -127,6 +131,9 @@ func (n *Node) carryFilter(f agree.Effect) {
 		n.memberships.do(n.now, membership.Reach{Ticket: n.clients.tickets, Target: f.ID, Addr: row.Addr, Helpers: probeHelpers})
 	case agree.Down:
 		down := &wire.MemberDown{Reason: reasonCrash}
+		if f.Unsteady {
+			down.Reason = reasonUnsteady
+		}
 		for i, id := range f.IDs {
 			down.Ids, down.Instances = append(down.Ids, uint64(id)), append(down.Instances, uint32(f.Instances[i]))
 		}
@@ -161,13 +168,22 @@ func (n *Node) rolled() {
 	}
 }
 
+// steadyAgain says whether a member that was agreed down for being unsteady may
+// be up again. Another leader decided that, perhaps, so this one must have led
+// for as long as it takes to see for itself.
+func (n *Node) steadyAgain(id core.NodeID) bool {
+	return n.membership.Steadiness(n.now, id) == membership.Steady && n.now >= n.agreement.begun.Add(n.membership.Calm())
+}
+
 // stale says whether the directory's row of a living member needs renewal.
-func stale(m *wire.Agreed, row member.Row) bool {
+func (n *Node) stale(m *wire.Agreed, row member.Row) bool {
 	switch {
 	case core.Instance(m.Row.Instance) > row.Instance:
 		return false
 	case core.Instance(m.Row.Instance) < row.Instance:
 		return true
+	case m.State == ledger.Down && m.Reason == reasonUnsteady:
+		return n.steadyAgain(row.ID)
 	case m.State == ledger.Down:
 		return m.Reason != reasonShutdown // that run has said itself that it ends
 	case m.State == ledger.Left:

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -12,7 +13,10 @@ import (
 
 // downs are the entries of the log that call members down for having crashed:
 // how many members each.
-func downs(t *testing.T, w *World, host int) (sizes []int) {
+func downs(t *testing.T, w *World, host int) []int { return downsFor(t, w, host, "crash") }
+
+// downsFor are the same for any of some reasons.
+func downsFor(t *testing.T, w *World, host int, reasons ...string) (sizes []int) {
 	t.Helper()
 	c := w.Ask(host, node.FollowLog{})
 	until(t, w, 10*time.Second, func() bool { return c.Done })
@@ -20,7 +24,7 @@ func downs(t *testing.T, w *World, host int) (sizes []int) {
 		record, ok := r.(node.LogRecord)
 		size := 0
 		for i := 0; ok && i < len(record.Commands); i++ {
-			if d, ok := record.Commands[i].Body.(*wire.Command_MemberDown); ok && d.MemberDown.Reason == "crash" {
+			if d, ok := record.Commands[i].Body.(*wire.Command_MemberDown); ok && slices.Contains(reasons, d.MemberDown.Reason) {
 				size += len(d.MemberDown.Ids)
 			}
 		}
@@ -148,5 +152,34 @@ func TestOneMembersWordGetsNobodyAgreedDown(t *testing.T) {
 	}
 	if got := downs(t, w, leader); len(got) > 0 {
 		t.Errorf("entries call %v members down", got)
+	}
+}
+
+// A member that loses four packets of five refutes every suspicion. It is agreed
+// down all the same, once, and nobody else; and when its link is well again it
+// comes back.
+func TestAMemberThatLosesMostPacketsIsAgreedDownAndComesBack(t *testing.T) {
+	for seed := range uint64(2) {
+		w := cluster(t, 400+seed, 12)
+		pass(t, w, 5*time.Second)
+		bad := spared(t, w, 1)[0]
+		before := w.Now()
+		w.Lose(bad, 0.8)
+		until(t, w, 30*time.Second, func() bool { return countDown(t, w, 0) > 0 })
+		took := w.Now() - before
+		pass(t, w, 40*time.Second)
+		if got := downsFor(t, w, 0, "crash", "unsteady"); len(got) != 1 || got[0] != 1 {
+			t.Errorf("seed %d: entries of %v members", seed, got)
+		}
+		for _, m := range answer[node.MembersView](t, w, w.Ask(0, node.GetMembers{})).Members {
+			if (m.Agreed == ledger.Down) != (m.Name == w.hosts[bad].name) {
+				t.Errorf("seed %d: %s is agreed %v", seed, m.Name, m.Agreed)
+			}
+		}
+		w.Lose(bad, 0)
+		before = w.Now()
+		until(t, w, 60*time.Second, func() bool { return countDown(t, w, 0) == 0 })
+		t.Logf("seed %d: down after %s, up %s after the loss ended", seed, took, w.Now()-before)
+		w.Close()
 	}
 }

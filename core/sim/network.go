@@ -15,12 +15,14 @@ type network struct {
 	is   Network // now
 	was  Network // in ordinary times
 	// cut[from][to] counts the reasons why nothing passes in that direction.
-	cut     [][]int
+	cut [][]int
+	// loss is what a host loses beside, of all that it sends and gets.
+	loss    []float64
 	streams map[[2]int]*stream
 }
 
 func newNetwork(w *World, o Network) *network {
-	n := &network{w: w, luck: w.chance("network"), is: o, was: o, streams: map[[2]int]*stream{}}
+	n := &network{w: w, luck: w.chance("network"), is: o, was: o, streams: map[[2]int]*stream{}, loss: make([]float64, w.options.Nodes)}
 	n.cut = make([][]int, w.options.Nodes)
 	for i := range n.cut {
 		n.cut[i] = make([]int, w.options.Nodes)
@@ -36,6 +38,11 @@ func (n *network) delay() time.Duration {
 }
 
 func (n *network) chance(p float64) bool { return p > 0 && n.luck.Float64() < p }
+
+// loses says whether what one host sends another is lost.
+func (n *network) loses(from, to *host) bool {
+	return n.chance(n.is.Loss) || n.chance(n.loss[from.i]) || n.chance(n.loss[to.i])
+}
 
 // datagram sends one packet; one to a host whose process is down comes back as
 // an ICMP error.
@@ -60,7 +67,7 @@ func (n *network) beacon(from *host, data []byte) {
 
 func (n *network) packet(from, to *host, packet node.Datagram) {
 	delay := n.delay()
-	lost := n.chance(n.is.Loss)
+	lost := n.loses(from, to)
 	if n.chance(n.is.Reorder) {
 		delay += time.Duration(n.luck.Int64N(int64(20 * time.Millisecond)))
 	}

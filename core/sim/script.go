@@ -64,6 +64,9 @@ func (w *World) Partition(groups ...[]int) {
 // Cut stops what goes from one host to another, in that direction only.
 func (w *World) Cut(from, to int) { w.network.block(from, to) }
 
+// Lose lets a host lose a share of all that it sends and gets, from now on.
+func (w *World) Lose(host int, share float64) { w.network.loss[host] = share }
+
 // Heal ends all cuts and partitions.
 func (w *World) Heal() {
 	for _, row := range w.network.cut {

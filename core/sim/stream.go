@@ -77,7 +77,7 @@ func (n *network) arrive(s *stream) {
 // moves says whether the first frame arrives now; else it has seen to what
 // happens instead.
 func (n *network) moves(s *stream) bool {
-	lost := n.chance(n.is.Loss)
+	lost := n.loses(s.from, s.to)
 	switch {
 	case s.to.powered && !lost && n.passes(s.from, s.to) && n.passes(s.to, s.from):
 		if s.to.up() && s.to.life == s.life[1] {

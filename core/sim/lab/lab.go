@@ -200,6 +200,11 @@ func (l *Lab) Status(at, of int) core.Status {
 	return r.Status
 }
 
+// Steadiness is how often one member has seen another accused.
+func (l *Lab) Steadiness(at, of int) membership.Steadiness {
+	return l.hosts[at].machine.Steadiness(l.now, ID(of))
+}
+
 // Traffic is what a member has sent and got so far.
 func (l *Lab) Traffic(i int) Traffic { return l.hosts[i].traffic }
 

@@ -73,8 +73,8 @@ func heavyLoss(s scale) (string, verdict) {
 	return fmt.Sprintf("%d times somebody was called dead wrongly", *wrong), judge(*wrong == 0)
 }
 
-// faulty runs many members, every hundredth of which suffers, and says who
-// removes whom within 20 s and within a minute.
+// faulty runs many members, every hundredth of which suffers, and says whom the
+// sound ones hold dead or unsteady within 20 s and within a minute.
 func faulty(s scale, loss func(at time.Duration, out bool) float64) (string, verdict) {
 	l := lab.New(options(s, s.large))
 	bad := func(i int) bool { return i%100 == 50 }
@@ -91,28 +91,29 @@ func faulty(s scale, loss func(at time.Duration, out bool) float64) (string, ver
 		}
 		return p
 	}
-	removed := func() (n int) {
+	removed := func(faulty bool) (n int) {
 		for i := range l.Members() {
-			if !bad(i) {
+			if bad(i) != faulty {
 				continue
 			}
 			holders := 0
 			for at := range l.Members() {
-				if !bad(at) && l.Status(at, i) == core.Dead {
+				if !bad(at) && (l.Status(at, i) == core.Dead || l.Steadiness(at, i) == membership.Unsteady) {
 					holders++
 				}
 			}
-			if holders > l.Members()/2 {
+			if holders > l.Members()/2 || !faulty && holders > 0 {
 				n++
 			}
 		}
 		return n
 	}
 	l.Run(20 * time.Second)
-	soon := removed()
+	soon := removed(true)
 	l.Run(40 * time.Second)
-	return fmt.Sprintf("of %d faulty %d removed after 20 s, %d after 60 s; %d times a sound one was called dead by a sound one",
-		l.Members()/100, soon, removed(), *wrong), s.judgeLarge(soon == l.Members()/100 && *wrong == 0)
+	sound := removed(false)
+	return fmt.Sprintf("of %d faulty %d are dead or unsteady to most after 20 s, %d after 60 s; so are %d sound ones to anybody; %d times a sound one was called dead by a sound one",
+		l.Members()/100, soon, removed(true), sound, *wrong), s.judgeLarge(soon == l.Members()/100 && sound+*wrong == 0)
 }
 
 func lossy(s scale) (string, verdict) {

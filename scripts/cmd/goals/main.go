@@ -15,8 +15,9 @@ import (
 // scale is how much work is done.
 type scale struct {
 	seed uint64
-	// trials of each theory, crashes, members of a large cluster, joiners at once.
-	trials, crashes, large, joiners int
+	// trials of each theory, crashes, members of a large cluster, joiners at once,
+	// whole nodes, logs and all, of a large cluster.
+	trials, crashes, large, joiners, nodes int
 }
 
 // goal is one row of the table.
@@ -61,9 +62,9 @@ func main() {
 		fmt.Fprintln(os.Stderr, "goals: --only must be a regular expression, and nothing may follow the flags")
 		os.Exit(64)
 	}
-	s := scale{seed: *seed, trials: 10_000, crashes: 120, large: 200, joiners: 300}
+	s := scale{seed: *seed, trials: 10_000, crashes: 120, large: 1000, joiners: 300, nodes: 200}
 	if *full {
-		s = scale{seed: *seed, trials: 100_000, crashes: 1000, large: 1000, joiners: 2000}
+		s = scale{seed: *seed, trials: 100_000, crashes: 1000, large: 1000, joiners: 2000, nodes: 1000}
 	}
 	if *without {
 		ablation(s)

@@ -31,7 +31,7 @@ func TestSmallTrialsOfTheQuickGoals(t *testing.T) {
 	if got, v := joinAtOnce(s); v != unjudged || !strings.Contains(got, "20 know each other") {
 		t.Errorf("joining: %s%s", v, got)
 	}
-	if got, _ := faulty(s, nobodyHears); !strings.Contains(got, "of 1 faulty 1 removed") {
+	if got, _ := faulty(s, nobodyHears); !strings.Contains(got, "of 1 faulty 1 are dead") {
 		t.Errorf("cut off: %s", got)
 	}
 }

@@ -17,6 +17,7 @@ func goals() []goal {
 		{"10 % loss with 17 joiners", "12 stay (SWIM §5)", "17 stay, no false death", joinersUnderLoss},
 		{"30 % loss, 17 members, 5 min", "–", "no false death", heavyLoss},
 		{"80 % loss at 1 % of many", "exactly the faulty removed (Rapid §7)", "the same, in 20 s", lossy},
+		{"80 % loss at 1 % of many, in the log", "one change (Rapid §7)", "exactly the faulty agreed down, in 20 s, by 2 changes at most", agreedLossy},
 		{"one-way cuts at 1 % of many", "exactly the faulty removed (Rapid §7)", "the same, in 20 s", oneWay},
 		{"flip-flop of one-way cuts at 1 % of many", "exactly the faulty removed (Rapid §7)", "the same, in 20 s", flipFlop},
 		{"10 of many crash at once", "one change after 10 s (Rapid)", "known everywhere in 8 s (the weak view; the log is not here)", tenAtOnce},

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"hb/core/ledger"
+	"hb/core/node"
+	"hb/core/sim"
+	"hb/core/wire"
+)
+
+// agreedLossy runs whole nodes, every hundredth of which comes to lose 80 % of its
+// packets, and counts the changes that their log agrees on.
+func agreedLossy(s scale) (string, verdict) {
+	n := s.nodes
+	w := sim.New(sim.Options{Seed: s.seed, Nodes: n})
+	defer w.Close()
+	w.Start(n)
+	whole := func() bool { return len(directory(w, ledger.Up)) == n }
+	if err := w.Until(whole, time.Minute); err != nil {
+		return err.Error(), missed
+	}
+	w.For(10 * time.Second)
+	voters := map[string]bool{}
+	for _, m := range members(w) {
+		voters[m.Name] = m.Role == "leader" || m.Role == "voter"
+	}
+	bad := map[string]bool{}
+	for i := n - 1; i > 0 && len(bad) < n/100; i-- {
+		if name := fmt.Sprintf("n%d", i+1); !voters[name] { // as the simulator calls its hosts
+			bad[name] = true
+			w.Lose(i, 0.8)
+		}
+	}
+	w.For(20 * time.Second)
+	soon := len(directory(w, ledger.Down))
+	w.For(40 * time.Second)
+	down, wrong := directory(w, ledger.Down), 0
+	for _, name := range down {
+		if !bad[name] {
+			wrong++
+		}
+	}
+	changes := changesOf(w)
+	if err := w.Err(); err != nil {
+		return err.Error(), missed
+	}
+	return fmt.Sprintf("%d nodes, %d faulty: %d agreed down after 20 s, %d after 60 s, %d of them sound; changes of %v members",
+		n, len(bad), soon, len(down), wrong, changes), s.judgeLarge(soon == len(bad) && len(down) == soon && wrong == 0 && len(changes) <= 2)
+}
+
+// members are those of the first node's directory.
+func members(w *sim.World) []node.MemberView {
+	c := w.Ask(0, node.GetMembers{})
+	if err := w.Until(func() bool { return c.Done }, 10*time.Second); err != nil || len(c.Replies) == 0 {
+		return nil
+	}
+	view, _ := c.Replies[len(c.Replies)-1].(node.MembersView)
+	return view.Members
+}
+
+func directory(w *sim.World, state string) (names []string) {
+	for _, m := range members(w) {
+		if m.Agreed == state {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// changesOf are the entries of the log that call members down: how many each.
+func changesOf(w *sim.World) (sizes []int) {
+	c := w.Ask(0, node.FollowLog{})
+	if err := w.Until(func() bool { return c.Done }, 10*time.Second); err != nil {
+		return nil
+	}
+	for _, r := range c.Replies {
+		record, _ := r.(node.LogRecord)
+		size := 0
+		for _, command := range record.Commands {
+			if d, is := command.Body.(*wire.Command_MemberDown); is {
+				size += len(d.MemberDown.Ids)
+			}
+		}
+		if size > 0 {
+			sizes = append(sizes, size)
+		}
+	}
+	return sizes
+}
