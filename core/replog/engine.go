@@ -269,7 +269,7 @@ func (l *Log) received(m *raftpb.Message) {
 			l.lead.silent = 0
 		}
 	}
-	if l.doubtTakes(m) {
+	if l.doubtTakes(m) || m.GetType() == raftpb.MsgSnap && l.invited(m) {
 		return
 	}
 	_ = l.engine.Step(m)
@@ -323,6 +323,7 @@ func (l *Log) send(m *raftpb.Message) {
 			l.lead.snapping = map[core.RaftID]int{}
 		}
 		l.lead.snapping[to] = 0
+		m.Snapshot = bodiless(m.Snapshot)
 	}
 	l.emit(Send{To: to, Msg: m})
 }

@@ -41,6 +41,10 @@ type follow struct {
 	piece     *raftpb.Snapshot
 	pieceFrom core.NodeID
 
+	// invitation is the leader's message to a voter that shall pull a snapshot
+	// (fetch.go).
+	invitation *raftpb.Message
+
 	// astray is a voter that must catch up before it runs its engine again.
 	astray bool
 	target uint64
@@ -61,7 +65,7 @@ type shy struct {
 	until    core.Instant
 }
 
-func (f *follow) stop() { f.asked, f.piece, f.nudge = asked{}, nil, 0 }
+func (f *follow) stop() { f.asked, f.piece, f.nudge, f.invitation = asked{}, nil, 0, nil }
 
 func (f *follow) forget(node core.NodeID) {
 	delete(f.heard, node)
@@ -100,7 +104,7 @@ func (l *Log) nudged(from core.RaftID, m *raftpb.Message) {
 // pullMore sends the next pull when there is reason for one and none in flight.
 func (l *Log) pullMore() {
 	f := &l.follow
-	if l.engine != nil || f.asked.to != 0 || l.disk.installing != 0 || len(l.disk.pending) >= maxUnsynced {
+	if l.engine != nil && !l.inviting() || f.asked.to != 0 || l.disk.installing != 0 || len(l.disk.pending) >= maxUnsynced {
 		return
 	}
 	wait := time.Duration(0)
@@ -111,11 +115,14 @@ func (l *Log) pullMore() {
 	if to == 0 && f.piece == nil && f.live {
 		to, wait = l.newsroom(), liveWait
 	}
+	if l.engine != nil {
+		to, wait = l.lender(), 0
+	}
 	if to == 0 {
 		return
 	}
 	f.nonce++
-	p := &wire.Pull{Nonce: f.nonce, From: l.Commit() + 1, MaxBytes: uint32(l.opt.Limits.MessageBytes), WaitMillis: uint32(wait.Milliseconds())}
+	p := &wire.Pull{Nonce: f.nonce, From: l.Commit() + 1, Least: l.least(), MaxBytes: uint32(l.opt.Limits.MessageBytes), WaitMillis: uint32(wait.Milliseconds())}
 	if f.piece != nil {
 		p.SnapshotIndex, p.SnapshotOffset = f.piece.GetMetadata().GetIndex(), uint64(len(f.piece.Data))
 	}
@@ -168,14 +175,21 @@ func (l *Log) unlessShy(node core.NodeID) core.NodeID {
 
 func (l *Log) pageCame(ev PageCame) {
 	f := &l.follow
-	if ev.From != f.asked.to || ev.Page.GetNonce() != f.asked.nonce || l.engine != nil {
+	if ev.From != f.asked.to || ev.Page.GetNonce() != f.asked.nonce {
 		return // late: given up, or not needed any more
 	}
 	at := f.asked.at
 	f.asked = asked{}
+	if l.engine != nil && !l.inviting() {
+		return
+	}
 	p := ev.Page
 	why := ""
 	switch {
+	case l.engine != nil && len(p.GetSnapshotMeta()) == 0:
+		// It has none that serves yet.
+		l.pullFailed(ev.From)
+		return
 	case len(p.GetEntries()) > 0:
 		f.piece = nil
 		why = l.takeEntries(p)
@@ -271,7 +285,7 @@ func (l *Log) takePiece(from core.NodeID, p *wire.Page) string {
 	case p.GetSnapshotSize() > uint64(l.opt.Limits.SnapshotPull):
 		return "a snapshot is too large"
 	}
-	if t, ok := l.tail.term(meta.GetIndex()); ok && t == meta.GetTerm() {
+	if t, ok := l.tail.term(meta.GetIndex()); ok && t == meta.GetTerm() && l.engine == nil {
 		// A voter astray holds all this; what stands behind it, it may have
 		// promised.
 		f.piece = nil
@@ -294,7 +308,14 @@ func (l *Log) takePiece(from core.NodeID, p *wire.Page) string {
 	}
 	whole := f.piece
 	f.piece = nil
-	l.install(whole, nil, nil)
+	switch {
+	case p.GetSnapshotSum() != 0 && wire.Checksum(whole.Data) != p.GetSnapshotSum():
+		return "a snapshot was damaged on its way"
+	case l.engine != nil:
+		l.accept(whole)
+	default:
+		l.install(whole, nil, nil)
+	}
 	return ""
 }
 

@@ -51,7 +51,6 @@ func New(opt Options, from Restored) *Log {
 		panic(fmt.Sprintf("replog: Options without Self (%v), Node (%v) or Rand", opt.Self, opt.Node))
 	}
 	l := &Log{opt: opt, tail: restoreTail(from)}
-	l.tail.maxSnap = opt.Limits.SnapshotMessage
 	l.state.conf = &raftpb.ConfState{}
 	if from.Snapshot != nil {
 		l.state.applied = from.Snapshot.GetMetadata().GetIndex()

@@ -43,9 +43,8 @@ type Limits struct {
 	// So much of the log is kept behind a snapshot for laggards; 10,000
 	// entries and 16 MiB.
 	TailEntries, TailBytes int
-	// SnapshotMessage is the largest snapshot sent to a voter in one message;
-	// 32 MiB. SnapshotPull is the largest one taken from a peer in pieces; 1 GiB.
-	SnapshotMessage, SnapshotPull int
+	// SnapshotPull is the largest snapshot taken from a peer; 1 GiB.
+	SnapshotPull int
 }
 
 // Restored is what the disk gave back at the start.
@@ -93,7 +92,6 @@ func (o Options) withDefaults() Options {
 	setInt(&l.SnapshotBytes, 16<<20)
 	setInt(&l.TailEntries, 10_000)
 	setInt(&l.TailBytes, 16<<20)
-	setInt(&l.SnapshotMessage, 32<<20)
 	setInt(&l.SnapshotPull, 1<<30)
 	return o
 }

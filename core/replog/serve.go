@@ -6,17 +6,27 @@ import (
 
 	"hb/core"
 	"hb/core/wire"
+
+	"go.etcd.io/raft/v3/raftpb"
 )
 
 const (
 	maxWaiting = 256              // pulls that wait here for news
 	maxWait    = 30 * time.Second // the longest that one may
+	lendFor    = 10 * time.Second // how long a snapshot is kept for who pulled a piece
 )
 
 // serve answers the pulls of members that follow.
 type serve struct {
 	waiting []waiting // one for each member at most, in order of asking
 	upTo    uint64    // they have been looked at up to here
+
+	// lent is the snapshot that somebody is pulling. A newer one does not take
+	// its place before lentUntil: else a large one would never come through on
+	// a busy cluster.
+	lent      *raftpb.Snapshot
+	lentSum   uint32 // of its body
+	lentUntil core.Instant
 }
 
 type waiting struct {
@@ -46,6 +56,9 @@ func (l *Log) servePages() {
 }
 
 func (l *Log) tickServe() {
+	if l.serve.lent != nil && l.now >= l.serve.lentUntil {
+		l.serve.lent = nil
+	}
 	l.answerWhere(func(w waiting) bool { return l.now >= w.deadline })
 }
 
@@ -68,6 +81,10 @@ func (l *Log) page(pull *wire.Pull) *wire.Page {
 		room = min(room, asked)
 	}
 	switch {
+	case pull.GetLeast() > 0:
+		if pull.GetLeast() <= l.lend(pull).GetMetadata().GetIndex() {
+			l.addPiece(p, pull, room)
+		}
 	case from > l.state.applied || from == 0:
 	case from < l.tail.first():
 		l.addPiece(p, pull, room)
@@ -83,12 +100,25 @@ func (l *Log) page(pull *wire.Pull) *wire.Page {
 
 // addPiece answers with a piece of the snapshot, because the entries are gone.
 func (l *Log) addPiece(p *wire.Page, pull *wire.Pull, room int) {
-	s := l.tail.snap
+	s := l.lend(pull)
 	size, offset := uint64(len(s.GetData())), uint64(0)
 	if pull.GetSnapshotIndex() == s.GetMetadata().GetIndex() {
 		offset = min(pull.GetSnapshotOffset(), size)
 	}
 	p.SnapshotMeta = marshal(s.GetMetadata())
-	p.SnapshotOffset, p.SnapshotSize = offset, size
+	p.SnapshotOffset, p.SnapshotSize, p.SnapshotSum = offset, size, l.serve.lentSum
 	p.SnapshotData = s.GetData()[offset:min(offset+uint64(room), size)]
+}
+
+// lend gives the snapshot that a pull goes on with, else the newest.
+func (l *Log) lend(pull *wire.Pull) *raftpb.Snapshot {
+	s := &l.serve
+	s.lentUntil = l.now.Add(lendFor)
+	if s.lent != nil && (s.lent == l.tail.snap || pull.GetSnapshotIndex() == s.lent.GetMetadata().GetIndex()) {
+		return s.lent
+	}
+	if s.lent = l.tail.snap; s.lent != nil {
+		s.lentSum = wire.Checksum(s.lent.GetData())
+	}
+	return s.lent
 }

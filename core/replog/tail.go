@@ -30,7 +30,6 @@ type tail struct {
 	entries []*raftpb.Entry
 	bytes   int
 	snap    *raftpb.Snapshot // the newest one that is on disk
-	maxSnap int              // bytes of a snapshot that fits into a message
 
 	// What a starting engine asks for.
 	hard *raftpb.HardState
@@ -141,9 +140,8 @@ func (t *tail) compact(upTo uint64) {
 // reset makes a snapshot all that there is.
 func (t *tail) reset(s *raftpb.Snapshot) {
 	*t = tail{
-		before:  position{s.GetMetadata().GetTerm(), s.GetMetadata().GetIndex()},
-		snap:    s,
-		maxSnap: t.maxSnap,
+		before: position{s.GetMetadata().GetTerm(), s.GetMetadata().GetIndex()},
+		snap:   s,
 	}
 }
 
@@ -196,9 +194,9 @@ func (t *tail) LastIndex() (uint64, error) { return t.last(), nil }
 // FirstIndex is the oldest entry's.
 func (t *tail) FirstIndex() (uint64, error) { return t.first(), nil }
 
-// Snapshot gives the newest snapshot, if it fits into a message.
+// Snapshot gives the newest snapshot.
 func (t *tail) Snapshot() (*raftpb.Snapshot, error) {
-	if t.snap == nil || len(t.snap.GetData()) > t.maxSnap {
+	if t.snap == nil {
 		return nil, raft.ErrSnapshotTemporarilyUnavailable
 	}
 	return t.snap, nil

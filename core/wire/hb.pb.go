@@ -1100,6 +1100,7 @@ type Pull struct {
 	WaitMillis     uint32                 `protobuf:"varint,4,opt,name=wait_millis,json=waitMillis,proto3" json:"wait_millis,omitempty"`             // hold the answer until there is something, at most this long
 	SnapshotOffset uint64                 `protobuf:"varint,5,opt,name=snapshot_offset,json=snapshotOffset,proto3" json:"snapshot_offset,omitempty"` // go on with a snapshot from this byte
 	SnapshotIndex  uint64                 `protobuf:"varint,6,opt,name=snapshot_index,json=snapshotIndex,proto3" json:"snapshot_index,omitempty"`
+	Least          uint64                 `protobuf:"varint,190,opt,name=least,proto3" json:"least,omitempty"` // not 0: a snapshot up to here or further, and no entries
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1176,6 +1177,13 @@ func (x *Pull) GetSnapshotIndex() uint64 {
 	return 0
 }
 
+func (x *Pull) GetLeast() uint64 {
+	if x != nil {
+		return x.Least
+	}
+	return 0
+}
+
 // Page answers a pull: entries, or a piece of a snapshot when the entries are
 // gone, or neither.
 type Page struct {
@@ -1188,6 +1196,7 @@ type Page struct {
 	SnapshotOffset uint64                 `protobuf:"varint,6,opt,name=snapshot_offset,json=snapshotOffset,proto3" json:"snapshot_offset,omitempty"`
 	SnapshotSize   uint64                 `protobuf:"varint,7,opt,name=snapshot_size,json=snapshotSize,proto3" json:"snapshot_size,omitempty"`
 	SnapshotData   []byte                 `protobuf:"bytes,8,opt,name=snapshot_data,json=snapshotData,proto3" json:"snapshot_data,omitempty"`
+	SnapshotSum    uint32                 `protobuf:"varint,190,opt,name=snapshot_sum,json=snapshotSum,proto3" json:"snapshot_sum,omitempty"` // CRC-32C of the whole snapshot; 0: unknown
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1276,6 +1285,13 @@ func (x *Page) GetSnapshotData() []byte {
 		return x.SnapshotData
 	}
 	return nil
+}
+
+func (x *Page) GetSnapshotSum() uint32 {
+	if x != nil {
+		return x.SnapshotSum
+	}
+	return 0
 }
 
 // Propose asks the leader to put a command in the log.
@@ -6088,7 +6104,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"2\n" +
 	"\x04Echo\x12\x14\n" +
 	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\x12\x14\n" +
-	"\x05reply\x18\x02 \x01(\bR\x05reply\"\xbe\x01\n" +
+	"\x05reply\x18\x02 \x01(\bR\x05reply\"\xd5\x01\n" +
 	"\x04Pull\x12\x14\n" +
 	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x04R\x04from\x12\x1b\n" +
@@ -6096,7 +6112,8 @@ const file_hb_proto_rawDesc = "" +
 	"\vwait_millis\x18\x04 \x01(\rR\n" +
 	"waitMillis\x12'\n" +
 	"\x0fsnapshot_offset\x18\x05 \x01(\x04R\x0esnapshotOffset\x12%\n" +
-	"\x0esnapshot_index\x18\x06 \x01(\x04R\rsnapshotIndex\"\xfc\x01\n" +
+	"\x0esnapshot_index\x18\x06 \x01(\x04R\rsnapshotIndex\x12\x15\n" +
+	"\x05least\x18\xbe\x01 \x01(\x04R\x05least\"\xa0\x02\n" +
 	"\x04Page\x12\x14\n" +
 	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\x12\x16\n" +
 	"\x06commit\x18\x02 \x01(\x04R\x06commit\x12\x14\n" +
@@ -6105,7 +6122,8 @@ const file_hb_proto_rawDesc = "" +
 	"\rsnapshot_meta\x18\x05 \x01(\fR\fsnapshotMeta\x12'\n" +
 	"\x0fsnapshot_offset\x18\x06 \x01(\x04R\x0esnapshotOffset\x12#\n" +
 	"\rsnapshot_size\x18\a \x01(\x04R\fsnapshotSize\x12#\n" +
-	"\rsnapshot_data\x18\b \x01(\fR\fsnapshotData\"@\n" +
+	"\rsnapshot_data\x18\b \x01(\fR\fsnapshotData\x12\"\n" +
+	"\fsnapshot_sum\x18\xbe\x01 \x01(\rR\vsnapshotSum\"@\n" +
 	"\aPropose\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12%\n" +
 	"\acommand\x18\x02 \x01(\v2\v.hb.CommandR\acommand\"\x9b\x01\n" +

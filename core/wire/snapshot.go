@@ -36,7 +36,7 @@ func EncodeSnapshot(snap *raftpb.Snapshot) [][]byte {
 	le.PutUint32(h[12:], snapshotFormat)
 	le.PutUint64(h[16:], uint64(len(meta)))
 	le.PutUint64(h[24:], uint64(len(snap.GetData())))
-	le.PutUint32(h, castagnoli(h[4:]))
+	le.PutUint32(h, Checksum(h[4:]))
 	parts := [][]byte{h, meta, snap.GetData()}
 	hash := sha256.New()
 	for _, part := range parts {
@@ -58,7 +58,7 @@ func DecodeSnapshot(b []byte) (*raftpb.Snapshot, error) {
 		return bad("it does not begin as a snapshot does")
 	case len(b) < snapshotHead:
 		return bad("it ends after %d bytes, within its header", len(b))
-	case le.Uint32(b) != castagnoli(b[4:snapshotHead]):
+	case le.Uint32(b) != Checksum(b[4:snapshotHead]):
 		return bad("bad header")
 	}
 	if f := le.Uint32(b[12:]); f > snapshotFormat {
@@ -80,5 +80,6 @@ func DecodeSnapshot(b []byte) (*raftpb.Snapshot, error) {
 	return &raftpb.Snapshot{Metadata: meta, Data: body[n:]}, nil
 }
 
-// castagnoli is the polynomial that processors compute themselves.
-func castagnoli(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+// Checksum is the CRC-32C of bytes: the polynomial that processors compute
+// themselves.
+func Checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }

@@ -50,7 +50,7 @@ func TestASnapshotThatIsCutOrChangedIsRefused(t *testing.T) {
 func TestASnapshotOfALaterFormatIsNamedAsSuch(t *testing.T) {
 	b := exampleFile()
 	b[12] = 2
-	binary.LittleEndian.PutUint32(b, castagnoli(b[4:snapshotHead]))
+	binary.LittleEndian.PutUint32(b, Checksum(b[4:snapshotHead]))
 	if _, err := DecodeSnapshot(b); !errors.Is(err, ErrVersion) {
 		t.Fatal(err)
 	}
