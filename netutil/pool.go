@@ -46,18 +46,23 @@ type Pool struct {
 
 	mu      sync.Mutex
 	peers   map[netip.AddrPort]*outgoing
+	queued  []*outgoing // have frames that wait for Flush
+	joined  []byte      // what Flush writes, laid out
 	closing bool
 }
 
-// outgoing is the stream to one address. The fields below mu's line belong to
-// Pool.mu; the goroutine of run owns the connection.
+// outgoing is the stream to one address. Below wake everything belongs to
+// Pool.mu; the goroutine of run owns the connection, and lets Flush write to it
+// while it does not.
 type outgoing struct {
 	to   netip.AddrPort
 	wake chan struct{}
 
 	queue    [][]byte
 	bytes    int
-	overflow bool // frames were dropped since the last report
+	overflow bool   // frames were dropped since the last report
+	listed   bool   // in Pool.queued
+	direct   direct // how Flush writes
 }
 
 // NewPool makes a pool. It calls lost, from goroutines of its own, whenever
@@ -85,13 +90,29 @@ func NewAnswers(most int, lost func(to netip.AddrPort, refused bool)) *Pool {
 func (p *Pool) Send(to netip.AddrPort, frame []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if o := p.queue(to, frame); o != nil {
+		o.nudge()
+	}
+}
+
+// Queue is Send of a frame that may wait for the next Flush, and for others.
+func (p *Pool) Queue(to netip.AddrPort, frame []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o := p.queue(to, frame); o != nil && !o.listed {
+		o.listed = true
+		p.queued = append(p.queued, o)
+	}
+}
+
+func (p *Pool) queue(to netip.AddrPort, frame []byte) *outgoing {
 	if p.closing {
-		return
+		return nil
 	}
 	o := p.peers[to]
 	if o == nil {
 		if p.most > 0 && len(p.peers) >= p.most {
-			return
+			return nil
 		}
 		o = &outgoing{to: to, wake: make(chan struct{}, 1)}
 		p.peers[to] = o
@@ -103,7 +124,7 @@ func (p *Pool) Send(to netip.AddrPort, frame []byte) {
 		o.queue = append(o.queue, frame)
 		o.bytes += len(frame)
 	}
-	o.nudge()
+	return o
 }
 
 // Close sends what is queued, for at most the grace given, and ends every
@@ -131,17 +152,17 @@ func (o *outgoing) nudge() {
 // run sends the frames of one address until nobody uses it any more.
 func (p *Pool) run(o *outgoing) {
 	var s stream
-	defer func() { s.close() }()
+	defer func() { p.close(o, &s) }()
 	idle := time.NewTimer(p.idle)
 	defer idle.Stop()
 	for {
 		if p.overflowed(o) {
 			p.lost(o.to, false)
 		}
-		batch, more := p.take(o)
+		rest, batch, more := p.take(o)
 		switch {
-		case len(batch) > 0:
-			if !p.deliver(o, &s, batch) && p.most > 0 && p.forget(o) {
+		case len(rest)+len(batch) > 0:
+			if !p.deliver(o, &s, rest, batch) && p.most > 0 && p.forget(o) {
 				return
 			}
 			idle.Reset(p.idle)
@@ -152,12 +173,14 @@ func (p *Pool) run(o *outgoing) {
 		select {
 		case <-o.wake:
 		case err := <-s.ended:
-			s.close()
+			p.close(o, &s)
 			p.lost(o.to, isRefusal(err))
 		case <-idle.C:
-			s.close()
-			if p.forget(o) {
-				return
+			if !p.usedDirectly(o) {
+				p.close(o, &s)
+				if p.forget(o) {
+					return
+				}
 			}
 			idle.Reset(p.idle)
 		case <-p.ctx.Done():
@@ -169,19 +192,22 @@ func (p *Pool) run(o *outgoing) {
 // deliver writes a batch, dialling first when there is no stream. What cannot
 // be written is dropped, together with what queued up meanwhile: it would be
 // stale, and the protocols above send anew.
-func (p *Pool) deliver(o *outgoing, s *stream, batch [][]byte) (written bool) {
+func (p *Pool) deliver(o *outgoing, s *stream, rest []byte, batch [][]byte) (written bool) {
 	if err, broke := s.brokeOff(); broke {
+		p.close(o, s)
 		p.lost(o.to, isRefusal(err))
+		rest = nil // of a frame that the next stream knows nothing of
 	}
 	err := s.open(p.ctx, o.to)
 	if err == nil {
-		err = s.write(batch)
+		err = s.write(rest, batch)
 	}
 	if err == nil {
 		s.backoff = 0
+		p.lend(o, s)
 		return true
 	}
-	s.close()
+	p.close(o, s)
 	p.drop(o)
 	p.lost(o.to, isRefusal(err))
 	s.backoff = min(max(2*s.backoff, firstBackoff), lastBackoff)
@@ -192,22 +218,26 @@ func (p *Pool) deliver(o *outgoing, s *stream, batch [][]byte) (written bool) {
 	return false
 }
 
-// take gives the next frames to write; more is false when the pool is closing
-// and nothing is left.
-func (p *Pool) take(o *outgoing) (batch [][]byte, more bool) {
+// take gives the next frames to write, behind what Flush has left of others,
+// and keeps Flush off the stream if there is any; more is false when the pool is
+// closing and nothing is left.
+func (p *Pool) take(o *outgoing) (rest []byte, batch [][]byte, more bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if rest = o.direct.rest; len(o.queue) > 0 || len(rest) > 0 {
+		o.direct = direct{}
+	}
 	size, n := 0, 0
 	for n < len(o.queue) && (n == 0 || size+len(o.queue[n]) <= batchLimit) {
 		size += len(o.queue[n])
 		n++
 	}
-	batch, o.queue = o.queue[:n], o.queue[n:]
+	batch, o.queue = o.queue[:n:n], o.queue[n:]
 	o.bytes -= size
 	if len(o.queue) == 0 {
 		o.queue = nil
 	}
-	return batch, !p.closing && p.ctx.Err() == nil
+	return rest, batch, !p.closing && p.ctx.Err() == nil
 }
 
 func (p *Pool) overflowed(o *outgoing) bool {
@@ -265,20 +295,23 @@ func (s *stream) open(ctx context.Context, to netip.AddrPort) error {
 	return nil
 }
 
-// brokeOff says whether and how the stream has ended, and closes it.
+// brokeOff says whether and how the stream has ended.
 func (s *stream) brokeOff() (how error, broke bool) {
 	select {
 	case how = <-s.ended:
-		s.close()
 		return how, true
 	default:
 		return nil, false
 	}
 }
 
-func (s *stream) write(batch [][]byte) error {
+// write writes what is left of a frame begun before, then a batch.
+func (s *stream) write(rest []byte, batch [][]byte) error {
 	heads := make([]byte, frameHeader*len(batch))
-	bufs := make(net.Buffers, 0, 2*len(batch))
+	bufs := make(net.Buffers, 0, 1+2*len(batch))
+	if len(rest) > 0 {
+		bufs = append(bufs, rest)
+	}
 	for i, frame := range batch {
 		head := heads[frameHeader*i:][:frameHeader]
 		binary.BigEndian.PutUint32(head, uint32(len(frame)))

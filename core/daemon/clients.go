@@ -19,23 +19,53 @@ const (
 	// mostClients and fewestClients bound how many are served at once; between
 	// them it is a quarter of the files that the node may open.
 	mostClients, fewestClients = 1024, 8
-	// replyAhead is how far a client's channel runs ahead of its reader, so
+	// replyAhead is how far a stream's channel runs ahead of its reader, so
 	// that replies which came together can leave together.
 	replyAhead = 64
 )
 
-// client is one request on its way through the node.
+// client is one request on its way through the node. Most have one answer: the
+// loop puts it where the asker reads. With the first of several begins a
+// goroutine, which moves them at the asker's pace.
 type client struct {
-	box *mailbox[node.Reply]
-	cut chan struct{} // closed when the client is dropped for being slow
+	out     chan node.Reply
+	box     *mailbox[node.Reply] // nil before the first of several answers
+	serve   func(*client)        // begins the goroutine
+	unwatch func() bool          // ends the watch over the asker's context
+	cut     chan struct{}        // closed when the client is dropped for being slow
 	// What waits for it, in the box or already taken out of it.
 	replies, bytes atomic.Int64
 	held           *atomic.Int64 // the bytes of all clients
 	unread         atomic.Bool   // nobody takes replies out any more
 }
 
-func newClient(held *atomic.Int64) *client {
-	return &client{box: newMailbox[node.Reply](), cut: make(chan struct{}), held: held}
+func newClient(r node.Request, held *atomic.Int64, serve func(*client)) *client {
+	return &client{out: make(chan node.Reply, ahead(r)), serve: serve, unwatch: func() bool { return true }, held: held}
+}
+
+func ahead(r node.Request) int {
+	switch r.(type) {
+	case node.FollowOutput, node.FollowLog, node.FollowEvents:
+		return replyAhead
+	}
+	return 1
+}
+
+// begin makes ready for several answers.
+func (c *client) begin() {
+	c.unwatch()
+	c.box, c.cut = newMailbox[node.Reply](), make(chan struct{})
+	c.serve(c)
+}
+
+// end says that no more answers come.
+func (c *client) end() {
+	if c.box != nil {
+		c.box.close()
+		return
+	}
+	c.unwatch()
+	close(c.out)
 }
 
 // hold counts bytes that wait, or with a negative number no longer wait.
@@ -60,23 +90,33 @@ func (c *client) slow(clients int) bool {
 
 // Ask hands a request to the node; see control.Backend, which this is.
 func (d *daemon) Ask(ctx context.Context, r node.Request) <-chan node.Reply {
-	out := make(chan node.Reply, replyAhead)
-	c := newClient(&d.held)
 	id := d.requests.Add(1)
+	c := newClient(r, &d.held, func(c *client) { d.group.Go(func() { d.answer(ctx, id, c) }) })
+	asked := make(chan struct{}) // nobody is gone who has not asked yet
+	c.unwatch = context.AfterFunc(ctx, func() {
+		<-asked
+		d.queue.tell(node.Gone{ID: id})
+	})
+	defer close(asked)
+	select {
+	case <-d.queue.done: // though there may be room in the queue
+		c.end()
+		return c.out
+	default:
+	}
 	select {
 	case d.queue.in <- input{ev: node.Asked{ID: id, Body: r}, client: c}:
-		d.group.Go(func() { d.answer(ctx, id, c, out) })
 	case <-d.queue.done:
-		close(out)
+		c.end()
 	case <-ctx.Done():
-		close(out)
+		c.end()
 	}
-	return out
+	return c.out
 }
 
 // answer moves replies to the client at the client's own pace.
-func (d *daemon) answer(ctx context.Context, id uint64, c *client, out chan<- node.Reply) {
-	defer close(out)
+func (d *daemon) answer(ctx context.Context, id uint64, c *client) {
+	defer close(c.out)
 	defer c.forsake()
 	for {
 		replies, ok := c.box.take(ctx.Done())
@@ -85,7 +125,7 @@ func (d *daemon) answer(ctx context.Context, id uint64, c *client, out chan<- no
 		}
 		for _, r := range replies {
 			select {
-			case out <- r:
+			case c.out <- r:
 				c.replies.Add(-1)
 				c.hold(-size(r))
 			case <-c.cut:
@@ -121,6 +161,14 @@ func (cs clients) reply(r node.Reply) bool {
 	if c == nil {
 		return true // it went away meanwhile
 	}
+	if r.Last && c.box == nil {
+		c.out <- r // the first and last: there is room
+		cs.drop(r.ID)
+		return true
+	}
+	if c.box == nil {
+		c.begin()
+	}
 	c.replies.Add(1)
 	c.hold(size(r))
 	slow := c.slow(len(cs))
@@ -141,7 +189,7 @@ func (cs clients) drop(id uint64) bool {
 	if c == nil {
 		return false
 	}
-	c.box.close()
+	c.end()
 	delete(cs, id)
 	if c.unread.Load() {
 		c.forsake()

@@ -70,7 +70,10 @@ func (d *daemon) run(ctx context.Context) *core.Fault {
 	d.group.Go(func() { d.measure(p) })
 	d.group.Go(func() { d.announce(ctx) })
 
-	l := &loop{machine: d.machine, now: now, queue: d.queue, clients: clients{}, carry: d.carry, seen: d.tasks.seen, stepped: p.step}
+	l := &loop{
+		machine: d.machine, now: now, at: now(), queue: d.queue, clients: clients{},
+		carry: d.carry, flush: d.network.pool.Flush, seen: d.tasks.seen, stepped: p.step,
+	}
 	l.step(node.Clock{Offset: wallOffset()}) // before anything has a time
 	fault := l.run(ctx)
 

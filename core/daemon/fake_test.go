@@ -72,7 +72,7 @@ func startLoop(t *testing.T, m *fake) *looping {
 	d := &daemon{queue: newQueue()}
 	r := &looping{daemon: d, carried: make(chan node.Effect, 10_000), ended: make(chan *core.Fault, 1)}
 	r.loop = &loop{machine: m, now: now, queue: d.queue, clients: clients{},
-		carry: func(f node.Effect) { r.carried <- f }, seen: func(node.Event) {}, stepped: func(core.Instant) {}}
+		carry: func(f node.Effect) { r.carried <- f }, flush: func() {}, seen: func(node.Event) {}, stepped: func(core.Instant) {}}
 	var ctx context.Context
 	ctx, r.stop = context.WithCancel(context.Background())
 	go func() { r.ended <- r.loop.run(ctx) }()

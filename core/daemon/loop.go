@@ -21,6 +21,10 @@ type machine interface {
 // less; this is for one that does not come to an end.
 const shutdownLimit = 15 * time.Second
 
+// together is how many events may share one time and one flush: a step takes
+// microseconds, so that all of them take no more than a millisecond or two.
+const together = 64
+
 // loop owns the machine and the table of clients.
 type loop struct {
 	machine machine
@@ -29,10 +33,14 @@ type loop struct {
 	clients clients
 	// carry carries out every effect but Reply and Stop, and never waits.
 	carry func(node.Effect)
+	// flush lets go what carry has gathered. It comes before the loop waits,
+	// and now and then.
+	flush func()
 	// seen is told of each event before the machine is, stepped when it was.
 	seen    func(node.Event)
 	stepped func(now core.Instant)
 
+	at      core.Instant // the time of what is being taken
 	later   []node.Event // of the loop's own, for after this step
 	stopped bool
 	fault   *core.Fault
@@ -51,14 +59,18 @@ func (l *loop) run(ctx context.Context) *core.Fault {
 			armed = next
 			timer.Reset(l.until(next))
 		}
+		l.flush()
 		select {
 		case i := <-l.queue.in:
+			l.at = l.now()
 			l.take(i)
+			l.takeMore(min(len(l.queue.in), together))
 		case <-timer.C:
 			armed = 0
 			l.tick()
 		case <-asked:
 			asked, late = nil, time.After(shutdownLimit)
+			l.at = l.now()
 			l.step(node.Shutdown{})
 		case <-late:
 			return core.Faultf(core.CodeTimeout, "the node did not stop in order within %v", shutdownLimit)
@@ -81,14 +93,19 @@ func (l *loop) until(next core.Instant) time.Duration {
 // tick lets time pass, but first hands over what had come before it did: a
 // process that was paused must read its mail before it judges others.
 func (l *loop) tick() {
-	for range len(l.queue.in) {
-		if l.stopped {
-			return
-		}
-		l.take(<-l.queue.in)
-	}
-	if !l.stopped && l.machine.Next() <= l.now() {
+	l.at = l.now()
+	l.takeMore(len(l.queue.in))
+	l.at = l.now()
+	if !l.stopped && l.machine.Next() <= l.at {
 		l.step(node.Tick{})
+	}
+}
+
+// takeMore gives the machine what else has come: all at one time, and what it
+// sends for that leaves together.
+func (l *loop) takeMore(n int) {
+	for ; n > 0 && !l.stopped; n-- {
+		l.take(<-l.queue.in)
 	}
 }
 
@@ -108,9 +125,8 @@ func (l *loop) take(i input) {
 // step runs the machine and carries out what it wants, then what came of that.
 func (l *loop) step(ev node.Event) {
 	l.seen(ev)
-	now := l.now()
-	l.stepped(now)
-	for _, f := range l.machine.Step(now, ev) {
+	l.stepped(l.at)
+	for _, f := range l.machine.Step(l.at, ev) {
 		switch f := f.(type) {
 		case node.Reply:
 			if !l.clients.reply(f) {

@@ -60,7 +60,7 @@ func TestATickComesAtNextAndNotBefore(t *testing.T) {
 func TestMailThatCameBeforeATickIsReadBeforeIt(t *testing.T) {
 	m := newFake(nil)
 	m.next = 0 // long overdue
-	l := &loop{machine: m, now: now, queue: newQueue(), clients: clients{}, carry: func(node.Effect) {}, seen: func(node.Event) {}, stepped: func(core.Instant) {}}
+	l := &loop{machine: m, now: now, queue: newQueue(), clients: clients{}, carry: func(node.Effect) {}, flush: func() {}, seen: func(node.Event) {}, stepped: func(core.Instant) {}}
 	l.queue.tell(frame("one"))
 	l.queue.tell(frame("two"))
 	l.tick()
@@ -193,7 +193,7 @@ func TestASlowClientIsDroppedAndHoldsNobodyUp(t *testing.T) {
 }
 
 func TestBytesCountToo(t *testing.T) {
-	cs := clients{1: newClient(new(atomic.Int64))}
+	cs := clients{1: newClient(node.FollowOutput{}, new(atomic.Int64), func(*client) {})}
 	piece := node.Reply{ID: 1, Body: node.Output{Data: make([]byte, 1<<20)}}
 	n := 0
 	for cs.reply(piece) {
@@ -212,7 +212,7 @@ func TestAllClientsTogetherHoldABoundedAmount(t *testing.T) {
 	held := new(atomic.Int64)
 	cs, all := clients{}, []*client{}
 	for id := range uint64(many) {
-		cs[id] = newClient(held)
+		cs[id] = newClient(node.FollowOutput{}, held, func(*client) {})
 		all = append(all, cs[id])
 	}
 	for range 2 * maxHeldBytes / size / many {

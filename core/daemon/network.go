@@ -163,13 +163,13 @@ func (n *network) closePools(grace time.Duration) {
 	n.pool.Close(grace)
 }
 
-// sendFrame queues a frame.
+// sendFrame queues a frame; one for a peer leaves with the next flush.
 func (n *network) sendFrame(f node.SendFrame) {
 	if f.Stranger {
 		n.answer.Send(f.To, f.Data)
 		return
 	}
-	n.pool.Send(f.To, f.Data)
+	n.pool.Queue(f.To, f.Data)
 }
 
 // send sends a datagram. What this machine cannot send is lost like what the

@@ -57,7 +57,7 @@ func (q *queue) turnAway(over <-chan struct{}) {
 		select {
 		case i := <-q.in:
 			if i.client != nil {
-				i.client.box.close()
+				i.client.end()
 			}
 		case <-over:
 			return

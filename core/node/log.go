@@ -53,7 +53,7 @@ func (n *Node) carryLogNews(f replog.Effect) {
 	case replog.ReadFailed:
 		n.readAnswered(f.Ticket, readResult{})
 	case replog.Dropped:
-		n.dropped(f.Ticket, f.Busy)
+		n.dropped(f.Busy)
 	case replog.Led:
 		n.led()
 	case replog.Deposed:

@@ -118,7 +118,7 @@ func New(o Options, from Restored) *Node {
 	n.complaints = map[complaint]int{}
 	n.told = map[core.NodeID]core.Instant{}
 	n.streamed = map[core.NodeID]core.Instant{}
-	n.proposals = proposals{open: map[uint64]*proposal{}, entries: map[uint64][]*wire.Command{}, look: core.Never}
+	n.proposals = proposals{open: map[uint64]*proposal{}, look: core.Never}
 	n.reads.remote = map[uint64]remoteRead{}
 	n.pulls.remote = map[uint64]outputAsk{}
 	n.clients.open = map[uint64]bool{}

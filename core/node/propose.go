@@ -53,8 +53,8 @@ type proposals struct {
 	next  uint64
 	batch []*wire.Command
 	bytes int
-	// entries are the commands of an entry while the log decides to take it.
-	entries map[uint64][]*wire.Command
+	// asked is every command of a Propose while the log decides to take it.
+	asked []*wire.Command
 }
 
 // proposeLook is how often open proposals are looked at.
@@ -111,11 +111,7 @@ func (n *Node) flush() {
 	}
 	batch := p.batch
 	p.batch, p.bytes = nil, 0
-	for len(batch) > 0 {
-		k := entryLength(batch)
-		n.proposeEntry(batch[:k])
-		batch = batch[k:]
-	}
+	n.proposeEntries(batch)
 }
 
 // returnBatch tells whoever proposed what was gathered to ask the next leader.
@@ -145,24 +141,28 @@ func entryLength(batch []*wire.Command) int {
 	return len(batch)
 }
 
-// proposeEntry makes one log entry; a submit is followed at once by the grant
-// that the dispatcher would give it.
-func (n *Node) proposeEntry(commands []*wire.Command) {
-	e := &wire.Entry{WallNanos: n.wall(), Commands: n.withGrants(commands)}
-	p := &n.proposals
-	p.next++
-	p.entries[p.next] = e.Commands
-	n.replogStep(replog.Propose{Ticket: p.next, Data: wire.EncodeEntry(e)})
-	delete(p.entries, p.next)
+// proposeEntries makes entries of a batch, which the log takes all or none of;
+// a submit is followed at once by the grant that the dispatcher would give it.
+func (n *Node) proposeEntries(batch []*wire.Command) {
+	var data [][]byte
+	var asked []*wire.Command
+	for len(batch) > 0 {
+		k := entryLength(batch)
+		e := &wire.Entry{WallNanos: n.wall(), Commands: n.withGrants(batch[:k])}
+		data, asked, batch = append(data, wire.EncodeEntry(e)), append(asked, e.Commands...), batch[k:]
+	}
+	n.proposals.asked = asked
+	n.replogStep(replog.Propose{Data: data})
+	n.proposals.asked = nil
 }
 
-// dropped answers the commands of an entry that the log did not take.
-func (n *Node) dropped(ticket uint64, busy bool) {
+// dropped answers the commands of entries that the log did not take.
+func (n *Node) dropped(busy bool) {
 	verdict := notLeading()
 	if busy {
 		verdict = &wire.Verdict{Code: uint32(core.CodeBusy), Message: "the log is busy", Hint: "try again"}
 	}
-	commands := n.proposals.entries[ticket]
+	commands := n.proposals.asked
 	for _, c := range commands {
 		if c.Id != 0 {
 			n.answerProposer(c, answer{verdict: verdict})

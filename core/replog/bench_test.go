@@ -33,7 +33,7 @@ func BenchmarkOnlyVoter(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		now += 1000
-		run(Propose{Data: make([]byte, 256)})
+		run(Propose{Data: [][]byte{make([]byte, 256)}})
 	}
 	if l.Applied() < uint64(b.N) {
 		b.Fatalf("applied %d of %d", l.Applied(), b.N)

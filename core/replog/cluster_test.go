@@ -36,7 +36,7 @@ func (w *world) leader() *site {
 func (w *world) propose(s *site, data string) uint64 {
 	w.tickets++
 	s.mine[data] = true
-	w.step(s, Propose{Ticket: w.tickets, Data: []byte(data)})
+	w.step(s, Propose{Ticket: w.tickets, Data: [][]byte{[]byte(data)}})
 	return w.tickets
 }
 

@@ -225,17 +225,34 @@ func (l *Log) campaignAlone() bool {
 }
 
 func (l *Log) propose(p Propose) {
-	busy := false
-	switch {
-	case !l.Leading():
-	case len(p.Data) == 0 || len(p.Data) > l.opt.Limits.EntryBytes:
-		l.warnf("an entry of %d bytes was not taken: from 1 to %d fit", len(p.Data), l.opt.Limits.EntryBytes)
-	case l.engine.Propose(p.Data) == nil:
-		return
-	default:
-		busy = true
+	taken, busy := false, false
+	if l.Leading() && l.fit(p.Data) {
+		taken = l.engine.Step(proposal(p.Data)) == nil
+		busy = !taken
 	}
-	l.emit(Dropped{Ticket: p.Ticket, Busy: busy})
+	if !taken {
+		l.emit(Dropped{Ticket: p.Ticket, Busy: busy})
+	}
+}
+
+// fit says whether every entry may go into the log.
+func (l *Log) fit(entries [][]byte) bool {
+	for _, data := range entries {
+		if len(data) == 0 || len(data) > l.opt.Limits.EntryBytes {
+			l.warnf("an entry of %d bytes was not taken: from 1 to %d fit", len(data), l.opt.Limits.EntryBytes)
+			return false
+		}
+	}
+	return len(entries) > 0
+}
+
+// proposal is the engine's message for entries that it takes all or none of.
+func proposal(entries [][]byte) *raftpb.Message {
+	m := &raftpb.Message{Type: raftpb.MsgProp.Enum(), Entries: make([]*raftpb.Entry, len(entries))}
+	for i, data := range entries {
+		m.Entries[i] = &raftpb.Entry{Data: data}
+	}
+	return m
 }
 
 // received takes a message of another engine.
