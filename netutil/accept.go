@@ -87,26 +87,35 @@ func (in Incoming) serve(ctx context.Context, conn net.Conn, place *seat, room *
 	r.room = room
 	defer r.release()
 	conn.SetReadDeadline(time.Now().Add(firstFrameLimit))
+	first := true
 	for {
 		frame, err := nextWithin(conn, r, frameLimit)
 		if err != nil {
 			return err
+		}
+		if first {
+			conn.SetReadDeadline(time.Time{})
+			first = false
 		}
 		place.spoke()
 		if !in.Deliver(from, frame) {
 			return nil
 		}
 		r.release()
-		conn.SetReadDeadline(time.Time{})
 	}
 }
 
-// nextWithin waits for a frame to begin, then for the limit for its end.
+// nextWithin waits for a frame to begin, then, if it did not come whole, for
+// the limit for its end.
 func nextWithin(conn net.Conn, r *frameReader, limit time.Duration) ([]byte, error) {
 	if err := r.wait(); err != nil {
 		return nil, err
 	}
+	if r.whole() {
+		return r.Next()
+	}
 	conn.SetReadDeadline(time.Now().Add(limit))
+	defer conn.SetReadDeadline(time.Time{})
 	return r.Next()
 }
 

@@ -54,6 +54,15 @@ func (f *frameReader) wait() error {
 	return err
 }
 
+// whole says whether the next frame has arrived to its end.
+func (f *frameReader) whole() bool {
+	if f.r.Buffered() < frameHeader {
+		return false
+	}
+	head, _ := f.r.Peek(frameHeader)
+	return f.r.Buffered()-frameHeader >= int(binary.BigEndian.Uint32(head))
+}
+
 func (f *frameReader) length() (int, error) {
 	var head [frameHeader]byte
 	if _, err := io.ReadFull(f.r, head[:]); err != nil {

@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -118,6 +119,7 @@ func (w *diskWriter) flush() error {
 		w.wal = group{}
 		err := w.patiently(func() error { return w.disk.Write(g.records) })
 		if err == nil {
+			giveWay()
 			err = w.disk.Sync()
 		}
 		if err != nil {
@@ -129,6 +131,7 @@ func (w *diskWriter) flush() error {
 		w.journal = group{}
 		err := w.patiently(func() error { return w.disk.WriteJournal(g.records) })
 		if err == nil {
+			giveWay()
 			err = w.disk.SyncJournal()
 		}
 		if err != nil {
@@ -138,6 +141,11 @@ func (w *diskWriter) flush() error {
 	}
 	return nil
 }
+
+// giveWay lets run first what shares a processor with the writer: a sync keeps
+// that processor until the scheduler takes it away, which may take as long as
+// the sync, and the answer to a client may stand in line there.
+func giveWay() { runtime.Gosched() }
 
 // barrier carries out an effect that is durable when it returns.
 func (w *diskWriter) barrier(f node.Effect) error {

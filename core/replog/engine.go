@@ -33,6 +33,7 @@ type lead struct {
 	silent    int // ticks since a leader said something
 	stalled   bool
 	snapping  map[core.RaftID]int // ticks since a snapshot was sent to a peer
+	news      news
 }
 
 // electionTimeout is the shortest time after which followers elect anew.
@@ -206,6 +207,7 @@ func (l *Log) noteLeader(id core.RaftID) {
 func (l *Log) endLeading() {
 	l.failReads()
 	l.lead.snapping = nil
+	clear(l.lead.news.held)
 	if l.lead.ready != 0 {
 		l.lead.ready = 0
 		l.emit(Deposed{})
@@ -341,6 +343,13 @@ func (l *Log) send(m *raftpb.Message) {
 		}
 		l.lead.snapping[to] = 0
 		m.Snapshot = bodiless(m.Snapshot)
+	}
+	if onlyNews(m) {
+		l.hold(m)
+		return
+	}
+	if m.GetType() == raftpb.MsgApp {
+		delete(l.lead.news.held, to) // it says the same, and more
 	}
 	l.emit(Send{To: to, Msg: m})
 }

@@ -75,6 +75,7 @@ type site struct {
 	pulls int
 	pages int
 	snaps int
+	apps  int // appends it sent, with entries or without
 	wake  core.Instant
 }
 
@@ -272,6 +273,9 @@ func (w *world) carryOut(s *site, e Effect) {
 			w.step(s, Synced{e.Seq})
 		})
 	case Send:
+		if e.Msg.GetType() == raftpb.MsgApp {
+			s.apps++
+		}
 		b := marshal(e.Msg)
 		w.carry(s, w.byRaft(e.To), func(o *site) {
 			m := &raftpb.Message{}

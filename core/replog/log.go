@@ -90,6 +90,7 @@ func (l *Log) Step(now core.Instant, ev Event) []Effect {
 		l.takeInTime(ev)
 	}
 	l.settle()
+	l.tellNews()
 	return l.out
 }
 
@@ -111,10 +112,13 @@ func (l *Log) takeInTime(ev Event) {
 	}
 }
 
-// Next is when Step must be called at the latest. Who only follows the log, and
+// Next is when Step must be called at the latest.
+func (l *Log) Next() core.Instant { return core.Earlier(l.nextTick(), l.nextNews()) }
+
+// nextTick is when the clock must be moved. Who only follows the log, and
 // misses nothing of it, has no use for a clock. Who hears a leader leaves the
 // tick to the next heartbeat, and so wakes up half as often.
-func (l *Log) Next() core.Instant {
+func (l *Log) nextTick() core.Instant {
 	switch {
 	case l.next != 0 && l.resting():
 		return core.Never
