@@ -90,7 +90,7 @@ func (t Trial) Run() *Findings {
 	each := max(1, t.Members/10)
 	clusters := max(1, (t.Kills+each-1)/each)
 	parts := make([]*Findings, clusters)
-	sideBySide(clusters, t.Progress, func(i int, progress func(float64)) {
+	SideBySide(clusters, t.Progress, func(i int, progress func(float64)) {
 		parts[i] = t.cluster(i, min(each, t.Kills-i*each), progress)
 	})
 	found := &Findings{Spread: newCurve()}

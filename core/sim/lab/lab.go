@@ -232,7 +232,7 @@ func (l *Lab) happen(e *event) {
 	case refusal:
 		l.step(int(e.host), membership.Refused{Addr: addrOf(int(e.from))})
 	case stream:
-		if h.up {
+		if h.up && !h.stall.queue(e) {
 			l.step(int(e.host), e.what.(membership.Rows))
 		}
 	case call:

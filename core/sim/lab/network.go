@@ -10,7 +10,7 @@ import (
 // send puts a datagram on the network.
 func (l *Lab) send(from, to int, data []byte) {
 	h := &l.hosts[from]
-	if h.stall.hold(data, to) {
+	if h.stall.blocked && h.stall.hold(func() { l.send(from, to, data) }) {
 		return
 	}
 	h.traffic.Sent++
@@ -33,6 +33,9 @@ func (l *Lab) send(from, to int, data []byte) {
 // cast sends one datagram to everybody, for each of whom the network may lose it.
 func (l *Lab) cast(from int, data []byte) {
 	h := &l.hosts[from]
+	if h.stall.blocked && h.stall.hold(func() { l.cast(from, data) }) {
+		return
+	}
 	h.traffic.Sent++
 	h.traffic.SentBytes += uint64(len(data))
 	for to := range l.hosts {
@@ -95,6 +98,9 @@ const (
 // sendRows sends a table over a stream: in order, repeated where the network
 // loses it, and given up after a few seconds.
 func (l *Lab) sendRows(from, to int, e membership.SendRows) {
+	if s := &l.hosts[from].stall; s.blocked && s.hold(func() { l.sendRows(from, to, e) }) {
+		return
+	}
 	l.hosts[from].traffic.Streams++
 	if to >= len(l.hosts) {
 		return

@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// sideBySide does so many parts of one work, as many at a time as there are
+// SideBySide does so many parts of one work, as many at a time as there are
 // cores, and returns when all are done. Each part must be independent of the
 // others, have a seed of its own, and depend on nothing but its number. Progress,
 // if not nil, hears now and then how much of the whole is done; it is not called
 // by two at a time.
-func sideBySide(parts int, progress func(share float64), do func(part int, progress func(float64))) {
+func SideBySide(parts int, progress func(share float64), do func(part int, progress func(float64))) {
 	var workers sync.WaitGroup
 	var all sync.Mutex
 	next, done := 0, make([]float64, parts)
@@ -46,7 +46,7 @@ func sideBySide(parts int, progress func(share float64), do func(part int, progr
 // them side by side, and gives what each found, in order.
 func inParts[T any](trials, size int, progress func(float64), do func(part, trials int, progress func(float64)) T) []T {
 	found := make([]T, max(1, (trials+size-1)/size))
-	sideBySide(len(found), progress, func(i int, progress func(float64)) {
+	SideBySide(len(found), progress, func(i int, progress func(float64)) {
 		found[i] = do(i, min(size, trials-i*size), progress)
 	})
 	return found

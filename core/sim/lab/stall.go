@@ -15,7 +15,7 @@ type stall struct {
 	blocked bool
 	// sending says that the process stands at a send.
 	sending bool
-	outbox  []letter
+	outbox  []func()
 	inbox   []event
 	// handling is how long it takes over each datagram of its inbox, 0 for none;
 	// reading says that it is at it.
@@ -23,22 +23,14 @@ type stall struct {
 	reading  bool
 }
 
-// letter is a datagram that is not sent yet.
-type letter struct {
-	to   int
-	data []byte
-}
-
 // maxInbox is how many datagrams the kernel keeps for a process that reads none.
 const maxInbox = 4096
 
-// hold keeps what a blocked process sends.
-func (s *stall) hold(data []byte, to int) bool {
-	if s.blocked {
-		s.sending = true
-		s.outbox = append(s.outbox, letter{to, data})
-	}
-	return s.blocked
+// hold keeps what a blocked process sends; it says so.
+func (s *stall) hold(send func()) bool {
+	s.sending = true
+	s.outbox = append(s.outbox, send)
+	return true
 }
 
 // queue keeps what a process does not read yet.
@@ -62,8 +54,8 @@ func (l *Lab) Unblock(i int, handling time.Duration) {
 	s.blocked, s.sending, s.handling = false, false, handling
 	out := s.outbox
 	s.outbox = nil
-	for _, m := range out {
-		l.send(i, m.to, m.data)
+	for _, send := range out {
+		send()
 	}
 	l.hosts[i].tick = -1 // whatever is queued comes too late
 	l.step(i, membership.Tick{})
@@ -84,6 +76,10 @@ func (l *Lab) read(i int) {
 	}
 	e := s.inbox[0]
 	s.inbox = s.inbox[1:]
-	l.deliver(&e)
+	if e.kind == stream {
+		l.step(i, e.what.(membership.Rows))
+	} else {
+		l.deliver(&e)
+	}
 	l.After(s.handling, func() { l.read(i) })
 }
