@@ -12,7 +12,7 @@ type chain struct {
 	fs    FS
 	dir   string
 	magic string
-	size  int64 // of an ordinary segment
+	size  int64 // of an ordinary segment; the first ones are shorter
 
 	segs   []segment // oldest first; the last one is active if file is open
 	voids  []segment // behind a damage that a resume has passed over
@@ -22,7 +22,7 @@ type chain struct {
 	seq    uint64    // number of the last good frame
 	top    uint64    // greatest number of a segment
 	dirty  bool      // the last frame is not synced
-	spare  bool      // next.part is ready
+	spare  int64     // length of next.part, which is ready; 0: it is not
 	failed error     // what ended this chain
 	buf    []byte
 }
@@ -121,17 +121,17 @@ func (c *chain) active() *segment { return &c.segs[len(c.segs)-1] }
 // create makes a segment, durable and empty, that can take a frame of need
 // bytes and a seal.
 func (c *chain) create(first uint64, need int64) (segment, File, error) {
-	seg := segment{number: c.top + 1, first: first, salt: c.fs.Random(), size: c.size}
-	seg.size = max(seg.size, sector+need+int64(frameSize(0)))
+	seg := segment{number: c.top + 1, first: first, salt: c.fs.Random()}
+	seg.size = max(c.nextSize(), sector+need+int64(frameSize(0)))
 	part := c.dir + "/next.part"
 	var file File
 	var err error
-	if c.spare && seg.size == c.size {
+	if c.spare == seg.size {
 		file, err = c.fs.Open(part)
 	} else {
 		file, err = c.blankFile(part, seg.size)
 	}
-	c.spare = false
+	c.spare = 0
 	if err != nil {
 		return seg, nil, err
 	}
@@ -152,8 +152,21 @@ func (c *chain) create(first uint64, need int64) (segment, File, error) {
 	return seg, file, nil
 }
 
-// blankFile makes a file of zeros that are really on the disk, so that later
-// syncs have only data to write and need no room.
+// firstSegment is the length of a log's first segment. Each is twice as long as
+// the one before, up to the ordinary size: most members write little, and many
+// that start at once would keep their disk busy with zeros.
+const firstSegment = 256 << 10
+
+// nextSize is the length of the next segment, unless its first frame needs more.
+func (c *chain) nextSize() int64 {
+	if len(c.segs) == 0 {
+		return min(firstSegment, c.size)
+	}
+	return min(max(firstSegment, 2*c.active().size), c.size)
+}
+
+// blankFile makes a file of zeros that are written but not synced: whoever has
+// synced them has only data to write later, and needs no room.
 func (c *chain) blankFile(name string, size int64) (File, error) {
 	file, err := c.fs.Create(name)
 	if err != nil {
@@ -162,9 +175,6 @@ func (c *chain) blankFile(name string, size int64) (File, error) {
 	zeros := make([]byte, min(size, 256<<10))
 	for off := int64(0); off < size && err == nil; off += int64(len(zeros)) {
 		_, err = file.WriteAt(zeros[:min(int64(len(zeros)), size-off)], off)
-	}
-	if err == nil {
-		err = file.Sync()
 	}
 	if err != nil {
 		file.Close()
@@ -187,18 +197,27 @@ func noSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, ErrFull)
 }
 
-// prepare makes the next segment's file ahead of time.
+// prepare makes the next segment's file ahead of time, once half of the active
+// one is used.
 func (c *chain) prepare() error {
-	if c.failed != nil || c.spare {
+	if c.failed != nil || c.spare != 0 || c.file == nil || 2*c.off < c.active().size {
 		return c.failed
 	}
-	file, err := c.blankFile(c.dir+"/next.part", c.size)
+	part, size := c.dir+"/next.part", c.nextSize()
+	file, err := c.blankFile(part, size)
 	if err == ErrFull {
 		return err
 	} else if err != nil {
 		return c.fail(err)
 	}
-	c.spare = true
+	if err := file.Sync(); err != nil {
+		file.Close()
+		if err = c.full(err, part); err == ErrFull {
+			return err
+		}
+		return c.fail(err)
+	}
+	c.spare = size
 	return c.fail(file.Close())
 }
 

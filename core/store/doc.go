@@ -41,7 +41,8 @@
 // gets its name; so a later sync has only data to write (no extents, no length),
 // and a segment that is too short is damaged, not young. It has a random salt,
 // which each of its frames repeats: bytes that lay on the disk before, or that
-// somebody else put into a payload, are never taken for a frame.
+// somebody else put into a payload, are never taken for a frame. The first one
+// is 256 KiB long, each next one twice as long, up to Options.Segment.
 //
 // A frame (frame.go has the layout) begins at a multiple of 64 bytes, so its
 // header never lies in two sectors: a tear leaves it whole or all zero. That is

@@ -18,8 +18,9 @@ var ErrFull error = core.Faultf(core.CodeIO, "no space left on the disk").WithHi
 // Options are the sizes of a store's files; zero means the default.
 type Options struct {
 	// Segment is the length of a file of the write-ahead log, default 8 MiB;
-	// Journal that of a file of the runner's journal, default 1 MiB. A frame
-	// that does not fit gets a longer file.
+	// Journal that of a file of the runner's journal, default 1 MiB. The first
+	// ones of a directory are shorter. A frame that does not fit gets a longer
+	// file.
 	Segment, Journal int64
 }
 
@@ -198,8 +199,8 @@ func (s *Store) SaveSnapshot(snap *raftpb.Snapshot, keep uint64, replace bool) e
 	return s.fail(snapDir, purgeSnapshots(s.fs, at, s.wal.first()))
 }
 
-// Prepare makes the next segment of the log ready, if it is not: the write
-// that needs it is then not held up, and does not fail on a full disk. To be
+// Prepare makes the next segment of the log ready, if it is not and the present
+// one is half full: the write that needs it is then not held up, and does not fail on a full disk. To be
 // called when there is nothing else to do; on a closed store it does nothing.
 // ErrFull is no harm.
 func (s *Store) Prepare() error {

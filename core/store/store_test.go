@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,6 +108,32 @@ func TestALogGoesOnOverManySegments(t *testing.T) {
 	}
 	if names, _ := m.List(walDir); len(names) < 10 {
 		t.Errorf("only %v", names)
+	}
+}
+
+func TestSegmentsGrowToTheirLength(t *testing.T) {
+	m := newMemFS()
+	s, _, err := OpenWith(m, Options{Segment: 1 << 20, Journal: 1 << 20})
+	must(t, err)
+	must(t, s.SaveSnapshot(snapshotAt(1, 1, "genesis"), 2, true))
+	must(t, s.SaveIdentity(identity()))
+	for i := uint64(2); len(s.wal.segs) < 5; i++ {
+		put(t, s, entryRecord(1, i, strings.Repeat("x", 100_000)))
+		if i%2 == 0 {
+			must(t, s.Prepare())
+		}
+	}
+	var sizes []int64
+	for _, seg := range s.wal.segs {
+		sizes = append(sizes, seg.size>>10)
+	}
+	if want := []int64{256, 512, 1024, 1024, 1024}; !slices.Equal(sizes, want) {
+		t.Errorf("%d KiB, want %d", sizes, want)
+	}
+	must(t, s.Close())
+	_, r, err := OpenWith(m, Options{Segment: 1 << 20, Journal: 1 << 20})
+	if err != nil || r.Damaged != nil || len(r.Entries) < 20 {
+		t.Errorf("%d entries came back, %v, %v", len(r.Entries), r.Damaged, err)
 	}
 }
 
@@ -285,19 +312,22 @@ func TestADirectorySetAsideIsNewAndNothingOfItIsDeleted(t *testing.T) {
 
 func TestAFullDiskIsSaidAndPasses(t *testing.T) {
 	m, s := member(t)
-	must(t, s.Prepare())
+	i, err := uint64(2), error(nil)
+	for ; s.wal.spare == 0; i++ {
+		put(t, s, entryRecord(2, i, "entry"))
+		must(t, s.Prepare())
+	}
 	used := 0
 	for _, f := range m.files {
 		used += len(f.data)
 	}
 	m.room = used
-	i, err := uint64(2), error(nil)
 	for ; err == nil; i++ {
 		if err = s.Write([]*wire.Record{entryRecord(2, i, "entry")}); err == nil {
 			must(t, s.Sync())
 		}
 	}
-	if !errors.Is(err, ErrFull) || i < 10 {
+	if !errors.Is(err, ErrFull) || i < 10 || s.wal.spare != 0 {
 		t.Fatalf("entry %d: %v", i, err)
 	}
 	if err := s.Prepare(); !errors.Is(err, ErrFull) {
