@@ -9,7 +9,7 @@ import (
 func TestABatchCostsOneMessageToEachVoter(t *testing.T) {
 	w := newWorld(t, 1)
 	w.cluster(3)
-	w.until("all are level", time.Second, w.level)
+	w.run(time.Second)
 	s := w.leader()
 	before, last := s.apps, s.log.LastIndex()
 	var batch [][]byte
