@@ -335,20 +335,27 @@ func TestAFalseAccusationIsRefutedEverywhere(t *testing.T) {
 	}
 }
 
-func TestTheHighestIncarnationDoesNotWrap(t *testing.T) {
-	l := cluster(t, 6, 4)
-	victim := l.nodes[1]
-	l.step(victim, membership.Packet{From: l.nodes[0].addr, P: &wire.Packet{
-		Kind: wire.KindBulletin, Cluster: tag, From: l.nodes[0].id, Instance: 1, News: []wire.News{{
-			ID: victim.id, Status: core.Suspect, Instance: 1, Incarnation: math.MaxUint32, Accuser: l.nodes[0].id,
-		}},
-	}})
-	l.run(time.Minute)
-	if own := victim.m.Table().Self(); own.Incarnation != 0 || own.Status != core.Alive {
-		t.Errorf("it holds itself %s at %d", own.Status, own.Incarnation)
-	}
-	if len(victim.notes) != 1 || !strings.Contains(victim.notes[0], "restart") {
-		t.Errorf("notes %q", victim.notes)
+func TestAnIncarnationThatNobodyCanHaveReachedIsNotBelieved(t *testing.T) {
+	for _, status := range []core.Status{core.Suspect, core.Dead} {
+		l := cluster(t, 6, 4)
+		victim, since := l.nodes[1], l.now
+		for _, s := range l.nodes {
+			for range 3 {
+				l.step(s, membership.Packet{From: l.nodes[0].addr, P: &wire.Packet{
+					Kind: wire.KindBulletin, Cluster: tag, From: l.nodes[0].id, Instance: 1, News: []wire.News{{
+						ID: victim.id, Status: status, Instance: 1, Incarnation: math.MaxUint32, Accuser: l.nodes[0].id,
+					}},
+				}})
+			}
+		}
+		l.run(time.Minute)
+		l.allHealthy(since)
+		if own := victim.m.Table().Self(); own.Incarnation != 0 || own.Status != core.Alive {
+			t.Errorf("it holds itself %s at %d", own.Status, own.Incarnation)
+		}
+		if len(victim.notes) != 1 || !strings.Contains(victim.notes[0], "not believed") {
+			t.Errorf("notes %q", victim.notes)
+		}
 	}
 }
 

@@ -23,6 +23,9 @@ func (m *Machine) learn(now core.Instant, e member.Evidence, by core.NodeID, fro
 	}
 	row, known := m.table.Get(e.ID)
 	if known {
+		if m.implausible(row, e) {
+			return
+		}
 		m.watchDouble(row, e)
 	}
 	if m.learned(now, e, pass) || !known {
@@ -35,10 +38,27 @@ func (m *Machine) learn(now core.Instant, e member.Evidence, by core.NodeID, fro
 	}
 }
 
+// maxLeap is how far the incarnation of a member may be ahead of what this node
+// knows: a refutation every second that it missed, for twelve days.
+const maxLeap = 1 << 20
+
+// implausible says that evidence speaks of an incarnation that its subject, who
+// alone raises it, cannot have reached. An accusation at the highest one could
+// not be refuted any more.
+func (m *Machine) implausible(row member.Row, e member.Evidence) bool {
+	if e.Instance != row.Instance || e.Incarnation <= row.Incarnation || e.Incarnation-row.Incarnation <= maxLeap {
+		return false
+	}
+	m.once("leap of "+row.ID.String(), true, "somebody says that %s is %s at incarnation %d; it is known at %d, so that is not believed",
+		row.Name, e.Status, e.Incarnation, row.Incarnation)
+	return true
+}
+
 // learnOfSelf takes what others say of this node.
 func (m *Machine) learnOfSelf(now core.Instant, e member.Evidence, by core.NodeID, from netip.AddrPort) {
 	own := m.table.Self()
 	switch {
+	case m.implausible(own, e):
 	case e.Instance > own.Instance:
 		m.once("later self", true, "%s knows a later start of this node (%d, here is %d): another process runs with a copy "+
 			"of its data directory, or the directory was put back from a backup", by, e.Instance, own.Instance)

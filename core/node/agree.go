@@ -62,6 +62,8 @@ func (n *Node) agree() {
 		switch {
 		case row.Status == core.Left && stands:
 			left.Ids, left.Instances = append(left.Ids, uint64(row.ID)), append(left.Instances, uint32(row.Instance))
+		case row.Status == core.Alive && n.unmet[row.ID] != nil:
+			n.greet(row)
 		case row.Status == core.Alive && (!known || n.stale(m, row)):
 			up.Rows = append(up.Rows, member.ToWire(n.now, row))
 		case stands && m.State == ledger.Up && (row.Status != core.Alive || n.membership.Steadiness(n.now, row.ID) != membership.Steady):
@@ -213,6 +215,9 @@ func (n *Node) agreedChanged(m *wire.Agreed) {
 		n.buried(m, t)
 	}
 	n.hearsay(m)
+	if m.State == ledger.Up {
+		n.met(id, core.Instance(m.Row.Instance))
+	}
 	n.peersChanged = true
 	n.agreement.look = n.now
 }

@@ -162,6 +162,9 @@ func (n *Node) memberView(row member.Row) MemberView {
 		Self: row.ID == n.self.id, RTT: -1, Version: row.Version, Tags: row.Tags, Instance: row.Instance,
 		Since: n.wallAt(row.Since), Blame: n.membership.Blame(row.ID),
 	}
+	if n.unmet[row.ID] != nil && v.Blame == "" {
+		v.Blame = "others name it, but it has not been heard yet"
+	}
 	if m, ok := n.ledger.Member(row.ID); ok {
 		v.Agreed, v.Drained = m.State, m.Drained
 	}
@@ -207,6 +210,8 @@ func (n *Node) believed(id core.NodeID) core.Status {
 		return 0
 	case row.Living() && n.membership.Unreachable(id):
 		return core.Unreachable
+	case row.Status == core.Alive && n.unmet[id] != nil:
+		return core.Suspect
 	}
 	return row.Status
 }

@@ -63,6 +63,7 @@ type Node struct {
 	clients   clients
 	pulls     pulls
 	agreement agreement
+	unmet     map[core.NodeID]*unmet
 }
 
 // parts are the machines, and the steppers that drive them.
@@ -113,6 +114,7 @@ func New(o Options, from Restored) *Node {
 	o = o.withDefaults()
 	n := &Node{opts: o}
 	n.byRaft = map[core.RaftID]core.NodeID{}
+	n.unmet = map[core.NodeID]*unmet{}
 	n.peers = map[core.NodeID]peer{}
 	n.finishing = map[core.Fence]bool{}
 	n.complaints = map[complaint]int{}

@@ -40,6 +40,7 @@ func (n *Node) datagram(ev Datagram) {
 			return
 		}
 		n.memberships.do(n.now, membership.Packet{From: ev.From, P: p, Cast: ev.Beacon})
+		n.firstHand(p)
 	}
 }
 
@@ -79,6 +80,9 @@ func (n *Node) carryView(f membership.Effect) {
 func (n *Node) rowsCame(from core.NodeID, m *wire.Rows) {
 	addr, _ := n.addrOf(from) // an unknown sender's is among the rows
 	n.memberships.do(n.now, membership.Rows{From: from, Addr: addr, Rows: m.Rows, Reply: m.Reply})
+	if row, known := n.membership.Table().Get(from); known {
+		n.met(from, row.Instance)
+	}
 }
 
 // hearsay tells the weak view what the log knows of a member, so that a node
@@ -119,7 +123,13 @@ func (n *Node) rowChanged(f membership.Changed) {
 	if f.Before.Instance != row.Instance {
 		delete(n.peers, row.ID) // what an earlier run said of itself
 	}
-	if f.Before.Status != row.Status || f.Before.Instance != row.Instance {
+	if f.Before.ID == 0 && n.meetLater(row, f.Why) {
+		return
+	}
+	if !row.Living() {
+		delete(n.unmet, row.ID)
+	}
+	if n.unmet[row.ID] == nil && (f.Before.Status != row.Status || f.Before.Instance != row.Instance) {
 		n.emit("member-"+row.Status.String(), row.Name, f.Why)
 	}
 	if !row.Living() || row.Status == core.Suspect {
@@ -235,7 +245,7 @@ func (n *Node) raftOf(id core.NodeID) (core.RaftID, bool) {
 func (n *Node) aliveCount() int {
 	count := 0
 	n.membership.Table().Each(func(r member.Row) bool {
-		if r.Status == core.Alive {
+		if n.believed(r.ID) == core.Alive {
 			count++
 		}
 		return true
