@@ -19,6 +19,7 @@
 //
 //	floor 0   core        IDs, Instant, Status, Load, Fault
 //	          cron        when a cron line is due
+//	          agenda      what happens in virtual time, and when
 //	          wire        every message, log command and disk record, to bytes and back
 //	floor 1   member      the membership table: which evidence overrides which
 //	          detect      the contract of failure detectors; detect/swim and others fulfil it

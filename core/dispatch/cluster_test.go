@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/agenda"
 	"hb/core/ledger"
 	"hb/core/wire"
 )
@@ -22,8 +22,7 @@ type toy struct {
 	state   *ledger.State
 	leader  *Machine
 	now     core.Instant
-	agenda  agenda
-	count   uint64
+	agenda  agenda.Agenda[core.Instant]
 	batch   []*wire.Command
 	syncing bool
 	loss    float64 // of messages
@@ -48,26 +47,6 @@ type member struct {
 	past     map[core.Fence]bool
 }
 
-type happening struct {
-	at  core.Instant
-	seq uint64
-	do  func()
-}
-
-type agenda []happening
-
-func (a agenda) Len() int { return len(a) }
-func (a agenda) Less(i, j int) bool {
-	return a[i].at < a[j].at || a[i].at == a[j].at && a[i].seq < a[j].seq
-}
-func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
-func (a *agenda) Push(x any)   { *a = append(*a, x.(happening)) }
-func (a *agenda) Pop() any {
-	last := (*a)[len(*a)-1]
-	*a = (*a)[:len(*a)-1]
-	return last
-}
-
 func newToy(t *testing.T, seed uint64, members ...*member) *toy {
 	y := &toy{
 		T: t, luck: rand.New(rand.NewPCG(seed, 7)), state: ledger.New(core.ClusterID{1}, "toy"), members: members,
@@ -84,8 +63,7 @@ func newToy(t *testing.T, seed uint64, members ...*member) *toy {
 
 // after puts something on the agenda.
 func (y *toy) after(d time.Duration, do func()) {
-	y.count++
-	heap.Push(&y.agenda, happening{y.now.Add(d), y.count, do})
+	y.agenda.Add(y.now.Add(d), do)
 }
 
 func (y *toy) every(d time.Duration, do func()) {
@@ -299,10 +277,10 @@ func (y *toy) run(limit time.Duration, enough func() bool) {
 	until := y.now.Add(limit)
 	for !enough() {
 		next := y.leader.Next()
-		if len(y.agenda) > 0 && y.agenda[0].at <= next {
-			h := heap.Pop(&y.agenda).(happening)
-			y.now = max(y.now, h.at)
-			h.do()
+		if y.agenda.Len() > 0 && y.agenda.Next() <= next {
+			at, do := y.agenda.Take()
+			y.now = max(y.now, at)
+			do()
 		} else {
 			y.now = max(y.now, next)
 			y.tell(Tick{})

@@ -1,7 +1,6 @@
 package membership_test
 
 import (
-	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/agenda"
 	"hb/core/detect"
 	"hb/core/detect/swim"
 	"hb/core/member"
@@ -23,8 +23,7 @@ type lab struct {
 	t     testing.TB
 	rand  *rand.Rand
 	now   core.Instant
-	seq   uint64
-	queue events
+	queue agenda.Agenda[core.Instant]
 	nodes []*station
 
 	// detector, spread and wire are what the machines use; wire says that they
@@ -70,27 +69,6 @@ type change struct {
 	membership.Changed
 }
 
-type event struct {
-	at  core.Instant
-	seq uint64
-	do  func()
-}
-
-type events []event
-
-func (q events) Len() int { return len(q) }
-func (q events) Less(i, j int) bool {
-	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].seq < q[j].seq
-}
-func (q events) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *events) Push(x any)   { *q = append(*q, x.(event)) }
-func (q *events) Pop() any {
-	old := *q
-	x := old[len(old)-1]
-	*q = old[:len(old)-1]
-	return x
-}
-
 var tag = wire.Tag{1, 2, 3}
 
 func newLab(t testing.TB, seed uint64) *lab {
@@ -101,8 +79,7 @@ func newLab(t testing.TB, seed uint64) *lab {
 }
 
 func (l *lab) at(t core.Instant, do func()) {
-	l.seq++
-	heap.Push(&l.queue, event{t, l.seq, do})
+	l.queue.Add(t, do)
 }
 
 func (l *lab) after(d time.Duration, do func()) { l.at(l.now.Add(d), do) }
@@ -110,10 +87,10 @@ func (l *lab) after(d time.Duration, do func()) { l.at(l.now.Add(d), do) }
 // run lets the time pass.
 func (l *lab) run(d time.Duration) {
 	end := l.now.Add(d)
-	for len(l.queue) > 0 && l.queue[0].at <= end {
-		e := heap.Pop(&l.queue).(event)
-		l.now = e.at
-		e.do()
+	for l.queue.Len() > 0 && l.queue.Next() <= end {
+		at, do := l.queue.Take()
+		l.now = at
+		do()
 	}
 	l.now = end
 }

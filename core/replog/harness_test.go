@@ -1,7 +1,6 @@
 package replog
 
 import (
-	"container/heap"
 	crand "crypto/rand"
 	"encoding/binary"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/agenda"
 	"hb/core/wire"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -25,8 +25,7 @@ import (
 type world struct {
 	t      *testing.T
 	now    core.Instant
-	seq    int
-	events queue
+	events agenda.Agenda[core.Instant]
 	rng    *rand.Rand
 	sites  []*site // by number - 1
 	opt    Options
@@ -88,27 +87,6 @@ type medium struct {
 	damaged bool
 }
 
-type happening struct {
-	at  core.Instant
-	seq int
-	do  func()
-}
-
-type queue []happening
-
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].seq < q[j].seq
-}
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)   { *q = append(*q, x.(happening)) }
-func (q *queue) Pop() any {
-	old := *q
-	h := old[len(old)-1]
-	*q = old[:len(old)-1]
-	return h
-}
-
 type chacha struct{ r *rand.ChaCha8 }
 
 func (c chacha) Read(p []byte) (int, error) { return c.r.Read(p) }
@@ -130,8 +108,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 }
 
 func (w *world) after(d time.Duration, do func()) {
-	w.seq++
-	heap.Push(&w.events, happening{w.now.Add(d), w.seq, do})
+	w.events.Add(w.now.Add(d), do)
 }
 
 func (w *world) random(most time.Duration) time.Duration {
@@ -429,13 +406,18 @@ func unpack(b []byte) []string {
 	return strings.Split(string(b), "\n")
 }
 
+// happen lets the next thing happen.
+func (w *world) happen() {
+	at, do := w.events.Take()
+	w.now = at
+	do()
+}
+
 // run lets time pass.
 func (w *world) run(d time.Duration) {
 	end := w.now.Add(d)
-	for len(w.events) > 0 && w.events[0].at <= end {
-		h := heap.Pop(&w.events).(happening)
-		w.now = h.at
-		h.do()
+	for w.events.Len() > 0 && w.events.Next() <= end {
+		w.happen()
 	}
 	w.now = end
 }
@@ -446,12 +428,10 @@ func (w *world) until(what string, most time.Duration, ok func() bool) time.Dura
 	w.t.Helper()
 	begin := w.now
 	for !ok() {
-		if len(w.events) == 0 || w.now.Sub(begin) > most {
+		if w.events.Len() == 0 || w.now.Sub(begin) > most {
 			w.t.Fatalf("%s: not within %v\n%s", what, most, w.describe())
 		}
-		h := heap.Pop(&w.events).(happening)
-		w.now = h.at
-		h.do()
+		w.happen()
 	}
 	return w.now.Sub(begin)
 }

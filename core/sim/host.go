@@ -249,7 +249,7 @@ func (h *host) schedule() {
 	}
 	h.tickAt = at
 	life := h.life
-	h.w.queue.add(at, func() { h.tick(life, at) })
+	h.w.queue.Add(at, func() { h.tick(life, at) })
 }
 
 func (h *host) tick(life int, at moment) {

@@ -7,8 +7,13 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/agenda"
 	"hb/core/node"
 )
+
+// moment is a point of virtual time: how long the world has existed. No host
+// knows it; each has its own core.Instant.
+type moment = time.Duration
 
 // World is a cluster in virtual time. Scripts move it with Until and For and
 // upset it with the methods of faults.go; it is used by one goroutine, and by
@@ -16,7 +21,7 @@ import (
 type World struct {
 	options Options
 	now     moment
-	queue   queue
+	queue   agenda.Agenda[moment]
 	hosts   []*host
 	network *network
 	referee *referee
@@ -89,19 +94,19 @@ func (w *World) For(d time.Duration) error {
 func (w *World) Until(cond func() bool, limit time.Duration) error {
 	end := w.now + limit
 	for w.broken == nil && !cond() {
-		if w.queue.len() == 0 || w.queue.items[0].at > end {
+		if w.queue.Len() == 0 || w.queue.Next() > end {
 			w.now = end
 			return fmt.Errorf("not within %s of virtual time (seed %d)\n%s", limit, w.options.Seed, w.trace.tail(60))
 		}
-		next := w.queue.take()
-		w.now = next.at
-		next.do()
+		at, do := w.queue.Take()
+		w.now = at
+		do()
 	}
 	return w.Err()
 }
 
-// after puts something on the heap.
-func (w *World) after(d time.Duration, do func()) { w.queue.add(w.now+max(d, 0), do) }
+// after lets something happen later.
+func (w *World) after(d time.Duration, do func()) { w.queue.Add(w.now+max(d, 0), do) }
 
 // fail keeps the first broken invariant.
 func (w *World) fail(invariant, format string, args ...any) {

@@ -1,13 +1,13 @@
 package detecttest
 
 import (
-	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"time"
 
 	"hb/core"
+	"hb/core/agenda"
 	"hb/core/detect"
 	"hb/core/member"
 )
@@ -43,8 +43,7 @@ type Lab struct {
 	rand    *rand.Rand
 	faults  *rand.Rand // of a trace of faults, apart from all other chance
 	now     core.Instant
-	seq     uint64
-	queue   queue
+	queue   agenda.Agenda[core.Instant]
 	members []*station
 	cut     map[[2]int]bool
 	found   []Finding
@@ -112,10 +111,10 @@ func id(i int) core.NodeID { return core.NodeID(i + 1) }
 // Run lets time pass.
 func (l *Lab) Run(d time.Duration) {
 	end := l.now.Add(d)
-	for len(l.queue) > 0 && l.queue[0].at <= end {
-		e := heap.Pop(&l.queue).(event)
-		l.now = e.at
-		e.do()
+	for l.queue.Len() > 0 && l.queue.Next() <= end {
+		at, do := l.queue.Take()
+		l.now = at
+		do()
 	}
 	l.now = end
 }
@@ -198,29 +197,6 @@ func (l *Lab) Remarks(i int) []detect.Unreachable { return l.members[i].remarks 
 // whatever else they draw.
 func (l *Lab) Chance(n int) int { return l.faults.IntN(n) }
 
-type event struct {
-	at  core.Instant
-	seq uint64
-	do  func()
-}
-
-// queue orders events by time, then as they came.
-type queue []event
-
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].seq < q[j].seq
-}
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)   { *q = append(*q, x.(event)) }
-func (q *queue) Pop() any {
-	old := *q
-	x := old[len(old)-1]
-	*q = old[:len(old)-1]
-	return x
-}
-
 func (l *Lab) after(d time.Duration, do func()) {
-	l.seq++
-	heap.Push(&l.queue, event{l.now.Add(d), l.seq, do})
+	l.queue.Add(l.now.Add(d), do)
 }

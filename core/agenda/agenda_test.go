@@ -1,4 +1,4 @@
-package sim
+package agenda
 
 import (
 	"slices"
@@ -8,14 +8,15 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestTheQueueGivesTheEarliestAndKeepsTheOrderOfEquals(t *testing.T) {
+func TestTheAgendaGivesTheEarliestAndKeepsTheOrderOfEquals(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		type key struct{ at, n int }
-		var q queue
+		var a Agenda[time.Duration]
 		var want, got []key
 		ats := rapid.SliceOf(rapid.IntRange(-1, 20)).Draw(t, "moments, or -1 to take one")
 		take := func() {
-			q.take().do()
+			_, do := a.Take()
+			do()
 			// The earliest of what is in there; of equals, the first.
 			i := 0
 			for j := range want {
@@ -32,12 +33,12 @@ func TestTheQueueGivesTheEarliestAndKeepsTheOrderOfEquals(t *testing.T) {
 			if at >= 0 {
 				k := key{at, n}
 				want = append(want, k)
-				q.add(moment(at)*time.Second, func() { got = append(got, k) })
-			} else if q.len() > 0 {
+				a.Add(time.Duration(at)*time.Second, func() { got = append(got, k) })
+			} else if a.Len() > 0 {
 				take()
 			}
 		}
-		for q.len() > 0 {
+		for a.Len() > 0 {
 			take()
 		}
 	})
