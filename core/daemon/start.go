@@ -145,6 +145,7 @@ func openStore(o *Options, log func(bool, string)) (*store.Store, node.Restored,
 	restored := node.Restored{
 		Identity: found.Identity, Instance: found.Instance, Hard: found.Hard, Snapshot: found.Snapshot,
 		Entries: found.Entries, Journal: found.Journal, Damaged: found.Damaged, JournalDamaged: found.JournalDamaged,
+		JournalTorn: found.JournalTorn,
 	}
 	if found.Doubt != nil {
 		restored.DoubtTerm, restored.DoubtIndex = found.Doubt.Term, found.Doubt.Index

@@ -95,7 +95,11 @@ func (m *Machine) repeat(now core.Instant, g *grant) {
 		if !g.cancelled {
 			why = h.name + " is drained"
 		}
-		m.put(Kill{g.node, &wire.Kill{Task: g.task[:], Fence: uint64(g.fence), Reason: why}})
+		kill := &wire.Kill{Task: g.task[:], Fence: uint64(g.fence), Reason: why}
+		if t, ok := m.opt.Ledger().OpenGrant(g.fence); ok {
+			kill.Instance = ledger.OpenAttempt(t).Instance
+		}
+		m.put(Kill{g.node, kill})
 		return
 	}
 	t, ok := m.opt.Ledger().OpenGrant(g.fence)

@@ -61,7 +61,7 @@ func (n *Node) agree() {
 		stands := known && m.State != ledger.Left && core.Instance(m.Row.Instance) <= row.Instance
 		switch {
 		case row.Status == core.Left && stands:
-			left.Ids, left.Instances = append(left.Ids, uint64(row.ID)), append(left.Instances, uint32(row.Instance))
+			left.Ids, left.Instances = append(left.Ids, uint64(row.ID)), append(left.Instances, m.Row.Instance)
 		case row.Status == core.Alive && n.unmet[row.ID] != nil:
 			n.greet(row)
 		case row.Status == core.Alive && (!known || n.stale(m, row)):
@@ -137,7 +137,12 @@ func (n *Node) carryFilter(f agree.Effect) {
 			down.Reason = reasonUnsteady
 		}
 		for i, id := range f.IDs {
-			down.Ids, down.Instances = append(down.Ids, uint64(id)), append(down.Instances, uint32(f.Instances[i]))
+			// A run that the log never heard of ended: so did the one it knows.
+			instance := uint32(f.Instances[i])
+			if m, known := n.ledger.Member(id); known {
+				instance = min(instance, m.Row.Instance)
+			}
+			down.Ids, down.Instances = append(down.Ids, uint64(id)), append(down.Instances, instance)
 		}
 		n.proposeAgreed(&wire.Command{Body: &wire.Command_MemberDown{MemberDown: down}})
 	}
@@ -229,6 +234,7 @@ func (n *Node) tellPeers() {
 	}
 	n.peersChanged = false
 	var list []replog.Peer
+	var void []core.RaftID
 	for _, m := range n.ledger.Members() {
 		id := core.NodeID(m.Row.Id)
 		row, ok := n.membership.Table().Get(id)
@@ -238,6 +244,9 @@ func (n *Node) tellPeers() {
 			Left: m.State == ledger.Left,
 			Zone: m.Row.Tags["zone"], Wish: replog.Wish(m.Vote),
 		})
+		if ok && row.Status == core.Alive && row.Instance > core.Instance(m.Row.Instance) && uint64(row.Raft) != m.Row.Raft {
+			void = append(void, core.RaftID(m.Row.Raft)) // it takes another raft ID only when it has lost its log
+		}
 	}
-	n.replogStep(replog.Peers{List: list, Voters: n.ledger.Voters()})
+	n.replogStep(replog.Peers{List: list, Voters: n.ledger.Voters(), Void: void})
 }

@@ -13,6 +13,7 @@ import (
 // address is not known, as with any lost frame.
 func (n *Node) sendTo(id core.NodeID, e *wire.Envelope) {
 	if addr, ok := n.addrOf(id); ok {
+		e.To = uint64(id)
 		n.sendFrame(addr, e)
 	}
 }
@@ -58,6 +59,10 @@ func (n *Node) frame(ev Frame) {
 	if !n.sameLog(e, ev.From) {
 		return
 	}
+	if e.To != 0 && core.NodeID(e.To) != n.self.id {
+		n.complainOnce(ev.From.Addr(), errForAnother)
+		return
+	}
 	if to, _ := n.addrOf(core.NodeID(e.From)); n.fromTheGrave(core.NodeID(e.From), to) {
 		return
 	}
@@ -67,7 +72,12 @@ func (n *Node) frame(ev Frame) {
 	n.memberFrame(core.NodeID(e.From), e)
 }
 
-var errForeign = errors.New("frame of another cluster")
+var (
+	errForeign = errors.New("frame of another cluster")
+	// errForAnother is of a frame to whoever had this address before, such as
+	// the node whose disk was lost here. Its tasks are not this node's.
+	errForAnother = errors.New("frame for another node at this address")
+)
 
 // memberFrame hands on a frame of this node's own cluster.
 func (n *Node) memberFrame(from core.NodeID, e *wire.Envelope) {

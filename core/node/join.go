@@ -21,7 +21,9 @@ type self struct {
 	clusterName string
 	epoch       core.Epoch // of the cluster
 	joined      bool       // in a cluster, and its disk says so
-	saving      *wire.Welcome
+	// journalSince is the first run whose grants the journal surely has.
+	journalSince core.Instance
+	saving       *wire.Welcome
 }
 
 // discover tells discovery something and carries out what it wants.
@@ -45,8 +47,13 @@ func (n *Node) carryDiscover(f discover.Effect) {
 	}
 }
 
-// askJoin asks a node to be let in, or to be known again.
+// askJoin asks a node to be let in, or to be known again. Whom a member hears
+// anyway cannot tell it of others.
 func (n *Node) askJoin(to netip.AddrPort) {
+	if row, known := n.rowAt(to); n.self.joined && known && row.Living() && !n.membership.Isolated() {
+		n.discover(discover.Refused{Addr: to})
+		return
+	}
 	j := &wire.Join{
 		Name: n.opts.Name, Version: n.opts.Version, Detector: n.opts.Detector, Raft: uint64(n.self.raft), Features: uint32(n.opts.Features),
 		Rows: []*wire.Row{member.ToWire(n.now, n.membership.Table().Self())},
@@ -128,7 +135,7 @@ func (n *Node) welcomed(e *wire.Envelope, w *wire.Welcome) {
 }
 
 func (n *Node) identity(cluster core.ClusterID, name string) *wire.Identity {
-	return &wire.Identity{Format: 1, Cluster: cluster[:], ClusterName: name, Node: uint64(n.self.id), Raft: uint64(n.self.raft), Detector: n.opts.Detector, Epoch: uint64(n.self.epoch)}
+	return &wire.Identity{Format: 1, Cluster: cluster[:], ClusterName: name, Node: uint64(n.self.id), Raft: uint64(n.self.raft), Detector: n.opts.Detector, Epoch: uint64(n.self.epoch), JournalSince: uint32(n.self.journalSince)}
 }
 
 // identitySaved makes the node a member of the cluster that let it in.
@@ -149,6 +156,7 @@ func (n *Node) identitySaved() {
 func (n *Node) knownAgain(w *wire.Welcome) {
 	n.memberships.do(n.now, membership.Rows{Rows: w.Rows})
 	n.discover(discover.Joined{Cluster: n.tag()})
+	n.saidAlone, n.knownSince = false, n.now
 	if w.Leader != 0 && n.hint.id == 0 {
 		n.hint = leaderHint{id: core.NodeID(w.Leader), term: w.Term, heard: n.now}
 		n.leaderChanged()

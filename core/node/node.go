@@ -102,6 +102,7 @@ type shared struct {
 	refusal      string                       // last said
 	voterNames   string                       // last said
 	saidAlone    bool
+	knownSince   core.Instant // when another member last gave this one its table
 	following    bool
 	left         bool
 	disk         diskWatch
@@ -143,8 +144,13 @@ func (n *Node) identify(from Restored) {
 		n.self.cluster = core.ClusterID(id.Cluster)
 		n.self.joined = !n.self.cluster.IsZero()
 	}
+	n.self.journalSince = core.Instance(id.JournalSince)
 	if n.self.joined {
 		n.checkDetector(id)
+	}
+	if n.self.joined && (from.JournalDamaged != nil || from.JournalTorn) {
+		n.self.journalSince = from.Instance
+		n.put(SaveIdentity{Identity: n.identity(n.self.cluster, n.self.clusterName)})
 	}
 	if n.self.joined && from.Damaged != nil {
 		// What was promised under the old raft ID may be forgotten.
@@ -189,7 +195,7 @@ func (n *Node) makeParts(from Restored) {
 	n.dispatcher = dispatch.New(dispatch.Options{Self: n.self.id, Ledger: func() *ledger.State { return n.ledger }, Rand: n.fork()})
 	n.timetable = timetable.New(timetable.Options{Ledger: func() *ledger.State { return n.ledger }})
 	n.runner = runner.New(runner.Options{
-		Node: n.self.id, Instance: n.self.instance, Slots: n.opts.Slots, Doubtful: from.JournalDamaged != nil,
+		Node: n.self.id, Instance: n.self.instance, Slots: n.opts.Slots, Doubtful: n.self.journalSince,
 	}, from.Journal)
 	n.memberships = stepper[membership.Event, membership.Effect]{step: n.membership.Step, carry: n.carryView}
 	n.discovers = stepper[discover.Event, discover.Effect]{step: n.discovery.Step, carry: n.carryDiscover}

@@ -64,6 +64,8 @@ type Restored struct {
 	// JournalDamaged says why Journal may have forgotten attempts; nil when it
 	// is whole.
 	JournalDamaged error
+	// JournalTorn says that its end is in doubt.
+	JournalTorn bool
 }
 
 // Found makes a new cluster of this one node: the identity and the snapshot

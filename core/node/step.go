@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"time"
 
 	"hb/core"
 	"hb/core/discover"
@@ -186,11 +187,23 @@ func (n *Node) nextLoad() core.Instant { return n.loadSent.Add(loadIdle) }
 
 // noteAlone tells discovery when this node, a member, hears nobody.
 func (n *Node) noteAlone() {
-	alone := n.self.joined && n.membership.Isolated()
+	alone := n.self.joined && (n.membership.Isolated() || n.knowsNobody() || min(n.leaderless(), n.now.Sub(n.knownSince)) >= lostAfter)
 	if alone != n.saidAlone {
 		n.saidAlone = alone
 		n.discover(discover.Alone{Yes: alone})
 	}
+}
+
+// lostAfter is how long a member may know no leader before it looks for others
+// than those it hears: if all have moved, the voters may live in groups that do
+// not know each other's addresses.
+const lostAfter = 5 * time.Second
+
+// knowsNobody says that this member takes everybody else for dead, or that it
+// lost its log and all addresses with it: it must look for the others as if it
+// were new.
+func (n *Node) knowsNobody() bool {
+	return n.membership.Table().Living() == 1 && !n.replog.Leading() && (n.membership.Table().Len() > 1 || n.ledger.Applied() == 0)
 }
 
 // follow has a member that is no voter keep up closely while somebody waits.

@@ -8,6 +8,7 @@ import (
 	"hb/core"
 	"hb/core/discover"
 	"hb/core/dispatch"
+	"hb/core/ledger"
 	"hb/core/member"
 	"hb/core/membership"
 	"hb/core/replog"
@@ -86,20 +87,20 @@ func (n *Node) rowsCame(from core.NodeID, m *wire.Rows) {
 }
 
 // hearsay tells the weak view what the log knows of a member, so that a node
-// that restarts, or never heard of it, has somebody to ask.
+// that restarts, or never heard of it, has somebody to ask. The log may also
+// know of a later start than anybody who is left has heard of: unless that is
+// told, nobody finds out that it, too, has ended.
 func (n *Node) hearsay(m *wire.Agreed) {
 	if core.NodeID(m.Row.Id) == n.self.id {
 		return
 	}
-	if _, known := n.membership.Table().Get(core.NodeID(m.Row.Id)); known {
+	known, is := n.membership.Table().Get(core.NodeID(m.Row.Id))
+	if m.State == ledger.Left || is && (known.Instance >= core.Instance(m.Row.Instance) || m.State != ledger.Up) {
 		return
 	}
 	row := wire.Row{}
 	copyRow(&row, m.Row)
 	row.Status = uint32(core.Alive)
-	if m.State == "left" {
-		return
-	}
 	n.memberships.do(n.now, membership.Rows{Rows: []*wire.Row{&row}})
 }
 

@@ -122,7 +122,7 @@ func Rejoin(files store.FS, r *rand.Rand) (*wire.Identity, error) {
 	if err := st.SetAside(); err != nil {
 		return nil, err
 	}
-	again, _, err := store.Open(files)
+	again, empty, err := store.Open(files)
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +130,8 @@ func Rejoin(files store.FS, r *rand.Rand) (*wire.Identity, error) {
 	if err := again.SkipStarts(forgottenStarts); err != nil {
 		return nil, err
 	}
-	id := &wire.Identity{Format: 1, Node: old.Node, Raft: mint(r)}
+	// The journal went aside, too, and what it knew of earlier starts.
+	since := uint32(empty.Instance) + forgottenStarts + 1
+	id := &wire.Identity{Format: 1, Node: old.Node, Raft: mint(r), JournalSince: since}
 	return id, again.SaveIdentity(id)
 }

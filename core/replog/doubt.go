@@ -2,6 +2,7 @@ package replog
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"hb/core"
@@ -24,11 +25,14 @@ import (
 // led, whatever anybody still holds is not longer than the best of these ends:
 // the doubt is lowered to that. A committed entry that any voter still holds
 // whole lies on the best log (leader completeness), so nothing is given up that
-// was not already gone from every disk.
+// was not already gone from every disk. A voter whose node lost its log and says
+// so (Void) has nothing to answer. One that is silent might: if it is gone for
+// good, people must say so (hb recover).
 type doubt struct {
 	held    position // zero: no doubt
 	round   uint64
 	answers map[core.RaftID]position
+	void    []core.RaftID
 }
 
 // census marks the questions and answers about the ends of logs. They travel as
@@ -56,13 +60,13 @@ func (l *Log) doubts() bool {
 	}
 	if !l.tail.lastPosition().less(d.held) {
 		l.notef("the log has been brought to where its torn end had been: no doubt any more")
-		*d = doubt{}
+		*d = doubt{void: d.void}
 		return false
 	}
 	if onlyVoter(l.state.conf, l.opt.Self) {
 		l.warnf("the log's last frame, up to entry %d, was torn by the crash; this only voter goes on from entry %d",
 			d.held.index, l.tail.last())
-		*d = doubt{}
+		*d = doubt{void: d.void}
 		return false
 	}
 	return true
@@ -137,7 +141,7 @@ func (l *Log) censusCame(m *raftpb.Message) {
 	best := l.tail.lastPosition()
 	for _, id := range votersOf(l.state.conf) {
 		p, answered := d.answers[id]
-		if !answered {
+		if !answered && !l.isVoid(id) {
 			return
 		}
 		if best.less(p) {
@@ -149,4 +153,12 @@ func (l *Log) censusCame(m *raftpb.Message) {
 			d.held.index, best.index)
 		d.held = best
 	}
+}
+
+// isVoid says that nobody speaks for a voter's raft ID any more: its node has
+// said so, or the directory has no member with it, since a voter is chosen from
+// there and its row only changes when its node has taken another ID.
+func (l *Log) isVoid(id core.RaftID) bool {
+	_, listed := l.peers.find(id)
+	return slices.Contains(l.doubt.void, id) || !listed && len(l.peers.list) > 0
 }

@@ -42,6 +42,9 @@ type (
 	Peers struct {
 		List   []Peer
 		Voters int // how many shall vote; 0: Options.Voters
+		// Void are raft IDs that nobody speaks for any more: the nodes that had
+		// them lost their logs, live on, and say so.
+		Void []core.RaftID
 	}
 
 	// Heard says up to where another member says that the log is committed.

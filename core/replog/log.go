@@ -162,6 +162,7 @@ func (l *Log) take(ev Event) {
 		l.reads.waiting = append(l.reads.waiting, ev.Ticket)
 	case Peers:
 		l.setPeers(ev.List, ev.Voters)
+		l.doubt.void = ev.Void
 	case Heard:
 		l.heard(ev.Node, ev.Commit)
 	case PullAsked:
@@ -274,6 +275,10 @@ func (l *Log) Conf() *raftpb.ConfState { return l.state.conf }
 // Joint says whether the voters are in the middle of a change, as of the applied
 // log: until it is over, a majority of the old ones is needed as well.
 func (l *Log) Joint() bool { return len(l.state.conf.GetVotersOutgoing()) > 0 }
+
+// Doubts says that the log's last frame was torn, and that nobody has made good
+// yet what it may have held.
+func (l *Log) Doubts() bool { return l.doubt.held != (position{}) }
 
 // Unsynced says that an append of ours is on its way to the disk: proposals
 // that come now are better batched until it is there.

@@ -133,15 +133,21 @@ func (m *Machine) grantedBefore(now core.Instant, f core.Fence, task core.TaskID
 	switch {
 	case core.Instance(g.Instance) > m.opt.Instance:
 		// Not for this run: the one that it is for will hear of it again.
-	case m.opt.Doubtful:
-		a := &attempt{fence: f, task: task, n: g.Attempt, phase: ending, result: &wire.Result{Lost: true}}
-		m.insert(a)
-		m.journal(intent(a))
-		m.end(a, a.result)
+	case core.Instance(g.Instance) < m.opt.Doubtful:
+		m.giveUp(f, task, g.Attempt)
 	default:
 		m.past.add(f, task, g.Attempt)
 		m.refuse(task, f, "it was granted to an earlier run of this member")
 	}
+}
+
+// giveUp reports an attempt lost of which the journal may have forgotten that it
+// ran.
+func (m *Machine) giveUp(f core.Fence, task core.TaskID, n uint32) {
+	a := &attempt{fence: f, task: task, n: n, phase: ending, result: &wire.Result{Lost: true}}
+	m.insert(a)
+	m.journal(intent(a))
+	m.end(a, a.result)
 }
 
 // hasNewer says whether a later attempt of the task is or was here.
@@ -291,6 +297,10 @@ func (m *Machine) killed(now core.Instant, k *wire.Kill) {
 		return
 	}
 	task := core.TaskID(k.Task)
+	if core.Instance(k.Instance) < m.opt.Doubtful && !m.past.done(f) {
+		m.giveUp(f, task, 1)
+		return
+	}
 	m.past.add(f, task, 0)
 	m.refuse(task, f, "it never came here")
 }

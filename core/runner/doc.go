@@ -31,8 +31,9 @@
 //
 // A grant that is not run for such a reason is answered by Refuse: "not here,
 // and never will be". Where it was done with, the log has its end, and the
-// refusal finds nothing to take back. If the journal was damaged (Doubtful), an
-// earlier grant may be one that it lost, and is reported lost instead.
+// refusal finds nothing to take back. If the journal was damaged (Doubtful), a
+// grant to a run before that may be one that it lost, and is reported lost
+// instead; also later, since the identity keeps which run that was.
 //
 // A Kill for an attempt that never came is answered by Refuse as well, and the
 // fence counts as done with from then on.

@@ -36,8 +36,9 @@ type Options struct {
 	Instance core.Instance
 	// Slots is how many tasks run at once; less than one means one.
 	Slots int
-	// Doubtful says that the journal was damaged and may have lost attempts.
-	Doubtful bool
+	// Doubtful says that the journal was damaged, and may have lost attempts
+	// that were granted to runs of this node before this one; 0: it was not.
+	Doubtful core.Instance
 }
 
 // Event is what the node tells the machine.

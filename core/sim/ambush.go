@@ -42,7 +42,7 @@ func (c *chaos) ambush(a, b int) {
 	power := c.luck.IntN(2) == 0
 	cutOff := c.luck.IntN(2) == 0
 	c.w.after(strike, func() {
-		if power {
+		if power && !c.lost() {
 			c.w.PowerCut(a)
 		} else {
 			c.w.Kill(a)

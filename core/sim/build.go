@@ -17,12 +17,12 @@ func buildNode(h *host) (machine, error) {
 	luck := h.w.chance(fmt.Sprintf("node %d, life %d", h.i, h.life))
 	restored := node.Restored{
 		Identity: r.Identity, Instance: r.Instance, Hard: r.Hard, Snapshot: r.Snapshot,
-		Entries: r.Entries, Journal: r.Journal, Damaged: r.Damaged, JournalDamaged: r.JournalDamaged,
+		Entries: r.Entries, Journal: r.Journal, Damaged: r.Damaged, JournalDamaged: r.JournalDamaged, JournalTorn: r.JournalTorn,
 	}
 	if r.Doubt != nil {
 		restored.DoubtTerm, restored.DoubtIndex = r.Doubt.Term, r.Doubt.Index
 	}
-	if r.Identity == nil && h.i == 0 {
+	if r.Identity == nil && h.i == 0 && h.w.referee.ledger == nil {
 		id, snap := node.Found("sim", h.w.options.Voters, luck)
 		if err := h.storage.save(id, snap); err != nil {
 			return nil, err

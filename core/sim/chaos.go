@@ -15,6 +15,7 @@ type chaos struct {
 	kinds  []func()
 	// count says how many faults there were.
 	count int
+	wound wound
 }
 
 // newChaos makes faults from now until the end.
@@ -27,6 +28,8 @@ func newChaos(w *World, f Faults, end moment) *chaos {
 		{f.Pause, c.pause}, {f.Kill, c.kill}, {f.Power, c.power}, {f.Blackout, c.blackout},
 		{f.Partition, c.partition}, {f.OneWay, c.oneWay}, {f.Loss, c.loss},
 		{f.SlowDisk, c.slowDisk}, {f.Clock, c.clock}, {f.Stop, c.stop},
+		{f.Rot, c.rot}, {f.Wipe, c.wipe}, {f.FailSync, c.failSync}, {f.Full, c.full},
+		{f.Sever, c.sever}, {f.Move, c.move}, {f.Removal, c.removal},
 	} {
 		for range kind.weight {
 			c.kinds = append(c.kinds, kind.strike)
@@ -76,6 +79,10 @@ func (c *chaos) kill() {
 // power cuts a host's power, now or in the middle of what its disk does next.
 func (c *chaos) power() {
 	i, lasting := c.victim(), c.lasting()
+	if c.lost() {
+		c.kill()
+		return
+	}
 	back := func() {
 		c.w.PowerCut(i)
 		c.w.after(lasting, func() { c.w.Restart(i) })
@@ -89,6 +96,9 @@ func (c *chaos) power() {
 }
 
 func (c *chaos) blackout() {
+	if c.lost() {
+		return
+	}
 	for i := range c.w.hosts {
 		c.w.PowerCut(i)
 		c.w.after(c.lasting(), func() { c.w.Restart(i) })

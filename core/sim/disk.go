@@ -38,6 +38,7 @@ type Disk struct {
 	left     int // operations before the power goes; -1: it does not
 	dark     bool
 	failSync bool
+	failed   bool // a sync did, in this life
 	limit    int64
 }
 
@@ -392,7 +393,7 @@ func (h *diskFile) Sync() error {
 		return err
 	}
 	if h.d.failSync {
-		h.d.failSync = false
+		h.d.failSync, h.d.failed = false, true
 		h.f.sync(func() bool { return h.d.r.IntN(2) == 0 })
 		return syscall.EIO
 	}

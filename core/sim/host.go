@@ -68,6 +68,7 @@ type host struct {
 	features core.Features // of its program; 0: this program's
 
 	storage  *storage
+	part     node.Part // in the log, when it was looked at last
 	children children
 	calls    map[uint64]*Call
 }
@@ -112,11 +113,14 @@ func (h *host) boot() {
 		h.powerOff()
 		return
 	}
+	if err != nil && h.refuses(err) {
+		return
+	}
 	if err != nil {
 		h.w.fail("a node starts on what its own disk holds", "%s: %v", h.name, err)
 		return
 	}
-	h.m = m
+	h.m, h.storage.disk.failed = m, false
 	h.w.trace.note(h, "starts, life %d", h.life)
 	if h.step(h.clockEvent()); !h.up() {
 		return // it does not like what it found
@@ -133,6 +137,7 @@ func (h *host) end(why string) {
 		return
 	}
 	h.w.trace.note(h, "ends: %s", why)
+	h.look()
 	h.m, h.paused, h.inbox = nil, false, nil
 	h.storage.abandon()
 	h.w.network.reset(h)

@@ -82,6 +82,18 @@ type Faults struct {
 	Clock int
 	// Stop is an orderly end (SIGTERM) and a later start.
 	Stop int
+	// Rot ends a host and turns bits of its disk over before it comes back; Wipe
+	// brings it back with an empty disk. Both strike one disk at a time, until
+	// the voters no longer rest on what it held (wound.go).
+	Rot, Wipe int
+	// FailSync makes the next sync of a disk fail, which ends its node; Full
+	// leaves a disk no room for a while.
+	FailSync, Full int
+	// Sever breaks the connections between two hosts with all that is under way
+	// in them, such as half a snapshot.
+	Sever int
+	// Move brings a host back at another address; Removal moves all at once.
+	Move, Removal int
 	// Ambush is, in percent, how often a message of an election brings
 	// misfortune on those between whom it travels, within its own time of
 	// travel; messages about tasks do so ten times more rarely.
@@ -94,6 +106,7 @@ func AllFaults() Faults {
 		Every: 1500 * time.Millisecond,
 		Pause: 3, Kill: 4, Power: 3, Blackout: 1, Partition: 4, OneWay: 2,
 		Loss: 2, SlowDisk: 2, Clock: 1, Stop: 1, Ambush: 10,
+		Rot: 2, Wipe: 1, FailSync: 1, Full: 2, Sever: 1, Move: 1, Removal: 1,
 	}
 }
 

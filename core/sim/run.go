@@ -66,6 +66,7 @@ func (w *World) calm() {
 	w.SetNetwork(w.network.was)
 	for i, h := range w.hosts {
 		w.SlowDisk(i, 1)
+		w.FreeDisk(i)
 		h.resume()
 		w.Restart(i)
 	}

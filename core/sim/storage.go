@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,6 +26,7 @@ type storage struct {
 	store   *store.Store
 	slow    int  // by what factor syncs are slower now
 	failing bool // it has given an error, so the node may stop
+	rotten  bool // bits of it have turned over
 	cutting bool // the power goes in the middle of what it does next
 	jobs    []node.Effect
 	busy    bool
@@ -83,11 +85,21 @@ func (s *storage) work() {
 		return
 	}
 	g := gather(group)
-	if err := g.write(s.store); err != nil {
+	s.patiently(func() error { return g.write(s.store) }, func() {
+		s.h.ifRunning(s.latency(), func() { s.sync(g) })
+	})
+}
+
+// patiently repeats a call for as long as the disk is full, and goes on then.
+func (s *storage) patiently(call func() error, then func()) {
+	switch err := call(); {
+	case errors.Is(err, store.ErrFull):
+		s.h.ifRunning(fullRetry, func() { s.patiently(call, then) })
+	case err != nil:
 		s.fail(err)
-		return
+	default:
+		then()
 	}
-	s.h.ifRunning(s.latency(), func() { s.sync(g) })
 }
 
 // groupLength is how many jobs at the head of the queue can share a sync.
@@ -120,11 +132,13 @@ func gather(jobs []node.Effect) (g group) {
 	return g
 }
 
-func (g group) write(s *store.Store) error {
+// write may be repeated after an error: what was written is not written again.
+func (g *group) write(s *store.Store) error {
 	if len(g.log) > 0 {
 		if err := s.Write(g.log); err != nil {
 			return err
 		}
+		g.log = nil
 	}
 	if len(g.journal) > 0 {
 		return s.WriteJournal(g.journal)
@@ -167,7 +181,7 @@ func (s *storage) done(life int) {
 	}
 	s.busy = false
 	if len(s.jobs) == 0 {
-		if err := s.store.Prepare(); err != nil {
+		if err := s.store.Prepare(); err != nil && !errors.Is(err, store.ErrFull) {
 			s.fail(err)
 		}
 		return
@@ -177,16 +191,14 @@ func (s *storage) done(life int) {
 
 // alone does a job that syncs by itself.
 func (s *storage) alone(job node.Effect) {
-	ev, err := s.perform(job)
-	if err != nil {
-		s.fail(err)
-		return
-	}
-	life := s.h.life
-	if ev != nil {
-		s.h.deliver(life, ev)
-	}
-	s.done(life)
+	var ev node.Event
+	s.patiently(func() (err error) { ev, err = s.perform(job); return err }, func() {
+		life := s.h.life
+		if ev != nil {
+			s.h.deliver(life, ev)
+		}
+		s.done(life)
+	})
 }
 
 func (s *storage) perform(job node.Effect) (node.Event, error) {

@@ -172,6 +172,7 @@ func (s *Store) restoreJournal(r *Restored) error {
 		r.JournalDamaged = core.Faultf(core.CodeIO, "%s", f.damaged)
 	}
 	if f.torn {
+		r.JournalTorn = true
 		r.Remarks = append(r.Remarks, f.why+": dropped; what it held was never acted upon, unless the disk changed it since")
 	}
 	r.Journal, err = j.records()

@@ -52,6 +52,9 @@ type Restored struct {
 	// forgotten attempts. Reported once; the store has already gone on from
 	// what was whole.
 	JournalDamaged error
+	// JournalTorn says that the journal's last frame was torn. Most likely it was
+	// never synced, and never acted upon; but rot in it looks the same.
+	JournalTorn bool
 	// Remarks are lines for the operator about what was mended on the way.
 	Remarks []string
 }

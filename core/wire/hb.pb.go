@@ -35,6 +35,7 @@ type Envelope struct {
 	Instance uint32                 `protobuf:"varint,4,opt,name=instance,proto3" json:"instance,omitempty"`
 	ReplyTo  string                 `protobuf:"bytes,5,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"` // ADDRESS:PORT at which the sender hears, for join and probe
 	Epoch    uint64                 `protobuf:"fixed64,72,opt,name=epoch,proto3" json:"epoch,omitempty"`                 // of the cluster, as the sender has it
+	To       uint64                 `protobuf:"fixed64,180,opt,name=to,proto3" json:"to,omitempty"`                      // NodeID for whom it is; 0: for whoever hears at the address
 	// Types that are valid to be assigned to Body:
 	//
 	//	*Envelope_Join
@@ -139,6 +140,13 @@ func (x *Envelope) GetReplyTo() string {
 func (x *Envelope) GetEpoch() uint64 {
 	if x != nil {
 		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Envelope) GetTo() uint64 {
+	if x != nil {
+		return x.To
 	}
 	return 0
 }
@@ -2108,6 +2116,7 @@ type Kill struct {
 	Task          []byte                 `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
 	Fence         uint64                 `protobuf:"varint,2,opt,name=fence,proto3" json:"fence,omitempty"`
 	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Instance      uint32                 `protobuf:"varint,182,opt,name=instance,proto3" json:"instance,omitempty"` // of the member, when the log granted the attempt; 0: not known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2161,6 +2170,13 @@ func (x *Kill) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *Kill) GetInstance() uint32 {
+	if x != nil {
+		return x.Instance
+	}
+	return 0
 }
 
 // Running tells the leader which grants a runner holds (soft state).
@@ -5225,8 +5241,9 @@ type Identity struct {
 	ClusterName   string                 `protobuf:"bytes,3,opt,name=cluster_name,json=clusterName,proto3" json:"cluster_name,omitempty"`
 	Node          uint64                 `protobuf:"fixed64,4,opt,name=node,proto3" json:"node,omitempty"`
 	Raft          uint64                 `protobuf:"fixed64,5,opt,name=raft,proto3" json:"raft,omitempty"`
-	Detector      string                 `protobuf:"bytes,60,opt,name=detector,proto3" json:"detector,omitempty"` // kind of the cluster's failure detector
-	Epoch         uint64                 `protobuf:"fixed64,70,opt,name=epoch,proto3" json:"epoch,omitempty"`     // of the cluster; its snapshots must be of the same
+	Detector      string                 `protobuf:"bytes,60,opt,name=detector,proto3" json:"detector,omitempty"`                               // kind of the cluster's failure detector
+	Epoch         uint64                 `protobuf:"fixed64,70,opt,name=epoch,proto3" json:"epoch,omitempty"`                                   // of the cluster; its snapshots must be of the same
+	JournalSince  uint32                 `protobuf:"varint,181,opt,name=journal_since,json=journalSince,proto3" json:"journal_since,omitempty"` // instance; grants to earlier ones may be missing in the journal
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5306,6 +5323,13 @@ func (x *Identity) GetDetector() string {
 func (x *Identity) GetEpoch() uint64 {
 	if x != nil {
 		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Identity) GetJournalSince() uint32 {
+	if x != nil {
+		return x.JournalSince
 	}
 	return 0
 }
@@ -6016,7 +6040,7 @@ var File_hb_proto protoreflect.FileDescriptor
 
 const file_hb_proto_rawDesc = "" +
 	"\n" +
-	"\bhb.proto\x12\x02hb\"\xc2\n" +
+	"\bhb.proto\x12\x02hb\"\xd3\n" +
 	"\n" +
 	"\bEnvelope\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
@@ -6024,7 +6048,8 @@ const file_hb_proto_rawDesc = "" +
 	"\x04from\x18\x03 \x01(\x06R\x04from\x12\x1a\n" +
 	"\binstance\x18\x04 \x01(\rR\binstance\x12\x19\n" +
 	"\breply_to\x18\x05 \x01(\tR\areplyTo\x12\x14\n" +
-	"\x05epoch\x18H \x01(\x06R\x05epoch\x12\x1e\n" +
+	"\x05epoch\x18H \x01(\x06R\x05epoch\x12\x0f\n" +
+	"\x02to\x18\xb4\x01 \x01(\x06R\x02to\x12\x1e\n" +
 	"\x04join\x18\n" +
 	" \x01(\v2\b.hb.JoinH\x00R\x04join\x12'\n" +
 	"\awelcome\x18\v \x01(\v2\v.hb.WelcomeH\x00R\awelcome\x12'\n" +
@@ -6182,11 +6207,12 @@ const file_hb_proto_rawDesc = "" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x14\n" +
 	"\x05fence\x18\x03 \x01(\x04R\x05fence\x12\x1c\n" +
 	"\x04spec\x18\x04 \x01(\v2\b.hb.SpecR\x04spec\x12\x1a\n" +
-	"\binstance\x18\x05 \x01(\rR\binstance\"H\n" +
+	"\binstance\x18\x05 \x01(\rR\binstance\"e\n" +
 	"\x04Kill\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"!\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1b\n" +
+	"\binstance\x18\xb6\x01 \x01(\rR\binstance\"!\n" +
 	"\aRunning\x12\x16\n" +
 	"\x06fences\x18\x01 \x03(\x04R\x06fences\"7\n" +
 	"\aExplain\x12\x0e\n" +
@@ -6430,7 +6456,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x03pid\x18\x02 \x01(\x03R\x03pid\x12\x1f\n" +
 	"\vstart_ticks\x18\x03 \x01(\x04R\n" +
 	"startTicks\x12\x12\n" +
-	"\x04boot\x18\x04 \x01(\tR\x04boot\"\xb9\x01\n" +
+	"\x04boot\x18\x04 \x01(\tR\x04boot\"\xdf\x01\n" +
 	"\bIdentity\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
@@ -6438,7 +6464,8 @@ const file_hb_proto_rawDesc = "" +
 	"\x04node\x18\x04 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04raft\x18\x05 \x01(\x06R\x04raft\x12\x1a\n" +
 	"\bdetector\x18< \x01(\tR\bdetector\x12\x14\n" +
-	"\x05epoch\x18F \x01(\x06R\x05epoch\"\xaa\x03\n" +
+	"\x05epoch\x18F \x01(\x06R\x05epoch\x12$\n" +
+	"\rjournal_since\x18\xb5\x01 \x01(\rR\fjournalSince\"\xaa\x03\n" +
 	"\x06Ledger\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
