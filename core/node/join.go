@@ -182,6 +182,9 @@ func (n *Node) refused(e *wire.Envelope, r *wire.Refusal) {
 	}
 	if n.self.joined && string(e.Cluster) == string(n.self.cluster[:]) && core.Epoch(e.Epoch) != n.self.epoch {
 		n.superseded(from, core.Epoch(e.Epoch))
+		if core.Epoch(e.Epoch).Number() < n.self.epoch.Number() {
+			n.tellEpoch(core.NodeID(e.From), from) // it refuses, but has not heard
+		}
 	}
 	text := "not let in: " + r.Reason
 	if r.Hint != "" {
