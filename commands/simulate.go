@@ -26,9 +26,9 @@ func simulateCommand() *cli.Command {
 		Description: `Runs the very machines of hb's nodes in virtual time, over a network that is only
 computed. The same seed prints the same bytes.`,
 		Action: action(-1, func(c *call) error {
-			return usage("hb simulate needs a subcommand: detectors")
+			return usage("hb simulate needs a subcommand: detectors or balance")
 		}),
-		Subcommands: []*cli.Command{simulateDetectorsCommand()},
+		Subcommands: []*cli.Command{simulateDetectorsCommand(), simulateBalanceCommand()},
 	}
 }
 

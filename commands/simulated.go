@@ -152,12 +152,16 @@ func simulatedCells(r *lab.Result) []string {
 // writeCSV prints the figures of the JSON, under the same names if there is a
 // header.
 func writeCSV(w io.Writer, results []*lab.Result, comma rune, header bool) error {
+	return writeTable(w, results, func(r *lab.Result) []column { return simulatedColumns(simulatedRow(r)) }, comma, header)
+}
+
+// writeTable prints a line for each row.
+func writeTable[T any](w io.Writer, rows []T, columns func(T) []column, comma rune, header bool) error {
 	out := csv.NewWriter(w)
 	out.Comma = comma
-	for i, r := range results {
-		columns := simulatedColumns(simulatedRow(r))
+	for i, r := range rows {
 		var names, cells []string
-		for _, c := range columns {
+		for _, c := range columns(r) {
 			names, cells = append(names, c.name), append(cells, c.cell)
 		}
 		if header && i == 0 {

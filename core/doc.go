@@ -39,7 +39,8 @@
 //	          config      TOML to a checked Config
 //	floor 4   daemon      the driver for real machines
 //	          sim         the driver for virtual ones, and what must always hold; sim/lab
-//	                      drives the weak view alone, to measure detectors
+//	                      drives the weak view alone, to measure detectors, sim/balance
+//	                      the dispatcher and its ledger, to measure the choice
 //	above     commands    one file a subcommand; commands/render prints
 //	          netutil     sockets and interfaces; knows nothing of core
 //

@@ -45,6 +45,10 @@ type Load struct {
 	FreeMemoryMiB uint32
 	// Slots is how many tasks the member runs at once; Running how many it does.
 	Slots, Running uint16
+	// Strength is how fast one core of the machine is, in thousandths of an
+	// ordinary one; 0: not known. Slowdown is how many times slower than that it
+	// is at the moment, in thousandths; 0: not known.
+	Strength, Slowdown uint16
 	// Granted is the last grant the figures include; grants after it must be
 	// added by whoever reads them.
 	Granted Fence

@@ -35,36 +35,57 @@
 // TiePercent of the best are equal as far as such figures can tell, and one of
 // them is drawn at random.
 //
+// # How long a task takes
+//
+// On an ordinary member, which is the median one: its --weight, corrected by what
+// a second of --weight has turned out to be; else the median of the last
+// HistoryRuns runs of its name, else of all names. (Medians, because times of runs
+// have long tails.) While few runs of a name have ended, these are the short ones,
+// so those that still run count with the time that they have taken. All of it is
+// learned from results, so whoever leads next learns it again from the records in
+// the ledger.
+//
+// On another member so many times as long as it is slower (pace.go): by the
+// strength that it says it has, corrected by at most correctMost when its runs say
+// otherwise, and by how slow it is at the moment. That it says itself, or its last
+// runs do, or what is overdue in half of its slots. A member that is spareFrom
+// times slower than usual gets nothing new while there is another. What a member
+// says of itself is believed within bounds only, and its runs have the last word.
+//
 // # Earliest completion
 //
-// How long a task takes on an ordinary member is its --weight, else the median
-// of the last HistoryRuns runs of its name, else of all names. How much longer
-// it takes on this member is the member's slowness: the median of what its last
-// runs took over what they should have, beside that of the median member. (Medians, because times of runs have
-// long tails.) Both are learned from results, so whoever leads next learns them
-// again from the records in the ledger. Where both are known the member wins on
-// which the task should be done first:
+// A task goes to the member on which it should be done first:
 //
 //	earliest free slot + slowness · demand / share of a core
 //
-// and the cost above decides among those within TiePercent. A fast member
-// without a free slot may win over a slow one that idles. Then the task stays
-// here, bound to nobody, and the next one is looked at, as if the slot that the
-// first waits for were taken; so waiting for the fast never idles the slow as
-// long as there is something that does well there. What it waited for may not
-// come in time: it is weighed anew at every step.
+// and the cost above decides among those within TiePercent. A fast member without
+// a free slot may win over a slow one that idles. Then the task stays here, bound
+// to nobody, and the next one is looked at, as if the slot that the first waits for
+// were taken.
+//
+// A slow member is not to idle while there is much to do, though. The horizon is
+// when everything that waits and runs would be done if it could be cut at will. A
+// task that should be done by then, even if it takes as much longer as its like
+// sometimes do (risk), delays nothing wherever it runs, and goes. So slow members
+// get long tasks as long as there is time for them, then ever shorter ones, and all
+// end together: core/sim/balance measures how nearly.
+//
+// A task of which nobody knows how long it takes may be the longest of all. For at
+// most exploreFor it goes only to members that are not much slower than the
+// fastest; from there it is known soonest, too.
 //
 // # Order
 //
-// Tasks with the same placement (--on, --where) stand in one lane, for if the
-// first of them fits nowhere no other does. So a step costs the number of tasks
-// it places times the members it weighs, however many wait.
+// Tasks of the same placement (--on, --where) and of about the same demand stand in
+// one lane: if the first of them fits nowhere no other does. So a step costs the
+// number of lanes and of tasks it places times the members it weighs, however many
+// wait.
 //
 // Within a lane, and among the heads of lanes, a task's rank decides: the time
-// of its submit, less PriorityWorth for each step of priority, less LengthWorth
-// times its expected length (a long task that begins last ends last: longest
-// processing time first), but no more than LengthMost. As the rank of a task
-// that waits never changes, nothing is overtaken for longer than these sums.
+// of its submit, less PriorityWorth for each step of priority, less what its
+// expected length is worth (a long task that begins last ends last: longest
+// processing time first), which grows with it but never beyond LengthMost. So
+// nothing is overtaken for longer than these sums.
 //
 // # What is repeated
 //

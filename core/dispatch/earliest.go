@@ -11,12 +11,20 @@ import (
 )
 
 const (
-	// lookahead bounds how many tasks may be found to do better by waiting, in
-	// one look at the queue.
-	lookahead = 64
+	// lookahead bounds how many tasks of one lane may be found to do better by
+	// waiting, in one look at the queue.
+	lookahead = 8
 	// lookAgain is when a task that waits for a better member is weighed anew:
 	// what it waits for may take longer than was expected.
 	lookAgain = time.Second
+	// overdueMore is how much longer than it is overdue a run is expected to take,
+	// as a share of what was expected of it.
+	overdueMore = 0.125
+
+	// riskMost is how many times slower than the fastest a member may be to get a
+	// task of which nobody knows how long it takes, until it has waited exploreFor.
+	riskMost   = 2
+	exploreFor = 10 * time.Second
 )
 
 // completion is how many seconds a task of this demand takes on a host that
@@ -27,28 +35,43 @@ func (h *host) completion(demand float64) float64 {
 }
 
 // slotTimes are, sorted, the seconds until each of a host's taken slots is
-// expected to be free. Of a run that takes longer than expected as much again
-// is expected as it has taken; of one of which nobody knows, no end.
+// expected to be free: what was planned just now takes all of its time, a run
+// what is left of it. A run that is overdue is expected to be so for as long
+// again, one of which nobody knows how long it takes to go on as long as it has.
 func (m *Machine) slotTimes(now core.Instant, h *host) []float64 {
 	if h.frees != nil {
 		return h.frees
 	}
-	for _, t := range m.opt.Ledger().OpenOn(h.id) {
-		left := math.Inf(1)
-		if g := m.grants[core.TaskID(t.Id)]; g != nil {
-			elapsed := now.Sub(g.since).Seconds()
-			if expected := h.slowness() * m.history.demand(t.Spec); expected > 0 {
-				left = max(expected-elapsed, elapsed)
-			}
-		}
-		h.frees = append(h.frees, left)
+	for _, g := range h.runs {
+		h.frees = append(h.frees, g.left(now))
 	}
-	for range h.planned {
-		h.frees = append(h.frees, math.Inf(1))
+	for _, p := range h.plans {
+		h.frees = append(h.frees, p.expected)
 	}
 	slices.Sort(h.frees)
 	m.estimated = append(m.estimated, h)
 	return h.frees
+}
+
+// left is how many seconds a run should still take.
+func (g *grant) left(now core.Instant) float64 {
+	ran := now.Sub(g.since).Seconds()
+	switch {
+	case g.expected <= 0:
+		return ran
+	case ran > g.expected:
+		return ran - g.expected + overdueMore*g.expected
+	}
+	return g.expected - ran
+}
+
+// promise counts a task that was just assigned to a host.
+func (h *host) promise(p *plan) {
+	h.plans = append(h.plans, p)
+	if h.frees != nil {
+		h.frees = append(h.frees, p.expected)
+		slices.Sort(h.frees)
+	}
 }
 
 // reserve counts a task that waits for the first slot of a host.
@@ -60,29 +83,85 @@ func (h *host) reserve(demand float64) {
 // pick finds the host for a task of this demand. With wait the host has no free
 // slot, and the task is expected to complete there earlier than anywhere else
 // all the same; it is reserved. No host: none that may run it has a free slot.
-func (m *Machine) pick(now core.Instant, p *placement, demand float64) (h *host, wait bool) {
-	if p.on != "" || p.target != 0 || p.idle || demand <= 0 {
-		return m.choose(p), false
+func (m *Machine) pick(now core.Instant, p *placement, e estimate) (h *host, wait bool) {
+	spare := m.sparing(p)
+	if p.on != "" || p.target != 0 || p.idle {
+		return m.choose(p, spare, math.Inf(1)), false
 	}
+	if !e.known && (e.waited < exploreFor || e.seconds <= 0) {
+		return m.explore(now, p, e, spare), false
+	}
+	demand := e.seconds
 	for _, known := range [...]bool{true, false} {
 		best := math.Inf(1)
 		for _, h := range m.hosts {
-			if h.known == known && h.ready() && p.objection(h) == "" {
+			if h.known == known && h.takes(spare) && p.objection(h) == "" {
 				best = min(best, h.completion(demand))
 			}
 		}
 		if math.IsInf(best, 1) {
 			continue
 		}
-		if h := m.better(now, p, demand, best*(1-TiePercent/100.0)); h != nil {
-			return h, true
+		if best*e.risk > m.horizon(now, p) {
+			if h := m.better(now, p, demand, best*(1-TiePercent/100.0)); h != nil {
+				return h, true
+			}
 		}
 		limit := best * (1 + TiePercent/100.0)
 		return m.draw(func(h *host) bool {
-			return h.known == known && h.ready() && h.completion(demand) <= limit && p.objection(h) == ""
+			return h.known == known && h.takes(spare) && h.completion(demand) <= limit && p.objection(h) == ""
 		}, (*host).cost), false
 	}
 	return nil, false
+}
+
+// estimate is what is known of how long a task takes.
+type estimate struct {
+	seconds float64 // on an ordinary member; 0: nobody has an idea
+	risk    float64 // how many times longer it may well take
+	known   bool    // of this very task
+	waited  time.Duration
+}
+
+// estimate says it of a task. While few runs of a name have ended, which are the
+// shortest, those that still run count with the time that they have taken; and
+// twice if none has ended.
+func (m *Machine) estimate(now core.Instant, spec *wire.Spec) estimate {
+	e := estimate{seconds: m.history.demand(spec), risk: m.history.risk(spec), known: m.history.knows(spec)}
+	if spec.GetWeight() > 0 {
+		return e
+	}
+	times := 1.0
+	if !e.known {
+		times = 2
+	}
+	for _, g := range m.fresh[spec.GetName()] {
+		if h := m.byID[g.node]; h != nil {
+			e.seconds = max(e.seconds, times*now.Sub(g.since).Seconds()*h.share()/h.slowness())
+		}
+	}
+	return e
+}
+
+// explore finds a host for a task of which nobody knows how long it takes. It may
+// be the longest of all, so for a while only a fast member gets it: from there it
+// is known soonest, too.
+func (m *Machine) explore(now core.Instant, p *placement, e estimate, spare bool) *host {
+	slowest := math.Inf(1)
+	if e.waited < exploreFor {
+		fastest := math.Inf(1)
+		for _, h := range m.hosts {
+			if h.known && !h.lost && h.state == ledger.Up && h.slots() > 0 && p.objection(h) == "" {
+				fastest = min(fastest, h.slowness())
+			}
+		}
+		slowest = riskMost * fastest
+	}
+	h := m.choose(p, spare, slowest)
+	if h == nil && !math.IsInf(slowest, 1) {
+		m.again = core.Earlier(m.again, now.Add(lookAgain))
+	}
+	return h
 }
 
 // better finds a host without a free slot on which a task is expected to
@@ -103,6 +182,32 @@ func (m *Machine) better(now core.Instant, p *placement, demand, limit float64) 
 	}
 	return choice
 }
+
+// horizon is how many seconds everything that waits with this placement, and
+// what runs where it may, would take if it could be cut at will: what is done by
+// then delays nothing, wherever it runs.
+func (m *Machine) horizon(now core.Instant, p *placement) float64 {
+	if at, known := m.horizons[p.group]; known {
+		return at
+	}
+	work, speed := m.queue.demand(p.group, m.history.second()), 0.0
+	for _, h := range m.hosts {
+		if !h.known || h.lost || h.state != ledger.Up || h.slots() == 0 || p.objection(h) != "" {
+			continue
+		}
+		rate := h.share() / h.slowness()
+		work += max(0, h.endSum-float64(h.endCount)*seconds(now)) * rate
+		speed += float64(h.slots()) * rate
+	}
+	at := 0.0
+	if speed > 0 {
+		at = work / speed
+	}
+	m.horizons[p.group] = at
+	return at
+}
+
+func seconds(t core.Instant) float64 { return float64(t) / float64(time.Second) }
 
 // draw takes, among the hosts that fit, one whose cost is the least, give or
 // take TiePercent.
@@ -131,21 +236,22 @@ func (m *Machine) draw(fits func(*host) bool, cost func(*host) float64) *host {
 	return choice
 }
 
+// demandOf is how long a task is expected to take on an ordinary member.
+func (m *Machine) demandOf(spec *wire.Spec) time.Duration {
+	return inTime(m.history.demand(spec))
+}
+
 // costed is a host and what a task would cost there.
 type costed struct {
 	host *host
 	cost float64
 }
 
-// forgetEstimates ends what slotTimes and reserve have noted.
+// forgetEstimates ends what slotTimes, reserve and horizon have noted.
 func (m *Machine) forgetEstimates() {
 	for _, h := range m.estimated {
 		h.frees = nil
 	}
 	m.estimated = m.estimated[:0]
-}
-
-// demandOf is how long a task is expected to take on an ordinary member.
-func (m *Machine) demandOf(spec *wire.Spec) time.Duration {
-	return time.Duration(m.history.demand(spec) * float64(time.Second))
+	clear(m.horizons)
 }

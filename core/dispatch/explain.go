@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"hb/core"
@@ -69,7 +70,7 @@ func (m *Machine) Explain(now core.Instant, spec *wire.Spec) Explanation {
 		e.Candidates = append(e.Candidates, c)
 	}
 	m.forgetEstimates()
-	if h, wait := m.pick(now, p, demand); h != nil && !wait {
+	if h, wait := m.pick(now, p, m.estimate(now, spec)); h != nil && !wait {
 		e.Choice = h.id
 	}
 	m.forgetEstimates()
@@ -93,7 +94,7 @@ func (m *Machine) against(p *placement, h, only *host) string {
 const longest = 100 * 24 * time.Hour
 
 func inTime(seconds float64) time.Duration {
-	if seconds > longest.Seconds() {
+	if seconds > longest.Seconds() || math.IsNaN(seconds) {
 		return 0
 	}
 	return time.Duration(seconds * float64(time.Second))

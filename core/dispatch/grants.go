@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -25,6 +26,65 @@ type grant struct {
 	since     core.Instant // when this leader first saw it
 	exclusive string       // the key that it holds
 	renewed   core.Instant // when its lease was last renewed
+	spec      *wire.Spec
+	expected  float64 // how many seconds it should take there; 0: nobody knows
+}
+
+// ends is when it should.
+func (g *grant) ends() core.Instant {
+	if g.expected <= 0 {
+		return core.Never
+	}
+	return g.since.Add(time.Duration(min(g.expected, longest.Seconds()) * float64(time.Second)))
+}
+
+// expected is how many seconds a task should take on a host, as things are now; 0:
+// nobody knows.
+func (m *Machine) expected(h *host, spec *wire.Spec) float64 {
+	if !m.history.knows(spec) {
+		return 0
+	}
+	return h.slowness() / h.share() * m.history.demand(spec)
+}
+
+// notFresh forgets a run of a name of which few have ended well.
+func (m *Machine) notFresh(g *grant) {
+	name := g.spec.GetName()
+	if runs := m.fresh[name]; len(runs) > 1 {
+		m.fresh[name] = slices.DeleteFunc(runs, func(o *grant) bool { return o == g })
+	} else if len(runs) == 1 && runs[0] == g {
+		delete(m.fresh, name)
+	}
+}
+
+// refitEvery bounds how often all runs are looked at.
+const refitEvery = 200 * time.Millisecond
+
+// differs says whether an estimate has changed so much that it matters.
+func differs(before, after float64) bool {
+	return after < 0.9*before || after > 1.1*before
+}
+
+// refit expects of what runs what is known by now.
+func (m *Machine) refit(now core.Instant) {
+	if !m.unfit || now.Sub(m.fitted) < refitEvery {
+		return
+	}
+	m.unfit, m.fitted = false, now
+	for _, h := range m.hosts {
+		h.endSum, h.endCount = 0, 0
+		for _, g := range h.runs {
+			g.expected = m.expected(h, g.spec)
+			h.countEnd(g, 1)
+		}
+	}
+}
+
+func (h *host) countEnd(g *grant, by int) {
+	if g.expected > 0 {
+		h.endSum += float64(by) * seconds(g.ends())
+		h.endCount += by
+	}
 }
 
 // refresh brings the soft state about a task up to date with its record.
@@ -35,6 +95,9 @@ func (m *Machine) refresh(now core.Instant, t *wire.Task) {
 		delete(m.grants, id)
 		if h := m.byID[g.node]; h != nil {
 			h.open--
+			h.runs = slices.DeleteFunc(h.runs, func(o *grant) bool { return o == g })
+			h.countEnd(g, -1)
+			m.notFresh(g)
 		}
 	}
 	if open != nil {
@@ -50,7 +113,7 @@ func (m *Machine) refresh(now core.Instant, t *wire.Task) {
 	if wait := backOff(t); wait > 0 && !m.queue.in[id] {
 		m.later(t, now.Add(wait))
 	} else {
-		m.ready(t)
+		m.ready(now, t)
 	}
 }
 
@@ -62,7 +125,13 @@ func (m *Machine) follow(now core.Instant, t *wire.Task, open *wire.Attempt) {
 		g = &grant{task: id, fence: core.Fence(open.Fence), node: core.NodeID(open.Node), due: core.Never, since: now, exclusive: t.Spec.Exclusive}
 		m.grants[id] = g
 		if h := m.byID[g.node]; h != nil {
+			g.spec, g.expected = t.Spec, m.expected(h, t.Spec)
 			h.open++
+			h.runs = append(h.runs, g)
+			h.countEnd(g, 1)
+			if m.history.isFresh(t.Spec) {
+				m.fresh[t.Spec.Name] = append(m.fresh[t.Spec.Name], g)
+			}
 		}
 	} else if g.cancelled || t.Status != ledger.Cancelling {
 		return

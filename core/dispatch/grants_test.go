@@ -225,8 +225,8 @@ func TestAnAssignThatComesTooLateDoesNoHarm(t *testing.T) {
 	if got := len(d.task(1).Attempts); got != 1 || d.on(1) != 1 {
 		t.Fatalf("%d attempts", got)
 	}
-	if h := d.byID[1]; h.open != 1 || h.planned != 0 {
-		t.Fatalf("%d open and %d planned are counted", h.open, h.planned)
+	if h := d.byID[1]; h.open != 1 || len(h.plans) != 0 {
+		t.Fatalf("%d open and %d planned are counted", h.open, len(h.plans))
 	}
 }
 

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -17,10 +18,6 @@ const (
 	historyNames = 4096
 	// historyAgain is how many ended tasks a new leader learns from.
 	historyAgain = 4096
-	// slownessRuns is how many runs a member's slowness is the median of.
-	slownessRuns = 16
-	// mostSlow and its inverse bound what a member's runs may say of it.
-	mostSlow = 16
 	// shortest is the shortest run that says anything about a member's speed;
 	// below, starting the process is most of it.
 	shortest = 10 * time.Millisecond
@@ -31,6 +28,8 @@ type history struct {
 	names map[string]*samples
 	order []string // of names, oldest first
 	all   samples
+	// unit is how many seconds a second of --weight has turned out to be.
+	unit samples
 }
 
 // samples are the newest values of something, and their median.
@@ -59,13 +58,59 @@ func (s *samples) add(v float64, most int) {
 // that of all. Zero: nobody knows.
 func (y *history) demand(spec *wire.Spec) float64 {
 	if spec.GetWeight() > 0 {
-		return spec.Weight
+		return spec.Weight * y.second()
 	}
 	if s := y.names[spec.GetName()]; s != nil {
 		return s.median
 	}
 	return y.all.median
 }
+
+// knows says whether anything is known of this very task.
+func (y *history) knows(spec *wire.Spec) bool {
+	return spec.GetWeight() > 0 || y.names[spec.GetName()] != nil
+}
+
+// risk is how many times longer than expected a task may well take: as the runs of
+// its name, or what people say, differ among each other. Of few runs the shortest
+// are known first, so more is allowed for.
+func (y *history) risk(spec *wire.Spec) float64 {
+	s := y.names[spec.GetName()]
+	if spec.GetWeight() > 0 {
+		if s = &y.unit; len(s.values) < unitLeast {
+			return 1
+		}
+		return s.sorted[len(s.sorted)*9/10] / s.median
+	}
+	if s == nil {
+		return fewRuns
+	}
+	return max(s.sorted[len(s.sorted)*9/10]/s.median, 1+(fewRuns-1)/math.Sqrt(float64(len(s.values))))
+}
+
+// freshRuns is how many runs must have ended for their median to count alone.
+const freshRuns = 8
+
+// fewRuns is the risk after a single run.
+const fewRuns = 2
+
+// isFresh says of a task without --weight that too few runs of its name have ended
+// for their median to count alone.
+func (y *history) isFresh(spec *wire.Spec) bool {
+	s := y.names[spec.GetName()]
+	return spec.GetWeight() <= 0 && (s == nil || len(s.values) < freshRuns)
+}
+
+// second is what a second of --weight has turned out to be.
+func (y *history) second() float64 {
+	if len(y.unit.values) < unitLeast {
+		return 1
+	}
+	return y.unit.median
+}
+
+// unitLeast is how many runs it takes to correct what people say.
+const unitLeast = 3
 
 // add takes in one run of a name.
 func (y *history) add(name string, seconds float64) {
@@ -87,77 +132,50 @@ func (y *history) add(name string, seconds float64) {
 
 // learn takes in a run that ended well: how much slower than expected the
 // member was, and, with that taken out, what the task takes.
-func (m *Machine) learn(spec *wire.Spec, node core.NodeID, r *wire.Result) {
+func (m *Machine) learn(now core.Instant, spec *wire.Spec, node core.NodeID, r *wire.Result) {
 	took := time.Duration(r.EndedNanos - r.StartedNanos)
 	if took <= 0 || !ledger.Good(r) {
 		return
 	}
-	slow := 1.0
+	seconds := took.Seconds()
 	if h := m.byID[node]; h != nil {
-		expected := m.history.demand(spec)
-		_, known := m.history.names[spec.GetName()]
-		if took >= shortest && expected > 0 && (known || spec.GetWeight() > 0) {
-			h.pace.add(min(mostSlow, max(1.0/mostSlow, took.Seconds()/expected)), slownessRuns)
-			m.compare()
+		seconds *= h.share()
+		if expected := m.history.demand(spec); took >= shortest && expected > 0 && m.history.knows(spec) {
+			m.ran(now, h, seconds/expected)
 		}
-		slow = h.slowness()
+		seconds /= h.pace.strong * h.pace.right * reportedSlow(h)
 	}
-	m.history.add(spec.GetName(), took.Seconds()/slow)
+	before, second := m.history.demand(spec), m.history.second()
+	if spec.GetWeight() > 0 {
+		m.history.unit.add(seconds/spec.Weight, HistoryRuns)
+	}
+	m.history.add(spec.GetName(), seconds)
+	if !m.history.isFresh(spec) {
+		delete(m.fresh, spec.GetName())
+	}
+	m.unfit = m.unfit || differs(before, m.history.demand(spec)) || differs(second, m.history.second())
 }
 
 // learnFinish learns from a Finish that counted.
-func (m *Machine) learnFinish(o *ledger.Outcome) {
+func (m *Machine) learnFinish(now core.Instant, o *ledger.Outcome) {
 	f := o.Command.GetFinish()
 	if f == nil || o.Verdict != nil || o.Task == nil {
 		return
 	}
 	for _, a := range o.Task.Attempts {
 		if a.Fence == f.Fence && a.Outcome == ledger.Ended && a.Result != nil {
-			m.learn(o.Task.Spec, core.NodeID(a.Node), a.Result)
+			m.learn(now, o.Task.Spec, core.NodeID(a.Node), a.Result)
 		}
 	}
 }
 
 // learnAgain learns what an earlier leader has learned, from the records.
-func (m *Machine) learnAgain() {
+func (m *Machine) learnAgain(now core.Instant) {
 	for _, t := range m.opt.Ledger().Recent(historyAgain) {
 		for _, a := range t.Attempts {
 			if a.Outcome == ledger.Ended && a.Result != nil {
-				m.learn(t.Spec, core.NodeID(a.Node), a.Result)
+				m.learn(now, t.Spec, core.NodeID(a.Node), a.Result)
 			}
 		}
 	}
-}
-
-// slownessLeast is how many runs it takes to say that a member is slow or fast.
-const slownessLeast = 3
-
-// compare relates the members' paces to each other: the median member is the
-// ordinary one. Without that nobody could tell a job that has grown from a
-// cluster that has become slow.
-func (m *Machine) compare() {
-	var paces []float64
-	for _, h := range m.hosts {
-		if len(h.pace.values) >= slownessLeast {
-			paces = append(paces, h.pace.median)
-		}
-	}
-	if len(paces) == 0 {
-		return
-	}
-	slices.Sort(paces)
-	ordinary := paces[len(paces)/2]
-	for _, h := range m.hosts {
-		if len(h.pace.values) >= slownessLeast {
-			h.slow = h.pace.median / ordinary
-		}
-	}
-}
-
-// slowness is how many times longer than on an ordinary member tasks take here.
-func (h *host) slowness() float64 {
-	if h.slow == 0 {
-		return 1
-	}
-	return h.slow
 }

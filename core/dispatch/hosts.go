@@ -17,31 +17,40 @@ type host struct {
 	state    string
 	tags     map[string]string
 	load     core.Load
-	known    bool      // load was reported since the member last started
-	lost     bool      // see Lost
-	open     int       // its open grants in the ledger
-	planned  int       // assignments to it that were not applied yet
-	drained  bool      // takes nothing but what names it
-	evict    bool      // what runs there is to be ended
-	pace     samples   // what its runs took over what was expected
-	slow     float64   // see slowness; 0: not known
+	known    bool    // load was reported since the member last started
+	lost     bool    // see Lost
+	open     int     // its open grants in the ledger
+	plans    []*plan // assignments to it that were not applied yet
+	drained  bool    // takes nothing but what names it
+	evict    bool    // what runs there is to be ended
+	pace     pace
+	runs     []*grant  // its open grants
+	endSum   float64   // the sum of these ends, in seconds, where they are known
+	endCount int       // how many are
 	frees    []float64 // see slotTimes; nil: not looked at
 }
+
+// mostSlots bounds what a member may say of its slots.
+const mostSlots = 1024
 
 // slots is how many tasks it may run at once.
 func (h *host) slots() int {
 	if !h.known {
 		return 1
 	}
-	return int(h.load.Slots)
+	return min(mostSlots, int(h.load.Slots))
 }
 
-func (h *host) busy() int { return h.open + h.planned }
+func (h *host) busy() int { return h.open + len(h.plans) }
 
 // ready says whether it could start a task now.
 func (h *host) ready() bool {
 	return h.state == ledger.Up && !h.lost && h.busy() < h.slots()
 }
+
+// takes says whether it may be given a task now, where those who are slow can be
+// spared or not.
+func (h *host) takes(spare bool) bool { return h.ready() && !(spare && h.pace.slow >= spareFrom) }
 
 // leastShare keeps a machine that others saturate comparable with its like.
 const leastShare = 0.05
@@ -65,7 +74,7 @@ func (m *Machine) hostFor(row *wire.Agreed) *host {
 	id := core.NodeID(row.Row.Id)
 	h := m.byID[id]
 	if h == nil {
-		h = &host{id: id}
+		h = &host{id: id, pace: newPace()}
 		at, _ := slices.BinarySearchFunc(m.hosts, id, func(h *host, id core.NodeID) int { return cmp.Compare(h.id, id) })
 		m.hosts = slices.Insert(m.hosts, at, h)
 		m.byID[id] = h
@@ -94,21 +103,28 @@ func (m *Machine) memberChanged(now core.Instant, row *wire.Agreed) {
 }
 
 // heard takes a load report.
-func (m *Machine) heard(ev Heard) {
+func (m *Machine) heard(now core.Instant, ev Heard) {
 	h := m.byID[ev.Node]
 	if h == nil {
 		return
 	}
 	h.lost = false
-	if ev.Known {
-		h.load, h.known = ev.Load, true
+	if !ev.Known {
+		return
 	}
+	fresh := !h.known || h.load.Strength != ev.Load.Strength
+	h.load, h.known = ev.Load, true
+	if fresh {
+		m.compareStrength()
+	}
+	m.judge(now, h)
 }
 
 // choose finds the host on which a task of this placement completes first, or
 // nil when none that may run it has a free slot. A host that has not reported
-// is a stopgap.
-func (m *Machine) choose(p *placement) *host {
+// is a stopgap; one that is slow at the moment gets nothing if it can be spared, one slower
+// than slowest nothing in any case.
+func (m *Machine) choose(p *placement, spare bool, slowest float64) *host {
 	if p.target != 0 {
 		if h := m.byID[p.target]; h != nil && h.ready() {
 			return h
@@ -122,20 +138,22 @@ func (m *Machine) choose(p *placement) *host {
 		}
 		return h
 	}
-	if h := m.cheapest(p, true); h != nil {
+	if h := m.cheapest(p, true, spare, slowest); h != nil {
 		return h
 	}
-	return m.cheapest(p, false)
+	return m.cheapest(p, false, spare, slowest)
 }
 
 // cheapest draws among the hosts whose cost is the least, give or take
 // TiePercent.
-func (m *Machine) cheapest(p *placement, known bool) *host {
+func (m *Machine) cheapest(p *placement, known, spare bool, slowest float64) *host {
 	cost := (*host).cost
 	if p.idle {
 		cost = (*host).strain
 	}
-	return m.draw(func(h *host) bool { return h.known == known && h.ready() && p.objection(h) == "" }, cost)
+	return m.draw(func(h *host) bool {
+		return h.known == known && h.takes(spare) && h.slowness() <= slowest && p.objection(h) == ""
+	}, cost)
 }
 
 // named finds the host that --on means: by name among those that are up, by ID,

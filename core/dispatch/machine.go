@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"hb/core"
@@ -21,8 +22,8 @@ const (
 	KeepBad     = 7 * 24 * time.Hour
 
 	PriorityWorth = 10 * time.Minute
-	LengthWorth   = 10
 	LengthMost    = 10 * time.Minute
+	LengthHalf    = time.Minute
 )
 
 // expireMost bounds one Expire.
@@ -133,7 +134,7 @@ type Machine struct {
 	hosts  []*host // sorted by ID
 	byID   map[core.NodeID]*host
 	grants map[core.TaskID]*grant // the open grants of the ledger
-	plans  map[core.TaskID]plan   // assignments proposed and not applied yet
+	plans  map[core.TaskID]*plan  // assignments proposed and not applied yet
 	queue  queue
 
 	// holding are the exclusive keys of plans; led is since when this node leads.
@@ -147,8 +148,14 @@ type Machine struct {
 	again  core.Instant // when tasks that wait for a better member are weighed anew
 
 	history   history
-	estimated []*host  // whose slotTimes are noted
-	near      []costed // of draw, over and over
+	ordinary  float64             // what runs take on the median member, over what was expected
+	fresh     map[string][]*grant // by name: the runs of names of which few have ended
+	unfit     bool                // what is expected of the runs is to be looked at again
+	fitted    core.Instant        // when it last was
+	estimated []*host             // whose slotTimes are noted
+	near      []costed            // of draw, over and over
+	horizons  map[string]float64  // by group of placement; see horizon
+	figures   []float64           // of median and lagOf, over and over
 }
 
 // plan is an assignment on its way through the log.
@@ -158,6 +165,8 @@ type plan struct {
 	until   core.Instant // given up then
 	holds   string       // the exclusive key
 	parent  core.TaskID  // of an element
+	// expected is how many seconds it should take there, infinite if nobody knows.
+	expected float64
 }
 
 // New makes a dispatcher that does not lead.
@@ -169,13 +178,15 @@ func New(opt Options) *Machine {
 
 func (m *Machine) reset() {
 	m.leading, m.hosts, m.due, m.expiry, m.again = false, nil, core.Never, core.Never, core.Never
-	m.history, m.estimated = history{}, nil
+	m.history, m.estimated, m.ordinary, m.unfit = history{}, nil, 1, false
 	m.byID = map[core.NodeID]*host{}
 	m.grants = map[core.TaskID]*grant{}
-	m.plans = map[core.TaskID]plan{}
+	m.plans = map[core.TaskID]*plan{}
 	m.holding = map[string]core.TaskID{}
 	m.flying = map[core.TaskID]int{}
 	m.queue = newQueue()
+	m.horizons = map[string]float64{}
+	m.fresh = map[string][]*grant{}
 }
 
 // Step takes an event and gives what is to be done, in order. The slice is
@@ -197,7 +208,7 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 			m.applied(now, &ev.Outcomes[i])
 		}
 	case Heard:
-		m.heard(ev)
+		m.heard(now, ev)
 	case Lost:
 		if h := m.byID[ev.Node]; h != nil {
 			h.lost = true
@@ -212,6 +223,7 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 		}
 	}
 	m.lookAtDue(now)
+	m.refit(now)
 	m.queue.wake(now)
 	m.fill(now)
 	return m.effects
@@ -233,12 +245,12 @@ func (m *Machine) lead(now core.Instant) {
 	for _, row := range l.Members() {
 		m.hostFor(row)
 	}
-	m.learnAgain()
+	m.learnAgain(now)
 	for _, t := range l.OpenGrants() {
 		m.refresh(now, t)
 	}
 	for _, t := range l.QueuedTasks() {
-		m.ready(t)
+		m.ready(now, t)
 	}
 }
 
@@ -248,7 +260,7 @@ func (m *Machine) applied(now core.Instant, o *ledger.Outcome) {
 		m.memberChanged(now, row)
 	}
 	m.unplan(now, o.Command.GetAssign())
-	m.learnFinish(o)
+	m.learnFinish(now, o)
 	m.notTaken(o)
 	for _, t := range o.Also {
 		m.refreshByID(now, t)
@@ -310,18 +322,19 @@ func (m *Machine) unplan(now core.Instant, a *wire.Assign) {
 
 // dropPlan takes a plan away and, if the task still waits, queues it again.
 func (m *Machine) dropPlan(now core.Instant, id core.TaskID) {
-	if h := m.byID[m.plans[id].node]; h != nil {
-		h.planned--
+	p := m.plans[id]
+	if h := m.byID[p.node]; h != nil {
+		h.plans = slices.DeleteFunc(h.plans, func(o *plan) bool { return o == p })
 	}
-	delete(m.holding, m.plans[id].holds)
-	if parent := m.plans[id].parent; m.flying[parent] > 0 {
+	delete(m.holding, p.holds)
+	if parent := p.parent; m.flying[parent] > 0 {
 		if m.flying[parent]--; m.flying[parent] == 0 {
 			delete(m.flying, parent)
 		}
 	}
 	delete(m.plans, id)
 	if t, ok := m.opt.Ledger().Task(id); ok && t.Status == ledger.Queued {
-		m.ready(t)
+		m.ready(now, t)
 	}
 }
 

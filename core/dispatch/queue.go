@@ -1,8 +1,10 @@
 package dispatch
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
+	"hash/fnv"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +19,8 @@ type placement struct {
 	on    string
 	where []condition
 	idle  bool
+	// group is the same for all lanes of a placement.
+	group string
 	// target is the one member that an element is for; zero: any.
 	target core.NodeID
 }
@@ -54,8 +58,8 @@ func (p *placement) objection(h *host) string {
 	return ""
 }
 
-// laneKey is the same for tasks of the same placement.
-func laneKey(w waiting) string {
+// groupOf is the same for tasks of the same placement.
+func groupOf(w waiting) string {
 	spec := w.spec
 	if w.parent != (core.TaskID{}) && (w.target != 0 || spec.Parallel > 0) {
 		return fmt.Sprintf("\x01%v\x00%d", w.parent, w.target)
@@ -66,6 +70,29 @@ func laneKey(w waiting) string {
 	return spec.On + "\x00" + spec.Prefer + "\x00" + spec.Exclusive + "\x00" + strings.Join(spec.Where, "\x00")
 }
 
+// kindOf is the same for tasks of about the same demand: of weights that differ by
+// less than a fifth, or of one name. (Where there are very many names some share a
+// lane; then the first of them speaks for all.)
+func kindOf(spec *wire.Spec) int {
+	const steps, names = 4, 256
+	if spec.Weight > 0 {
+		return -int(math.Floor(math.Log2(spec.Weight)*steps)) - 1<<20
+	}
+	sum := fnv.New32a()
+	sum.Write([]byte(spec.Name))
+	return int(sum.Sum32() % names)
+}
+
+// laneKey is the same for tasks that stand in one lane.
+type laneKey struct {
+	group string
+	kind  int
+}
+
+func (k laneKey) compare(o laneKey) int {
+	return cmp.Or(cmp.Compare(k.group, o.group), cmp.Compare(k.kind, o.kind))
+}
+
 // waiting is a task in a lane or in its back-off.
 type waiting struct {
 	id    core.TaskID
@@ -73,6 +100,7 @@ type waiting struct {
 	order uint64
 	spec  *wire.Spec
 	until core.Instant // of its back-off
+	since core.Instant // when it came here
 
 	// Of an element: its number, its parent and its member.
 	n      uint32
@@ -80,18 +108,27 @@ type waiting struct {
 	target core.NodeID
 }
 
-// lane is the tasks of one placement, a heap by rank and order.
+// lane is the tasks of one placement and one kind, a heap by rank and order.
 type lane struct {
-	key   string
-	place *placement
-	tasks heaped[waiting]
+	key    laneKey
+	place  *placement
+	tasks  heaped[waiting]
+	weight float64 // of all its tasks that have one, together
+	bare   int     // how many have none
+
+	// Of the first task, at this look at the queue: what it should take, and its
+	// rank with that.
+	demand estimate
+	rank   int64
+	passed int // how many tasks were found to do better by waiting
 }
 
 // queue is every task that could be assigned: in its lane, or, while it backs
 // off, aside. A task that was assigned or cancelled meanwhile is dropped when
 // its turn comes.
 type queue struct {
-	lanes map[string]*lane
+	lanes map[laneKey]*lane
+	order []*lane // by key
 	aside heaped[waiting]
 	in    map[core.TaskID]bool // in a lane or aside
 }
@@ -100,7 +137,7 @@ func newQueue() queue {
 	sooner := func(a, b waiting) bool {
 		return a.until < b.until || a.until == b.until && a.order < b.order
 	}
-	return queue{lanes: map[string]*lane{}, aside: heaped[waiting]{less: sooner}, in: map[core.TaskID]bool{}}
+	return queue{lanes: map[laneKey]*lane{}, aside: heaped[waiting]{less: sooner}, in: map[core.TaskID]bool{}}
 }
 
 func before(a, b waiting) bool {
@@ -110,51 +147,107 @@ func before(a, b waiting) bool {
 	return a.order < b.order || a.order == b.order && a.n < b.n
 }
 
-// rank is a task's place in the queue, the lowest first: when it was submitted,
-// less what its priority and its expected length are worth. It never changes
-// while the task waits, so everything that waits is overtaken only by what
-// comes within a bounded time, and nothing starves.
-func (m *Machine) rank(t *wire.Task) int64 {
+// rank is a task's place in its lane, the lowest first: when it was submitted,
+// less what its priority and its --weight are worth.
+func rank(t *wire.Task) int64 {
 	ahead := time.Duration(t.Spec.Priority) * PriorityWorth
-	ahead += min(LengthMost, LengthWorth*m.demandOf(t.Spec))
-	return t.SubmittedNanos - int64(ahead)
+	return t.SubmittedNanos - int64(ahead) - int64(lengthWorth(t.Spec.GetWeight()))
+}
+
+// lengthWorth is how much earlier a task of this demand has its turn, for a long
+// one that begins last ends last. It grows with the demand, and never beyond
+// LengthMost: so everything that waits is overtaken only by what comes within a
+// bounded time, and nothing starves.
+func lengthWorth(demand float64) time.Duration {
+	return time.Duration(float64(LengthMost) * demand / (demand + LengthHalf.Seconds()))
+}
+
+// look weighs the first task of a lane as things are now.
+func (l *lane) look(now core.Instant, m *Machine) {
+	w := l.tasks.first()
+	l.demand, l.rank = m.estimate(now, w.spec), w.rank
+	l.demand.waited = now.Sub(w.since)
+	if w.spec.Weight <= 0 {
+		l.rank -= int64(lengthWorth(l.demand.seconds))
+	}
+}
+
+func earlier(a, b *lane) bool {
+	if a.rank != b.rank {
+		return a.rank < b.rank
+	}
+	return before(a.tasks.first(), b.tasks.first())
+}
+
+// demand is what all that waits in a group should take, in seconds, of which a
+// second of --weight is so many.
+func (q *queue) demand(group string, second float64) (sum float64) {
+	at, _ := slices.BinarySearchFunc(q.order, laneKey{group: group, kind: math.MinInt}, func(l *lane, k laneKey) int { return l.key.compare(k) })
+	for _, l := range q.order[at:] {
+		if l.key.group != group {
+			break
+		}
+		sum += l.weight*second + float64(l.bare)*l.demand.seconds
+	}
+	return sum
 }
 
 // ready puts a task into its lane unless it waits already.
-func (m *Machine) ready(t *wire.Task) {
-	if w, fresh := m.enter(t); fresh {
+func (m *Machine) ready(now core.Instant, t *wire.Task) {
+	if w, fresh := m.enter(now, t); fresh {
 		m.queue.push(w)
 	}
 }
 
 // later keeps a task aside until its back-off is over.
 func (m *Machine) later(t *wire.Task, until core.Instant) {
-	if w, fresh := m.enter(t); fresh {
+	if w, fresh := m.enter(until, t); fresh {
 		w.until = until
 		m.queue.aside.push(w)
 	}
 }
 
-func (m *Machine) enter(t *wire.Task) (w waiting, fresh bool) {
+func (m *Machine) enter(since core.Instant, t *wire.Task) (w waiting, fresh bool) {
 	id := core.TaskID(t.Id)
 	if m.queue.in[id] {
 		return w, false
 	}
 	m.queue.in[id] = true
-	w = waiting{id: id, rank: m.rank(t), order: t.Order, spec: t.Spec, n: t.N, target: core.NodeID(t.Target)}
+	w = waiting{id: id, since: since, rank: rank(t), order: t.Order, spec: t.Spec, n: t.N, target: core.NodeID(t.Target)}
 	copy(w.parent[:], t.Parent)
 	return w, true
 }
 
 func (q *queue) push(w waiting) {
-	key := laneKey(w)
+	key := laneKey{groupOf(w), kindOf(w.spec)}
 	l := q.lanes[key]
 	if l == nil {
 		l = &lane{key: key, place: newPlacement(w.spec), tasks: heaped[waiting]{less: before}}
-		l.place.target = w.target
+		l.place.target, l.place.group = w.target, key.group
 		q.lanes[key] = l
+		at, _ := slices.BinarySearchFunc(q.order, key, func(l *lane, k laneKey) int { return l.key.compare(k) })
+		q.order = slices.Insert(q.order, at, l)
 	}
+	l.add(w)
+}
+
+func (l *lane) add(w waiting) {
 	l.tasks.push(w)
+	l.count(w, 1)
+}
+
+func (l *lane) take() waiting {
+	w := l.tasks.pop()
+	l.count(w, -1)
+	return w
+}
+
+func (l *lane) count(w waiting, by int) {
+	if w.spec.Weight > 0 {
+		l.weight += float64(by) * w.spec.Weight
+	} else {
+		l.bare += by
+	}
 }
 
 // wake moves tasks whose back-off is over into their lanes.
@@ -176,35 +269,32 @@ func (q *queue) next() core.Instant {
 // for a member without a free slot lets the next one go ahead.
 func (m *Machine) fill(now core.Instant) {
 	m.again = core.Never
-	if len(m.queue.lanes) == 0 || !slices.ContainsFunc(m.hosts, (*host).ready) {
+	if len(m.queue.order) == 0 || !slices.ContainsFunc(m.hosts, (*host).ready) {
 		return
 	}
-	open := heaped[*lane]{less: func(a, b *lane) bool { return before(a.tasks.first(), b.tasks.first()) }}
-	for _, key := range slices.Sorted(maps.Keys(m.queue.lanes)) {
-		if l := m.queue.lanes[key]; m.live(l) && !m.blocked(l.tasks.first().spec, l.tasks.first().parent) {
+	open := heaped[*lane]{less: earlier}
+	for _, l := range slices.Clone(m.queue.order) {
+		if m.open(now, l) {
+			l.passed = 0
 			open.push(l)
 		}
 	}
 	var passed []waiting
-	for open.len() > 0 && len(passed) < lookahead {
+	for open.len() > 0 {
 		l := open.first()
-		w := l.tasks.first()
-		demand := m.history.demand(w.spec)
-		h, wait := m.pick(now, l.place, demand)
+		h, wait := m.pick(now, l.place, l.demand)
 		if h == nil {
 			open.pop()
 			continue
 		}
-		l.tasks.pop()
+		w := l.take()
 		if wait {
+			l.passed++
 			passed = append(passed, w)
 		} else {
-			delete(m.queue.in, w.id)
-			t, _ := m.opt.Ledger().Task(w.id)
-			why := m.reason(l.place, h, demand)
-			m.put(Propose{m.plan(now, t.Spec, w.id, ledger.NextAttempt(t), h, why)})
+			m.assign(now, l, w, h)
 		}
-		if m.live(l) && !m.blocked(l.tasks.first().spec, l.tasks.first().parent) {
+		if l.passed < lookahead && m.open(now, l) {
 			open.sink()
 		} else {
 			open.pop()
@@ -217,6 +307,23 @@ func (m *Machine) fill(now core.Instant) {
 	m.forgetEstimates()
 }
 
+// open says whether a lane has a task that may start now, and looks at it.
+func (m *Machine) open(now core.Instant, l *lane) bool {
+	if !m.live(l) || m.blocked(l.tasks.first().spec, l.tasks.first().parent) {
+		return false
+	}
+	l.look(now, m)
+	return true
+}
+
+// assign proposes that a host gets the task that was the first of a lane.
+func (m *Machine) assign(now core.Instant, l *lane, w waiting, h *host) {
+	delete(m.queue.in, w.id)
+	t, _ := m.opt.Ledger().Task(w.id)
+	why := m.reason(l.place, h, l.demand.seconds)
+	m.put(Propose{m.plan(now, t.Spec, w.id, ledger.NextAttempt(t), h, why)})
+}
+
 // live drops tasks that wait no more from the head of a lane, and a lane
 // without tasks.
 func (m *Machine) live(l *lane) bool {
@@ -226,37 +333,47 @@ func (m *Machine) live(l *lane) bool {
 		if _, planned := m.plans[id]; ok && !planned && t.Status == ledger.Queued {
 			return true
 		}
-		l.tasks.pop()
+		l.take()
 		delete(m.queue.in, id)
 	}
-	delete(m.queue.lanes, l.key)
+	if m.queue.lanes[l.key] == l {
+		delete(m.queue.lanes, l.key)
+		m.queue.order = slices.DeleteFunc(m.queue.order, func(o *lane) bool { return o == l })
+	}
 	return false
 }
 
 // plan counts an assignment and makes the command for it.
 func (m *Machine) plan(now core.Instant, spec *wire.Spec, id core.TaskID, attempt uint32, h *host, why string) *wire.Command {
-	h.planned++
-	until := now.Add(ReplanAfter)
-	m.plans[id] = plan{node: h.id, attempt: attempt, until: until, holds: spec.Exclusive}
+	p := &plan{node: h.id, attempt: attempt, until: now.Add(ReplanAfter), holds: spec.Exclusive, expected: math.Inf(1)}
+	if m.history.knows(spec) {
+		p.expected = h.completion(m.history.demand(spec))
+	}
+	m.plans[id] = p
+	h.promise(p)
 	if spec.Exclusive != "" {
 		m.holding[spec.Exclusive] = id
 	}
 	if t, ok := m.opt.Ledger().Task(id); ok && t.N > 0 {
-		p := m.plans[id]
 		p.parent = core.TaskID(t.Parent)
-		m.plans[id] = p
 		m.flying[p.parent]++
 	}
-	m.due = core.Earlier(m.due, until)
+	m.due = core.Earlier(m.due, p.until)
 	return &wire.Command{Body: &wire.Command_Assign{Assign: &wire.Assign{
 		Task: id[:], Attempt: attempt, Node: uint64(h.id), Instance: uint32(h.instance), Why: why,
 	}}}
 }
 
+// planLater is the demand, in seconds, from which a task of many is not worth
+// planning before it is in the queue with the others: what that costs is less than
+// a hundredth of its time, and the longest of them can go first.
+const planLater = 0.5
+
 // PlanFor chooses a member for a task that is about to be proposed: the Assign
 // belongs right behind the Submit in the same entry. False says that no slot is
-// free, that the task is known already, or that this node does not lead; then
-// the task is assigned in its turn once it has been applied.
+// free, that the task does better to wait or to be weighed beside others, that it
+// is known already, or that this node does not lead; then the task is assigned in
+// its turn once it has been applied.
 func (m *Machine) PlanFor(now core.Instant, sub *wire.Submit) (*wire.Command, bool) {
 	if !m.leading || len(sub.GetTask()) != len(core.TaskID{}) || sub.Spec == nil {
 		return nil, false
@@ -269,13 +386,16 @@ func (m *Machine) PlanFor(now core.Instant, sub *wire.Submit) (*wire.Command, bo
 	if known || keyed || planned || sub.Spec.Array > 0 || sub.Spec.All || m.blocked(sub.Spec, core.TaskID{}) {
 		return nil, false
 	}
-	p, demand := newPlacement(sub.Spec), m.history.demand(sub.Spec)
+	p, demand := newPlacement(sub.Spec), m.estimate(now, sub.Spec)
+	if demand.seconds >= planLater && len(m.plans) > 0 {
+		return nil, false
+	}
 	h, wait := m.pick(now, p, demand)
 	m.forgetEstimates()
 	if h == nil || wait {
 		return nil, false
 	}
-	return m.plan(now, sub.Spec, id, 1, h, m.reason(p, h, demand)), true
+	return m.plan(now, sub.Spec, id, 1, h, m.reason(p, h, demand.seconds)), true
 }
 
 // backOff is how long a task that is queued again waits: doubling with each

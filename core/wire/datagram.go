@@ -24,13 +24,14 @@ import (
 //	bit 1  address   1 length (4 or 16), the IP address, 2 port
 //	bit 2  log       8 commit index, 8 NodeID of the leader, 8 its term
 //	bit 3  view      8 hash of the sender's membership table
-//	bit 4  load      2 stress, 2 busy ‰, 4 free MiB, 2 slots, 2 running, 8 last grant, 8 applied index
+//	bit 4  load      2 stress, 2 busy ‰, 4 free MiB, 2 slots, 2 running, 2 strength ‰, 2 slowdown ‰,
+//	                 8 last grant, 8 applied index
 //	bit 5  news      1 count, then the rows (news.go)
 //	bit 6  beats     1 count, then what is known of others' heartbeats (beat.go)
 //	bit 7  engine    a heartbeat of the consensus engine (engine.go)
 //
 // A ping is a header of kind 1 with target, log and view: 75 bytes. Its ack is
-// of kind 3 with the same nonce, log, view and load: 93 bytes. Nothing follows
+// of kind 3 with the same nonce, log, view and load: 97 bytes. Nothing follows
 // the last part, except that a beacon or a census is filled up with zeros to
 // BeaconSize, so that no answer to one is longer than it.
 //

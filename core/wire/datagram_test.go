@@ -83,13 +83,13 @@ func samePacket(a, b Packet) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-func TestAPingTakes75BytesAndItsAck93(t *testing.T) {
+func TestAPingTakes75BytesAndItsAck97(t *testing.T) {
 	p := samplePackets()
 	if n := len(AppendPacket(nil, &p[0])); n != 75 {
 		t.Errorf("a ping takes %d", n)
 	}
 	ack := p[2]
-	if n := len(AppendPacket(nil, &ack)); n != 93 {
+	if n := len(AppendPacket(nil, &ack)); n != 97 {
 		t.Errorf("an ack takes %d", n)
 	}
 }

@@ -111,7 +111,7 @@ func appendAddr(dst []byte, a netip.AddrPort) []byte {
 	return binary.BigEndian.AppendUint16(dst, a.Port())
 }
 
-const loadSize = 28
+const loadSize = 32
 
 func appendLoad(dst []byte, l *core.Load, applied uint64) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, l.Stress)
@@ -119,6 +119,8 @@ func appendLoad(dst []byte, l *core.Load, applied uint64) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, l.FreeMemoryMiB)
 	dst = binary.BigEndian.AppendUint16(dst, l.Slots)
 	dst = binary.BigEndian.AppendUint16(dst, l.Running)
+	dst = binary.BigEndian.AppendUint16(dst, l.Strength)
+	dst = binary.BigEndian.AppendUint16(dst, l.Slowdown)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(l.Granted))
 	return binary.BigEndian.AppendUint64(dst, applied)
 }
@@ -126,7 +128,7 @@ func appendLoad(dst []byte, l *core.Load, applied uint64) []byte {
 func (r *reader) load() (core.Load, uint64) {
 	l := core.Load{
 		Stress: r.u16(), BusyPermille: r.u16(), FreeMemoryMiB: r.u32(),
-		Slots: r.u16(), Running: r.u16(), Granted: core.Fence(r.u64()),
+		Slots: r.u16(), Running: r.u16(), Strength: r.u16(), Slowdown: r.u16(), Granted: core.Fence(r.u64()),
 	}
 	return l, r.u64()
 }
