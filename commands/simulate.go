@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,7 +65,7 @@ period hold unless a flag says otherwise.
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "detector", Usage: "`KIND` of detector: " + strings.Join(kinds.Names(), ", ") + ", or all; swim by default"},
 			&cli.StringFlag{Name: "spread", Usage: "`HOW` news spreads: piggyback (by default), unicast or multicast"},
-			&cli.StringSliceFlag{Name: "nodes", Usage: "`N` members; 100 by default"},
+			&cli.StringSliceFlag{Name: "nodes", Usage: "`N` members; 100 by default, at most 100000 (gossip 5000, all-to-all 2000)"},
 			&cli.StringSliceFlag{Name: "loss", Usage: "`P`, the probability that a datagram is lost; 0 by default"},
 			&cli.DurationFlag{Name: "delay", Value: time.Millisecond, Usage: "`DURATION` that a datagram takes on average"},
 			&cli.IntFlag{Name: "indirect", Value: 3, Usage: "`K` members are asked to ping whoever did not answer SWIM"},
@@ -88,6 +91,10 @@ func runSimulateDetectors(c *call) error {
 	if c.IsSet("plot") && !chart.Draws(file) {
 		return usage("--plot %s: the file must end in .svg or .png", file)
 	}
+	if _, err := os.Stat(filepath.Dir(file)); file != "" && err != nil { // before the work, not after it
+		return core.Faultf(core.CodeIO, "cannot write %s: %v", file, err)
+	}
+	debug.SetGCPercent(gcPercent(cases))
 	var results []*lab.Result
 	bar := newBar(c)
 	for i, k := range cases {
@@ -124,6 +131,14 @@ func runSimulateDetectors(c *call) error {
 		t.Rows = append(t.Rows, simulatedCells(r))
 	}
 	return c.print(doc, records, t)
+}
+
+// gcPercent lets garbage lie longer where that takes little memory.
+func gcPercent(cases []lab.Case) int {
+	if slices.ContainsFunc(cases, func(k lab.Case) bool { return k.Members > 2000 }) {
+		return 100
+	}
+	return 400
 }
 
 // detectorCases makes a case of each combination that the flags ask for.
@@ -167,8 +182,11 @@ func detectorCases(c *call) ([]lab.Case, error) {
 			for _, loss := range losses {
 				k := base
 				k.Kind, k.Members, k.Loss = kind, n, loss
+				if _, known := kinds.Find(kind); !known {
+					return nil, usage("there is no detector %q", kind).WithHint("detectors are %s", strings.Join(kinds.Names(), ", "))
+				}
 				if err := k.Check(); err != nil {
-					return nil, usage("%v", err).WithHint("detectors are %s", strings.Join(kinds.Names(), ", "))
+					return nil, usage("%v", err)
 				}
 				cases = append(cases, k)
 			}

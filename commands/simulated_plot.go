@@ -61,6 +61,10 @@ func comparison(results []*lab.Result, axis string, log bool, x func(*lab.Result
 	load := chart.Panel{Title: "Datagrams sent while nothing happens", X: axis, Y: "per member and period", LogX: log, LogY: true}
 	spread := chart.Panel{Title: "From the first accusation until all know", X: axis, Y: "periods", LogX: log, FromZero: true}
 	all := families(results, byLoss)
+	if len(all) > 1 { // once above says it for all
+		detection.Title += " (mean, bar to p99)"
+		mistakes.Title += " (95 %)"
+	}
 	for i, f := range all {
 		var xs []float64
 		for _, r := range f.results {
@@ -76,6 +80,9 @@ func comparison(results []*lab.Result, axis string, log bool, x func(*lab.Result
 			p.Series = append(p.Series, chart.Series{Name: theoryName(f.name, each(of)), Colour: i, Theory: true, X: xs, Y: each(of)})
 		}
 		points := func(p *chart.Panel, suffix string, of func(*lab.Result) float64) *chart.Series {
+			if len(all) > 1 {
+				suffix = ""
+			}
 			p.Series = append(p.Series, chart.Series{Name: f.name + suffix, Colour: i, X: beside(xs, i, len(all), log), Y: each(of)})
 			return &p.Series[len(p.Series)-1]
 		}
@@ -150,14 +157,18 @@ func distributions(results []*lab.Result) []chart.Panel {
 	first := results[0]
 	of := fmt.Sprintf(" (%d members, loss %g)", first.Members, first.Loss)
 	detection := chart.Panel{Title: "Crashes accused" + of, X: "periods since the crash", Y: "share of the crashes", Shares: true}
-	spread := chart.Panel{Title: "Members who know" + of, X: "periods since the first accusation", Y: "share of the members", Shares: true}
+	spread := chart.Panel{Title: "Members who know, mean time" + of, X: "periods since the first accusation", Y: "share of the members", Shares: true}
 	for i, r := range results {
 		if theory := r.DetectionCurve(); theory != nil && r.Detection.Count() > 0 {
 			x := steps(r.Detection.Max())
 			detection.Series = append(detection.Series, chart.Series{Name: r.Kind + ", theory", Colour: i, Theory: true, X: x, Y: apply(theory, x)})
 		}
+		name := r.Kind
+		if len(results) == 1 {
+			name += ", measured"
+		}
 		xs, ys := ranks(r.Detection)
-		detection.Series = append(detection.Series, chart.Series{Name: r.Kind + ", measured", Colour: i, X: xs, Y: ys})
+		detection.Series = append(detection.Series, chart.Series{Name: name, Colour: i, X: xs, Y: ys})
 		if !math.IsNaN(r.SpreadTheory) {
 			x := steps(r.News.At(1).Mean())
 			spread.Series = append(spread.Series, chart.Series{Name: r.Kind + ", theory", Colour: i, Theory: true, X: x,
@@ -169,7 +180,7 @@ func distributions(results []*lab.Result) []chart.Panel {
 				times, shares = append(times, s.Mean()), append(shares, share)
 			}
 		}
-		spread.Series = append(spread.Series, chart.Series{Name: r.Kind + ", mean time, measured", Colour: i, X: times, Y: shares})
+		spread.Series = append(spread.Series, chart.Series{Name: name, Colour: i, X: times, Y: shares})
 	}
 	return []chart.Panel{detection, spread}
 }

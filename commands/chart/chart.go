@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -81,11 +82,9 @@ func Write(file string, panels []Panel) error {
 		PadTop: margin, PadBottom: margin, PadLeft: margin, PadRight: margin,
 	}
 	for i := range panels {
-		p, err := panels[i].plot()
-		if err != nil {
+		if err := panels[i].draw(tiles.At(sheet, i%columns, i/columns)); err != nil {
 			return err
 		}
-		p.Draw(tiles.At(sheet, i%columns, i/columns))
 	}
 	f, err := os.Create(file)
 	if err != nil {
@@ -97,6 +96,46 @@ func Write(file string, panels []Panel) error {
 	}
 	return f.Close()
 }
+
+// draw draws the panel, its legend within the axes while that is short, or else
+// on their right.
+func (p *Panel) draw(canvas draw.Canvas) error {
+	d, err := p.plot()
+	if err != nil {
+		return err
+	}
+	if p.crowded() {
+		legend := d.Legend
+		d.Legend = plot.NewLegend()
+		legend.Top, legend.Left, legend.XOffs, legend.YOffs = true, true, 0, -titleHeight
+		width := legend.Rectangle(canvas).Size().X + margin
+		legend.Draw(draw.Crop(canvas, canvas.Size().X-width, 0, 0, 0))
+		canvas = draw.Crop(canvas, 0, -width-margin, 0, 0)
+	}
+	d.Draw(canvas)
+	return nil
+}
+
+// titleHeight is what a title takes.
+const titleHeight = vg.Centimeter
+
+// entries counts the lines of the legend.
+func (p *Panel) entries() (n int) {
+	theories := 0
+	for _, s := range p.Series {
+		switch {
+		case s.Name == "":
+		case s.Theory:
+			theories = 1
+		default:
+			n++
+		}
+	}
+	return n + theories
+}
+
+// crowded says that the legend would take too much of the panel.
+func (p *Panel) crowded() bool { return p.entries() > 3 }
 
 func (p *Panel) plot() (*plot.Plot, error) {
 	d := plot.New()
@@ -160,10 +199,34 @@ func (p *Panel) add(d *plot.Plot, s *Series) error {
 		d.Add(scatter)
 		thumbnail = scatter
 	}
-	if s.Name != "" {
+	switch {
+	case s.Name == "":
+	case !s.Theory || !p.severalTheories():
 		d.Legend.Add(s.Name, thumbnail)
+	case s == p.firstTheory(): // for all of them
+		line := *thumbnail.(*plotter.Line)
+		line.Color = color.Gray{190}
+		d.Legend.Add("theory", &line)
 	}
 	return nil
+}
+
+// firstTheory is the first named line of theory that shows.
+func (p *Panel) firstTheory() *Series {
+	for i := range p.Series {
+		if s := &p.Series[i]; s.Theory && s.Name != "" {
+			if points, _, _ := p.shown(s); len(points) > 0 {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
+// severalTheories says that one line of the legend must do for them all.
+func (p *Panel) severalTheories() bool {
+	first := p.firstTheory()
+	return slices.ContainsFunc(p.Series, func(s Series) bool { return s.Theory && s.Name != "" && s.Name != first.Name })
 }
 
 // Shows says whether anything measured can be seen on the panel.
@@ -200,11 +263,9 @@ func (p *Panel) scale(d *plot.Plot) {
 	if d.X.Min > d.X.Max || d.Y.Min > d.Y.Max { // nothing is shown
 		d.X.Min, d.X.Max, d.Y.Min, d.Y.Max = 1, 10, 1, 10
 	}
-	named := 0
-	for _, s := range p.Series {
-		if s.Name != "" {
-			named++
-		}
+	named := p.entries()
+	if p.crowded() {
+		named = 0
 	}
 	room := 0.08 + 0.065*float64(named)
 	d.X.Min, d.X.Max = spread(d.X.Min, d.X.Max, p.LogX, 0.04, 0.04)

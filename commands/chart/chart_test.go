@@ -19,6 +19,39 @@ func panels() []Panel {
 		{Title: "Two", X: "loss", Y: "rate", LogY: true, Series: []Series{{Name: "rare", X: []float64{0, 1}, Y: []float64{0, 1e-5}}}},
 		{Title: "Three", X: "periods", Y: "share", Shares: true, Series: []Series{{X: []float64{0, 1}, Y: []float64{0, 1}}}},
 		{Title: "Nothing", LogX: true, LogY: true},
+		crowd(),
+	}
+}
+
+// crowd is a panel of five kinds with a theory each.
+func crowd() Panel {
+	p := Panel{Title: "Crowd", X: "members", Y: "periods", FromZero: true}
+	for i, name := range []string{"a", "b", "c", "d", "e"} {
+		x := []float64{1, 2}
+		p.Series = append(p.Series, Series{Name: name + " expected", Colour: i, Theory: true, X: x, Y: x}, Series{Name: name, Colour: i, X: x, Y: x})
+	}
+	return p
+}
+
+func TestALongLegendStandsBesideThePanelAndNamesTheoryOnce(t *testing.T) {
+	p := crowd()
+	if p.entries() != 6 || !p.crowded() {
+		t.Errorf("%d entries", p.entries())
+	}
+	file := filepath.Join(t.TempDir(), "a.svg")
+	if err := Write(file, []Panel{p}); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := os.ReadFile(file)
+	if strings.Count(string(text), ">theory<") != 1 || strings.Contains(string(text), "expected") {
+		t.Error("the legend is too long")
+	}
+	if d, err := p.plot(); err != nil || d.Y.Max > 2.5 {
+		t.Errorf("room is left for the legend within the panel, up to %g: %v", d.Y.Max, err)
+	}
+	p.Series = p.Series[:2]
+	if p.crowded() || p.severalTheories() {
+		t.Error("two entries are a crowd")
 	}
 }
 
@@ -57,7 +90,7 @@ func TestASheetIsDrawnAsItsNameSays(t *testing.T) {
 }
 
 func TestAPanelShowsOnlyWhatWasMeasured(t *testing.T) {
-	for i, want := range []bool{true, true, true, false} {
+	for i, want := range []bool{true, true, true, false, true} {
 		if p := panels()[i]; p.Shows() != want {
 			t.Errorf("%s: %v", p.Title, !want)
 		}

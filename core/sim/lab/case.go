@@ -68,8 +68,8 @@ func (c Case) Check() error {
 	switch {
 	case !known:
 		return fmt.Errorf("there is no detector %q", c.Kind)
-	case c.Members < 2 || c.Members > 20_000:
-		return fmt.Errorf("%d members: from 2 to 20000", c.Members)
+	case c.Members < 2 || c.Members > MostMembers(c.Kind):
+		return fmt.Errorf("%d members: from 2 to %d with %s", c.Members, MostMembers(c.Kind), c.Kind)
 	case math.IsNaN(c.Loss) || c.Loss < 0 || c.Loss >= 1:
 		return fmt.Errorf("a loss of %g: a probability from 0 to less than 1", c.Loss)
 	case c.Helpers < 0 || c.Helpers > 16:
@@ -86,6 +86,19 @@ func (c Case) Check() error {
 		return fmt.Errorf("a time of %s", c.Time)
 	}
 	return nil
+}
+
+// MostMembers is how many members a detector can be simulated with in the memory
+// and the patience of one machine. Where everybody tells everybody, the work of a
+// period grows with the square of their number.
+func MostMembers(kind string) int {
+	switch kind {
+	case "all-to-all":
+		return 2_000
+	case "gossip":
+		return 5_000
+	}
+	return 100_000
 }
 
 // Run carries the case out, which must pass Check. Progress, if not nil, hears
