@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"github.com/urfave/cli/v2"
+
+	"hb/core/runnerd"
 )
 
 // App lists the commands, in the order of the help.
@@ -84,6 +86,9 @@ func asUsage(_ *cli.Context, err error, _ bool) error { return usage("%v", err) 
 
 // Main runs a command line and gives its exit code.
 func Main(version string, args []string) int {
+	if len(args) > 1 && args[1] == runnerd.Word { // a node starts that, people don't
+		return runnerd.Main(args[2:])
+	}
 	return run(App(version), args)
 }
 

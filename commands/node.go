@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -24,7 +25,17 @@ func nodeCommand() *cli.Command {
 		Name:  "node",
 		Usage: "run a node: the daemon",
 		Description: `Runs a node in the foreground until SIGTERM or SIGINT, which end it in order: it
-hands leadership over, flushes its disk, and stays a member.
+hands leadership over, ends its tasks (SIGTERM, after 30 s SIGKILL; the cluster
+runs them again elsewhere, unless --once), flushes its disk, and stays a member.
+
+Tasks are run by a process of their own, the runner process, which the node
+starts and which outlives it. A node that is killed, or that is ended by SIGUSR1
+to be started again at once (in an upgrade, say), finds its tasks when it comes
+back: they have gone on, their output has been kept, and how they ended is not
+lost. If no node comes back within a minute, the runner process ends them and
+itself; at once, if the node's directory is gone or was a temporary one. If the
+runner process itself is killed, its tasks die with it: they are reported as
+lost, and run again unless --once.
 
 In this version every cluster is a --dev one: there are no credentials, so
 whoever reaches a node may run commands on it. A --dev node therefore listens on
@@ -76,9 +87,31 @@ func runNode(c *call) error {
 		return err
 	}
 	defer clean()
-	ctx, stop := signal.NotifyContext(c.Context.Context, syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := untilSignal(c.Context.Context)
 	defer stop()
 	return daemon.Run(ctx, *o)
+}
+
+// untilSignal ends with the first signal that ends a node.
+func untilSignal(from context.Context) (context.Context, func()) {
+	ctx, end := context.WithCancelCause(from)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1)
+	go func() {
+		select {
+		case s := <-signals:
+			var why error
+			if s == syscall.SIGUSR1 {
+				why = daemon.ErrRestart
+			}
+			end(why)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		end(nil)
+	}
 }
 
 // nodeConfig is the file, if one is named, under the flags.
@@ -229,6 +262,7 @@ func devPaths(o *daemon.Options) (clean func(), err error) {
 			return clean, core.Faultf(core.CodeIO, "cannot make a temporary directory: %v", err)
 		}
 		o.DataDir, clean = dir, func() { os.RemoveAll(dir) }
+		o.Linger = -1 // nobody could start this node again
 	}
 	if o.Socket == "" {
 		o.Socket = filepath.Join(o.DataDir, "hb.sock")

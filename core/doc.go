@@ -32,11 +32,13 @@
 //	          dispatch    which member gets which task
 //	          timetable   which schedules are due
 //	          runner      the life of the tasks on this machine
+//	          supervise   how long their processes may run, with or without a daemon
 //	floor 2   node        all of them as one machine; Event, Effect, Request
 //	floor 3   store       write-ahead log and snapshots on a small file system interface
 //	          recovery    what is left of a log whose majority is gone; snapshots taken away
 //	          control     the local HTTP API: server, client, JSON types
 //	          config      TOML to a checked Config
+//	          runnerd     the runner process: forks tasks, keeps their output, outlives the daemon
 //	floor 4   daemon      the driver for real machines
 //	          sim         the driver for virtual ones, and what must always hold; sim/lab
 //	                      drives the weak view alone, to measure detectors, sim/balance

@@ -83,7 +83,7 @@ func Serve(ctx context.Context, l net.Listener, in Incoming) error {
 func (in Incoming) serve(ctx context.Context, conn net.Conn, place *seat, room *budget) error {
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	defer conn.Close()
-	from, r := remote(conn), newFrameReader(conn)
+	from, r := remote(conn), NewFrameReader(conn)
 	r.room = room
 	defer r.release()
 	conn.SetReadDeadline(time.Now().Add(firstFrameLimit))
@@ -107,7 +107,7 @@ func (in Incoming) serve(ctx context.Context, conn net.Conn, place *seat, room *
 
 // nextWithin waits for a frame to begin, then, if it did not come whole, for
 // the limit for its end.
-func nextWithin(conn net.Conn, r *frameReader, limit time.Duration) ([]byte, error) {
+func nextWithin(conn net.Conn, r *FrameReader, limit time.Duration) ([]byte, error) {
 	if err := r.wait(); err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (p *Pool) writeNow(o *outgoing) bool {
 	}
 	p.joined = p.joined[:0]
 	for _, frame := range o.queue {
-		p.joined = appendFrame(p.joined, frame)
+		p.joined = AppendFrame(p.joined, frame)
 	}
 	n := writeAtOnce(o.direct.lent, p.joined)
 	if n <= 0 {

@@ -96,7 +96,7 @@ func TestAHalfWrittenFrameIsFinishedByTheGoroutine(t *testing.T) {
 		p.Queue(to, frame)
 		p.Flush()
 	}
-	r := newFrameReader(conn)
+	r := NewFrameReader(conn)
 	if hello, err := r.Next(); err != nil || string(hello) != "hello" {
 		t.Fatalf("%q, %v", hello, err)
 	}

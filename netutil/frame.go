@@ -14,9 +14,9 @@ const MaxFrame = 64 << 20
 
 const frameHeader = 4
 
-// appendFrame appends a frame to dst. A frame beyond MaxFrame is a fault of the
+// AppendFrame appends a frame to dst. A frame beyond MaxFrame is a fault of the
 // caller, and panics.
-func appendFrame(dst, data []byte) []byte {
+func AppendFrame(dst, data []byte) []byte {
 	if len(data) > MaxFrame {
 		panic(fmt.Sprintf("a frame of %d bytes; the cap is %d", len(data), MaxFrame))
 	}
@@ -24,8 +24,8 @@ func appendFrame(dst, data []byte) []byte {
 	return append(dst, data...)
 }
 
-// frameReader takes frames off a byte stream.
-type frameReader struct {
+// FrameReader takes frames off a byte stream.
+type FrameReader struct {
 	r *bufio.Reader
 	// room bounds the memory of large frames; held is what the frame under way,
 	// or the last one, has taken of it.
@@ -33,14 +33,14 @@ type frameReader struct {
 	held int
 }
 
-// newFrameReader reads frames from r.
-func newFrameReader(r io.Reader) *frameReader {
-	return &frameReader{r: bufio.NewReaderSize(r, 16<<10)}
+// NewFrameReader reads frames from r.
+func NewFrameReader(r io.Reader) *FrameReader {
+	return &FrameReader{r: bufio.NewReaderSize(r, 16<<10)}
 }
 
 // Next gives the next frame, in memory of its own; io.EOF at a clean end,
 // io.ErrUnexpectedEOF inside a frame.
-func (f *frameReader) Next() ([]byte, error) {
+func (f *FrameReader) Next() ([]byte, error) {
 	n, err := f.length()
 	if err != nil {
 		return nil, err
@@ -49,13 +49,13 @@ func (f *frameReader) Next() ([]byte, error) {
 }
 
 // wait blocks until a frame has begun.
-func (f *frameReader) wait() error {
+func (f *FrameReader) wait() error {
 	_, err := f.r.Peek(1)
 	return err
 }
 
 // whole says whether the next frame has arrived to its end.
-func (f *frameReader) whole() bool {
+func (f *FrameReader) whole() bool {
 	if f.r.Buffered() < frameHeader {
 		return false
 	}
@@ -63,7 +63,7 @@ func (f *frameReader) whole() bool {
 	return f.r.Buffered()-frameHeader >= int(binary.BigEndian.Uint32(head))
 }
 
-func (f *frameReader) length() (int, error) {
+func (f *FrameReader) length() (int, error) {
 	var head [frameHeader]byte
 	if _, err := io.ReadFull(f.r, head[:]); err != nil {
 		return 0, err
@@ -77,7 +77,7 @@ func (f *frameReader) length() (int, error) {
 
 // body reads n bytes. The claim is only believed as far as bytes arrive: what
 // is allocated stays below twice of that, plus the first step.
-func (f *frameReader) body(n int) ([]byte, error) {
+func (f *FrameReader) body(n int) ([]byte, error) {
 	const firstStep = 64 << 10
 	b := make([]byte, 0, min(n, firstStep))
 	for {
@@ -105,7 +105,7 @@ func (f *frameReader) body(n int) ([]byte, error) {
 var errNoRoom = errors.New("too many bytes of unfinished frames are held for all streams together")
 
 // release gives back what the last frame has taken of the common room.
-func (f *frameReader) release() {
+func (f *FrameReader) release() {
 	f.room.give(f.held)
 	f.held = 0
 }

@@ -15,9 +15,9 @@ func TestFramesComeBackAsTheyWentIn(t *testing.T) {
 		frames := rapid.SliceOf(rapid.SliceOfN(rapid.Byte(), 0, 3000)).Draw(t, "frames")
 		var stream []byte
 		for _, f := range frames {
-			stream = appendFrame(stream, f)
+			stream = AppendFrame(stream, f)
 		}
-		r := newFrameReader(bytes.NewReader(stream))
+		r := NewFrameReader(bytes.NewReader(stream))
 		for _, f := range frames {
 			if got, err := r.Next(); err != nil || !bytes.Equal(got, f) {
 				t.Fatalf("got %x, %v; want %x", got, err, f)
@@ -31,16 +31,16 @@ func TestFramesComeBackAsTheyWentIn(t *testing.T) {
 
 func TestALargeFrameArrivesWhole(t *testing.T) {
 	want := bytes.Repeat([]byte("0123456789abcdef"), 200_000)
-	got, err := newFrameReader(bytes.NewReader(appendFrame(nil, want))).Next()
+	got, err := NewFrameReader(bytes.NewReader(AppendFrame(nil, want))).Next()
 	if err != nil || !bytes.Equal(got, want) {
 		t.Fatalf("%d bytes of %d, %v", len(got), len(want), err)
 	}
 }
 
 func TestACutFrameIsUnexpected(t *testing.T) {
-	whole := appendFrame(nil, []byte("twelve bytes"))
+	whole := AppendFrame(nil, []byte("twelve bytes"))
 	for cut := 1; cut < len(whole); cut++ {
-		_, err := newFrameReader(bytes.NewReader(whole[:cut])).Next()
+		_, err := NewFrameReader(bytes.NewReader(whole[:cut])).Next()
 		if !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Fatalf("cut at %d: %v", cut, err)
 		}
@@ -53,7 +53,7 @@ func TestAClaimedLengthAllocatesNothing(t *testing.T) {
 	for _, head := range [][]byte{{0xff, 0xff, 0xff, 0xff}, {0x04, 0, 0, 0}, {0x04, 0, 0, 1}} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := newFrameReader(bytes.NewReader(append(head, 1, 2, 3))).Next()
+		_, err := NewFrameReader(bytes.NewReader(append(head, 1, 2, 3))).Next()
 		runtime.ReadMemStats(&after)
 		if err == nil {
 			t.Fatalf("%x: no error", head)
@@ -66,18 +66,18 @@ func TestAClaimedLengthAllocatesNothing(t *testing.T) {
 
 func FuzzFrameReader(f *testing.F) {
 	f.Add([]byte{})
-	f.Add(appendFrame(nil, nil))
-	f.Add(appendFrame(appendFrame(nil, []byte("a")), []byte("b")))
+	f.Add(AppendFrame(nil, nil))
+	f.Add(AppendFrame(AppendFrame(nil, []byte("a")), []byte("b")))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 1})
 	f.Fuzz(func(t *testing.T, in []byte) {
-		r := newFrameReader(bytes.NewReader(in))
+		r := NewFrameReader(bytes.NewReader(in))
 		var again []byte
 		for {
 			frame, err := r.Next()
 			if err != nil {
 				break
 			}
-			again = appendFrame(again, frame)
+			again = AppendFrame(again, frame)
 		}
 		if !bytes.HasPrefix(in, again) {
 			t.Fatalf("%x was read as frames of %x", in, again)

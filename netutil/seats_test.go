@@ -32,7 +32,7 @@ func TestStreamsThatSayNothingKeepNobodyOut(t *testing.T) {
 		}
 		t.Cleanup(func() { conn.Close() })
 		if text != "" {
-			conn.Write(appendFrame(nil, []byte(text)))
+			conn.Write(AppendFrame(nil, []byte(text)))
 		}
 		return conn
 	}
@@ -97,11 +97,11 @@ func TestOneQuietForLongGivesWay(t *testing.T) {
 
 func TestUnfinishedFramesShareTheirMemory(t *testing.T) {
 	room := &budget{most: 1 << 20}
-	reader := func(claim, sent int) (*frameReader, error) {
-		whole := appendFrame(nil, make([]byte, claim))
+	reader := func(claim, sent int) (*FrameReader, error) {
+		whole := AppendFrame(nil, make([]byte, claim))
 		here, there := net.Pipe()
 		go func() { there.Write(whole[:frameHeader+sent]); there.Close() }()
-		r := newFrameReader(here)
+		r := NewFrameReader(here)
 		r.room = room
 		_, err := r.Next()
 		return r, err

@@ -164,3 +164,12 @@ func peerGroups(fd int) ([]int, error) {
 		}
 	}
 }
+
+// Reason strips the words that Go puts before the kernel's.
+func Reason(err error) error {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
+}

@@ -68,6 +68,7 @@ func (d *daemon) run(ctx context.Context) *core.Fault {
 	server := d.serveClients()
 	p := newPace()
 	d.group.Go(func() { d.measure(p) })
+	go d.tasks.keep()
 	d.group.Go(func() { d.announce(ctx) })
 
 	l := &loop{
@@ -87,7 +88,7 @@ func (d *daemon) run(ctx context.Context) *core.Fault {
 	d.writer.box.close()
 	writing.Wait()
 	closeServer(server)
-	d.tasks.killAll()
+	d.tasks.end(fault == nil && !restarting(ctx))
 	d.network.closePools(farewell)
 	d.network.close()
 	d.group.Wait()
@@ -97,6 +98,12 @@ func (d *daemon) run(ctx context.Context) *core.Fault {
 	logging.Wait()
 	return fault
 }
+
+// ErrRestart, as the cause of the end of Run's context, says that the node will
+// soon be started again: its tasks go on meanwhile.
+var ErrRestart = errors.New("the node is started again")
+
+func restarting(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrRestart) }
 
 // carry carries out one effect, without waiting for it.
 func (d *daemon) carry(f node.Effect) {
@@ -116,10 +123,12 @@ func (d *daemon) carry(f node.Effect) {
 		d.tasks.exec(f)
 	case node.Renew:
 		d.tasks.renew(f)
-	case node.Signal:
-		d.tasks.signal(f)
-	case node.Reap:
-		d.tasks.reap(f)
+	case node.Terminate:
+		d.tasks.terminate(f)
+	case node.Adopt:
+		d.tasks.adopt(f)
+	case node.Release:
+		d.tasks.release(f.Fence)
 	case node.ReadSpool:
 		d.tasks.read(f)
 	case node.DropSpool:

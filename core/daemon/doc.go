@@ -9,10 +9,9 @@
 //	clients.go  requests of the local API
 //	network.go  datagrams, beacons, streams (on netutil)
 //	disk.go     the writer: group commit on core/store
-//	tasks.go    attempts: Exec, Signal, Reap and their output
-//	attempt.go  the life of one process; command.go how it begins
-//	spool.go    the output of one attempt, in a file
-//	proc.go     processes by /proc; load.go the machine's load
+//	tasks.go    attempts and their output: the runner process
+//	environment.go what a task finds in its environment
+//	proc.go     processor time of processes; load.go the machine's load
 //
 // # One loop
 //
@@ -41,28 +40,20 @@
 // find everything before them on disk. An error of the disk ends the node with
 // one line; a full disk is waited for, and the node sees a disk that takes long.
 //
-// # Processes
+// # Tasks
 //
-// An attempt is a process with its own session and group, a clean environment
-// and /dev/null to read. Its two pipes are read into the spool in the order in
-// which output is seen. It ends when its process does: pipes that a child keeps
-// open are read 200 ms longer. Until then the leader is not reaped, so that its
-// group's number cannot become another's, and a signal never hits a stranger.
-// If a signal was sent, what is left of the group then is killed; a child left
-// behind by a task that ended by itself lives on, as under any shell.
+// Tasks are run by the runner process (core/runnerd), which outlives this one.
+// With its first step, and whenever that process was lost, the node names the
+// attempts that it believes to be there (node.Adopt), and a session begins: what
+// the node said before counts no more. keep finds the process, or starts one,
+// and brings what it says; what the node says meanwhile waits.
 //
-// What an earlier run of the node left is found by process ID, start time and
-// boot ID, or, where that was not noted any more, by HB_FENCE and HB_NODE_ID in
-// the environment of processes. Both tell a reused number from the real one.
-//
-// When the node ends in order it first ends its tasks (core/node does that);
-// what still runs then is killed, because nobody would be left to say how it
-// ended.
+// When the node ends in order it first ends its tasks (core/node does that), and
+// then the runner process; not when it is only started again (ErrRestart), or
+// because it cannot go on: then its tasks are left to the next start.
 //
 // # Limits, and what is not here yet
 //
-// Tasks are children of the node itself, so they do not survive its restart;
-// spools keep the first 64 MiB and drop the rest (Result.Truncated says so);
-// the local socket is the owner's alone. Streams and datagrams are in the clear,
+// The local socket is the owner's alone. Streams and datagrams are in the clear,
 // which is why Run insists on loopback unless Options.Insecure is set.
 package daemon

@@ -193,19 +193,3 @@ func parseProcessors(text string) (busy, total float64, err error) {
 	}
 	return float64(all-resting) / userHz, float64(all) / userHz, nil
 }
-
-// childrenOf reads the direct children of a process's first thread; none where
-// the kernel was built without that file.
-func childrenOf(pid int) []int {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	if err != nil {
-		return nil
-	}
-	var pids []int
-	for _, word := range strings.Fields(string(b)) {
-		if child, err := strconv.Atoi(word); err == nil {
-			pids = append(pids, child)
-		}
-	}
-	return pids
-}

@@ -6,6 +6,7 @@ import (
 
 	"hb/core"
 	"hb/core/node"
+	"hb/core/runner"
 )
 
 // machine is the node as the loop sees it; *node.Node is one.
@@ -19,7 +20,7 @@ type machine interface {
 
 // shutdownLimit is how long an orderly stop may take. The node gives itself
 // less; this is for one that does not come to an end.
-const shutdownLimit = 15 * time.Second
+const shutdownLimit = runner.StopAfter + 15*time.Second
 
 // together is how many events may share one time and one flush: a step takes
 // microseconds, so that all of them take no more than a millisecond or two.
@@ -71,7 +72,7 @@ func (l *loop) run(ctx context.Context) *core.Fault {
 		case <-asked:
 			asked, late = nil, time.After(shutdownLimit)
 			l.at = l.now()
-			l.step(node.Shutdown{})
+			l.step(node.Shutdown{Restart: restarting(ctx)})
 		case <-late:
 			return core.Faultf(core.CodeTimeout, "the node did not stop in order within %v", shutdownLimit)
 		}

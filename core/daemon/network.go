@@ -75,10 +75,10 @@ func bindFault(protocol string, at netip.AddrPort, err error) *core.Fault {
 		return core.Faultf(core.CodeConfig, "cannot listen on %v: this machine has no such address", at).
 			WithHint("ip addr lists those it has")
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
-		return core.Faultf(core.CodeDenied, "cannot listen on %s port %v: %v", protocol, at, reason(err)).
+		return core.Faultf(core.CodeDenied, "cannot listen on %s port %v: %v", protocol, at, netutil.Reason(err)).
 			WithHint("ports below 1024 need root; choose a higher one with --bind")
 	}
-	return core.Faultf(core.CodeIO, "cannot listen on %s port %v: %v", protocol, at, reason(err))
+	return core.Faultf(core.CodeIO, "cannot listen on %s port %v: %v", protocol, at, netutil.Reason(err))
 }
 
 // serve brings everything that arrives to the queue until the sockets close.

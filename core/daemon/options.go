@@ -58,6 +58,10 @@ type Options struct {
 	// Alone says that this process is the node and nothing else: while it is idle
 	// it uses one processor, and gives back memory.
 	Alone bool
+	// Linger is how long tasks go on when the daemon is gone without having
+	// ended them; then they are ended by the runner process. Negative: not at
+	// all. Default: a minute under Dev, else for ever.
+	Linger time.Duration
 	// Log gets the operator's lines; nil drops them.
 	Log io.Writer
 	// Ready is called once, when the socket answers; nil is allowed.

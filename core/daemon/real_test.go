@@ -15,10 +15,19 @@ import (
 
 	"hb/core"
 	"hb/core/control"
+	"hb/core/runnerd"
 )
 
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second
+
+// TestMain lets the test binary be a runner process when it is called so.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == runnerd.Word {
+		os.Exit(runnerd.Main(os.Args[2:]))
+	}
+	os.Exit(m.Run())
+}
 
 // running is a node under test.
 type running struct {
@@ -229,7 +238,9 @@ func TestAnOrderlyEndLeavesNoProcessBehind(t *testing.T) {
 		t.Fatal("the task did not start")
 	}
 	n.end()
-	awaitGone(t, pid)
+	if !runnerd.AwaitEnd(pid, patience) {
+		t.Fatalf("process %d lives on", pid)
+	}
 	if _, err := os.Stat(n.o.Socket); err == nil {
 		t.Fatal("the socket is still there")
 	}

@@ -11,13 +11,14 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
-	"time"
 
 	"hb/core"
 	"hb/core/node"
+	"hb/core/runnerd"
 	"hb/core/store"
 	"hb/netutil"
 )
@@ -251,24 +252,22 @@ func (d *daemon) openSocket() *core.Fault {
 		return core.Faultf(core.CodeBusy, "the socket %s is held by a running node", d.options.Socket).
 			WithHint("hb status --socket %s tells which; give this node another with --socket", d.options.Socket)
 	case errors.Is(err, fs.ErrPermission):
-		return core.Faultf(core.CodeDenied, "cannot make the socket %s: %v", d.options.Socket, reason(err)).
+		return core.Faultf(core.CodeDenied, "cannot make the socket %s: %v", d.options.Socket, netutil.Reason(err)).
 			WithHint("give another with --socket")
 	}
 	return core.Faultf(core.CodeIO, "cannot make the socket %s: %v", d.options.Socket, err)
 }
 
 func (d *daemon) openTasks(id core.NodeID) *core.Fault {
-	boot, err := netutil.BootID()
-	if err != nil {
-		return core.Faultf(core.CodeIO, "%v", err)
-	}
-	dir, err := openSpools(d.options.DataDir, time.Now())
+	dir, err := filepath.Abs(d.options.DataDir)
 	if err != nil {
 		return diskFault(err)
 	}
 	d.tasks = &tasks{
-		dir: dir, user: userVariables(), name: d.options.Name, id: id, boot: boot, live: map[core.Fence]*attempt{},
+		runner: runnerd.Options{DataDir: dir, Linger: lingering(&d.options), Build: d.options.Version},
+		user:   userVariables(), name: d.options.Name, id: id, live: map[core.Fence]int{},
 		spawn: d.group.Go, tell: d.queue.tell, log: d.logger.line, quit: d.ctx.Done(),
+		sessions: newMailbox[*session](), goodbye: make(chan bool, 1), over: make(chan struct{}),
 	}
 	return nil
 }

@@ -2,7 +2,7 @@ package node
 
 import (
 	"net/netip"
-	"syscall"
+	"time"
 
 	"hb/core"
 	"hb/core/wire"
@@ -84,15 +84,23 @@ type (
 		Until core.Instant
 	}
 
-	// Signal sends a signal to the whole process group of an Exec.
-	Signal struct {
+	// Terminate ends everything of an Exec: SIGTERM, and after the grace
+	// SIGKILL.
+	Terminate struct {
 		Fence core.Fence
-		Sig   syscall.Signal
+		Grace time.Duration
 	}
 
-	// Reap ends whatever an earlier run of this node left of an attempt: its
-	// process group is killed if it is still that process. Reaped follows.
-	Reap struct{ Started *wire.Started }
+	// Adopt names all attempts that an earlier run of this node, or of its
+	// runner process, may have left. Of each follows ExecStarted when it still
+	// runs here, ExecEnded when it has ended meanwhile, or Reaped once what may
+	// be left of it is ended. Processes of other attempts are ended. It comes
+	// with the first Step, and after each Orphaned; until then nothing is
+	// expected of the runner process, and nothing before it counts.
+	Adopt struct{ Attempts []*wire.Started }
+
+	// Release says that the end of an Exec is on disk.
+	Release struct{ Fence core.Fence }
 
 	// ReadSpool reads output records of an attempt from a byte on; Spooled
 	// with the same Ticket follows: at once when there is data or the attempt
@@ -138,8 +146,9 @@ func (SetAside) effect()     {}
 func (Journal) effect()      {}
 func (Exec) effect()         {}
 func (Renew) effect()        {}
-func (Signal) effect()       {}
-func (Reap) effect()         {}
+func (Terminate) effect()    {}
+func (Adopt) effect()        {}
+func (Release) effect()      {}
 func (ReadSpool) effect()    {}
 func (DropSpool) effect()    {}
 func (ResolveSeeds) effect() {}

@@ -74,7 +74,8 @@ type (
 	// Gone says that the client of a request does not wait any more.
 	Gone struct{ ID uint64 }
 
-	// ExecStarted says that an Exec became a process.
+	// ExecStarted says that an Exec became a process, or that an adopted one
+	// still is.
 	ExecStarted struct {
 		Fence      core.Fence
 		Pid        int
@@ -89,20 +90,27 @@ type (
 		Result *wire.Result
 	}
 
-	// Reaped answers Reap: nothing of the old process group is left.
+	// Reaped answers Adopt: nothing of the attempt is left, and how it ended is
+	// not known.
 	Reaped struct{ Fence core.Fence }
+
+	// Orphaned says that the process that runs the tasks is gone.
+	Orphaned struct{}
 
 	// Spooled answers ReadSpool.
 	Spooled struct {
 		Ticket uint64
 		Data   []byte
-		EOF    bool
-		Err    error
+		// Skipped is how many bytes before the data are not kept.
+		Skipped uint64
+		EOF     bool
+		Err     error
 	}
 
 	// Shutdown asks for an orderly end (SIGTERM): leadership handed over, disk
-	// flushed, membership kept. Stop follows.
-	Shutdown struct{}
+	// flushed, membership kept. Stop follows. Tasks are ended, unless it is only
+	// a restart: then nothing is said to the others, who hardly notice.
+	Shutdown struct{ Restart bool }
 )
 
 func (Tick) event()          {}
@@ -123,5 +131,6 @@ func (Gone) event()          {}
 func (ExecStarted) event()   {}
 func (ExecEnded) event()     {}
 func (Reaped) event()        {}
+func (Orphaned) event()      {}
 func (Spooled) event()       {}
 func (Shutdown) event()      {}

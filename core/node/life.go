@@ -15,6 +15,7 @@ import (
 // leaving, which does not.
 type life struct {
 	stopping bool
+	restart  bool         // it will be back, and its tasks go on
 	until    core.Instant // when to stop at the latest
 	leaving  uint64       // the client's request; 0: not leaving
 	phase    leavePhase
@@ -44,8 +45,10 @@ type transferring struct {
 }
 
 const (
-	// handOver is how long an orderly stop may take over leadership and tasks.
+	// handOver is how long an orderly stop may take over leadership, and longest
+	// how long over tasks, too.
 	handOver = 8 * time.Second
+	longest  = runner.StopAfter + 5*time.Second
 	// goodbyeAgain is how often a stopping node repeats its goodbye, and
 	// leaderlessLimit how long it waits for somebody to lead.
 	goodbyeAgain    = 100 * time.Millisecond
@@ -66,14 +69,17 @@ func (n *Node) stop(f *core.Fault) {
 }
 
 // shutdown begins an orderly stop.
-func (n *Node) shutdown() {
+func (n *Node) shutdown(restart bool) {
 	if n.life.stopping {
 		return
 	}
-	n.life.stopping, n.life.until = true, n.now.Add(handOver)
+	n.life.stopping, n.life.restart, n.life.until = true, restart, n.now.Add(handOver)
 	n.handOver(0)
-	for _, f := range n.runner.Fences() {
-		n.runners.do(n.now, runner.Killed{Kill: &wire.Kill{Fence: uint64(f), Reason: "the node stops"}})
+	if !restart {
+		if len(n.runner.Fences()) > 0 {
+			n.life.until = n.now.Add(longest)
+		}
+		n.runners.do(n.now, runner.Stopping{})
 	}
 }
 
@@ -101,8 +107,8 @@ func (n *Node) advanceLife() {
 		return
 	}
 	n.sayGoodbye()
-	done := n.othersKnow() && len(n.runner.Fences()) == 0 && !n.replog.Unsynced()
-	if done || n.now >= n.life.until {
+	tasks := !n.life.restart && len(n.runner.Fences()) > 0
+	if n.othersKnow() && !tasks && !n.replog.Unsynced() || n.now >= n.life.until {
 		n.stop(nil)
 	}
 }
@@ -110,7 +116,7 @@ func (n *Node) advanceLife() {
 // sayGoodbye has the log say that this run of the node ends, again and again:
 // in the middle of a change of leader nobody takes a command.
 func (n *Node) sayGoodbye() {
-	if n.othersKnow() || n.replog.Leading() || n.life.telling || n.life.asked != 0 && n.now < n.life.asked.Add(goodbyeAgain) {
+	if n.life.restart || n.othersKnow() || n.replog.Leading() || n.life.telling || n.life.asked != 0 && n.now < n.life.asked.Add(goodbyeAgain) {
 		return
 	}
 	n.life.asked, n.life.telling = n.now, true
@@ -120,7 +126,7 @@ func (n *Node) sayGoodbye() {
 // othersKnow says that nobody will miss this node: another leads and has it in
 // the log, or there is nobody to tell.
 func (n *Node) othersKnow() bool {
-	if !n.self.joined || n.alone() && n.votes() {
+	if !n.self.joined || n.alone() && n.votes() || n.life.restart && !n.replog.Leading() {
 		return true
 	}
 	lost := n.leader().id == 0 && n.now >= n.lastLeader.heard.Add(leaderlessLimit)

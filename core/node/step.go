@@ -80,7 +80,7 @@ func (n *Node) outer(ev Event) {
 	case Gone:
 		n.clientGone(ev.ID)
 	case Shutdown:
-		n.shutdown()
+		n.shutdown(ev.Restart)
 	default:
 		n.outerDisk(ev)
 	}
@@ -104,6 +104,8 @@ func (n *Node) outerDisk(ev Event) {
 		n.runners.do(n.now, runner.Started{Fence: ev.Fence, Pid: ev.Pid, StartTicks: ev.StartTicks, Boot: ev.Boot})
 	case ExecEnded:
 		n.runners.do(n.now, runner.Ended{Fence: ev.Fence, Result: ev.Result})
+	case Orphaned:
+		n.runners.do(n.now, runner.Orphaned{})
 	case Reaped:
 		n.runners.do(n.now, runner.Reaped{Fence: ev.Fence})
 	case Spooled:

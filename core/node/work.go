@@ -63,10 +63,12 @@ func (n *Node) carryRunner(f runner.Effect) {
 	case runner.AskLease:
 		ask := &wire.LeaseAsk{Id: f.ID, Fences: rawFences(f.Fences)}
 		n.toLeader(&wire.Envelope{Body: &wire.Envelope_LeaseAsk{LeaseAsk: ask}}, func() { n.leaseAsked(n.self.id, ask) })
-	case runner.Signal:
-		n.put(Signal{Fence: f.Fence, Sig: f.Sig})
-	case runner.Reap:
-		n.put(Reap{Started: f.Started})
+	case runner.Terminate:
+		n.put(Terminate{Fence: f.Fence, Grace: f.Grace})
+	case runner.Adopt:
+		n.put(Adopt{Attempts: f.Attempts})
+	case runner.Release:
+		n.put(Release{Fence: f.Fence})
 	case runner.DropSpool:
 		n.put(DropSpool{Fence: f.Fence})
 	case runner.Note:

@@ -2,10 +2,7 @@ package runner
 
 import (
 	"slices"
-	"syscall"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"hb/core"
 	"hb/core/wire"
@@ -19,14 +16,14 @@ const (
 	intending              // for its intent to be on disk
 	starting               // for the driver to start it
 	running
-	reaping   // left by an earlier run of this node; for its process to be gone
+	adopting  // left by an earlier run; for news of what became of it
 	ending    // for its end to be on disk
 	reporting // for its end to be acknowledged
 )
 
 // occupies says whether an attempt of this phase takes a slot.
 func (p phase) occupies() bool {
-	return p == intending || p == starting || p == running || p == reaping
+	return p == intending || p == starting || p == running || p == adopting
 }
 
 // cause is why an attempt is being ended.
@@ -34,10 +31,17 @@ type cause int
 
 const (
 	byItself cause = iota
-	byTimeLimit
 	byKill
-	byLease
+	byStop
 )
+
+// grace is how long an attempt has between SIGTERM and SIGKILL.
+func (c cause) grace() time.Duration {
+	if c == byStop {
+		return StopAfter
+	}
+	return KillAfter
+}
 
 // attempt is one grant of a task on this node.
 type attempt struct {
@@ -50,11 +54,9 @@ type attempt struct {
 	seq uint64
 
 	lease core.Instant // of an exclusive attempt: until when it may run
-	limit core.Instant // of a running attempt: when it is ended; 0: never
 	cause cause
-	kill  core.Instant // when SIGKILL is due, once ending it has begun
 
-	process *wire.Started // of reaping
+	process *wire.Started // as far as it is known
 	result  *wire.Result  // of ending and reporting
 	again   core.Instant  // of reporting: when to report next
 	wait    time.Duration // and how long to wait after that
@@ -62,24 +64,10 @@ type attempt struct {
 
 // due is when an attempt needs attention.
 func (a *attempt) due() core.Instant {
-	switch {
-	case a.phase == reporting:
+	if a.phase == reporting {
 		return a.again
-	case a.phase != running:
-		return core.Never
-	case a.cause != byItself && a.exclusive() && a.cause != byLease:
-		return core.Earlier(a.kill, a.lease)
-	case a.cause != byItself:
-		return a.kill
 	}
-	due := core.Never
-	if a.limit != 0 {
-		due = a.limit
-	}
-	if a.exclusive() {
-		due = core.Earlier(due, a.lease)
-	}
-	return due
+	return core.Never
 }
 
 // wellFormed says whether a grant makes sense.
@@ -110,7 +98,7 @@ func (m *Machine) granted(now core.Instant, g *wire.Grant) {
 		return
 	}
 	m.killOlder(now, task, g.Attempt)
-	a := &attempt{fence: f, task: task, n: g.Attempt, spec: g.Spec, phase: waiting}
+	a := &attempt{fence: f, task: task, n: g.Attempt, spec: g.Spec, phase: waiting, process: &wire.Started{Fence: g.Fence}}
 	m.insert(a)
 	if a.exclusive() {
 		m.leases.due = now
@@ -164,7 +152,7 @@ func (m *Machine) hasNewer(task core.TaskID, n uint32) bool {
 func (m *Machine) killOlder(now core.Instant, task core.TaskID, n uint32) {
 	for _, a := range slices.Clone(m.live) {
 		if a.task == task && a.n < n {
-			m.kill(now, a)
+			m.kill(now, a, byKill)
 		}
 	}
 }
@@ -173,10 +161,8 @@ func (m *Machine) killOlder(now core.Instant, task core.TaskID, n uint32) {
 // first. Nothing starts before the leftovers of an earlier run are gone.
 func (m *Machine) startWaiting(now core.Instant) {
 	free := m.opt.Slots - m.Running()
-	for _, a := range m.live {
-		if a.phase == reaping {
-			return
-		}
+	if m.adopting() {
+		return
 	}
 	for _, a := range m.live {
 		if a.phase != waiting || m.olderRuns(a) || !a.mayBegin(now) {
@@ -190,10 +176,11 @@ func (m *Machine) startWaiting(now core.Instant) {
 }
 
 // intent is the record of an attempt that is about to start. Of the spec it
-// keeps the name: after a crash nothing is started from it.
+// keeps what an adopted process needs: nothing is started from it.
 func intent(a *attempt) *wire.Record {
 	return &wire.Record{Body: &wire.Record_Intent{Intent: &wire.Intent{Grant: &wire.Grant{
-		Task: a.task[:], Attempt: a.n, Fence: uint64(a.fence), Spec: &wire.Spec{Name: a.spec.GetName()},
+		Task: a.task[:], Attempt: a.n, Fence: uint64(a.fence),
+		Spec: &wire.Spec{Name: a.spec.GetName(), Exclusive: a.spec.GetExclusive()},
 	}}}}
 }
 
@@ -216,11 +203,12 @@ func (m *Machine) journaled(now core.Instant, seq uint64) {
 		switch {
 		case a.phase == intending && a.cause != byItself:
 			a.seq = 0
-			m.end(a, &wire.Result{})
+			m.end(a, &wire.Result{Cancelled: true})
 		case a.phase == intending:
 			a.seq = 0 // startLeased goes on
 		case a.phase == ending:
 			a.phase, a.seq = reporting, 0
+			m.put(Release{a.fence})
 			m.report(now, a)
 			m.changed()
 		}
@@ -230,53 +218,44 @@ func (m *Machine) journaled(now core.Instant, seq uint64) {
 // started notes the process, so that it can be found after a crash.
 func (m *Machine) started(now core.Instant, ev Started) {
 	a, ok := m.find(ev.Fence)
-	if !ok || a.phase != starting {
+	if !ok || a.phase != starting && a.phase != adopting {
 		return
 	}
-	m.journal(&wire.Record{Body: &wire.Record_Started{Started: &wire.Started{
-		Fence: uint64(ev.Fence), Pid: int64(ev.Pid), StartTicks: ev.StartTicks, Boot: ev.Boot,
-	}}})
+	if a.process.Pid == 0 {
+		a.process = &wire.Started{Fence: uint64(ev.Fence), Pid: int64(ev.Pid), StartTicks: ev.StartTicks, Boot: ev.Boot}
+		m.journal(&wire.Record{Body: &wire.Record_Started{Started: a.process}})
+	}
 	a.phase = running
-	if limit := a.spec.TimeLimitNanos; limit > 0 {
-		a.limit = now.Add(time.Duration(limit))
+	if a.exclusive() {
+		m.leases.due = core.Earlier(m.leases.due, now)
 	}
 	if a.cause != byItself {
-		m.terminate(now, a)
+		m.put(Terminate{a.fence, a.cause.grace()})
 	}
 }
 
 // ended takes the end of a process.
 func (m *Machine) ended(now core.Instant, ev Ended) {
 	a, ok := m.find(ev.Fence)
-	if !ok || a.phase != starting && a.phase != running {
+	if !ok || a.phase != starting && a.phase != running && a.phase != adopting {
 		return
 	}
 	r := ev.Result
 	if r == nil {
 		r = &wire.Result{Exit: int32(core.CodeTaskLost), Error: "the driver gave no result"}
 	}
-	if a.expired(now) && r.Signal != 0 {
-		a.cause = byLease
-	}
 	m.end(a, r)
 }
 
 // reaped takes the news that nothing of an earlier run's attempt is left.
 func (m *Machine) reaped(f core.Fence) {
-	if a, ok := m.find(f); ok && a.phase == reaping {
+	if a, ok := m.find(f); ok && a.phase == adopting {
 		m.end(a, &wire.Result{Lost: true})
 	}
 }
 
 // end journals the result of an attempt; it is reported when that is on disk.
 func (m *Machine) end(a *attempt, r *wire.Result) {
-	if a.cause != byItself {
-		r = proto.Clone(r).(*wire.Result)
-		r.TimedOut, r.Cancelled = a.cause == byTimeLimit, a.cause == byKill
-		if a.cause == byLease {
-			r = lostByLease()
-		}
-	}
 	a.phase, a.result = ending, r
 	a.seq = m.journal(&wire.Record{Body: &wire.Record_Ended{Ended: m.done(a)}})
 }
@@ -289,7 +268,7 @@ func (m *Machine) done(a *attempt) *wire.Done {
 func (m *Machine) killed(now core.Instant, k *wire.Kill) {
 	f := core.Fence(k.GetFence())
 	if a, ok := m.find(f); ok {
-		m.kill(now, a)
+		m.kill(now, a, byKill)
 		return
 	}
 	// Who does not say which task it is knows that the grant is closed.
@@ -305,8 +284,17 @@ func (m *Machine) killed(now core.Instant, k *wire.Kill) {
 	m.refuse(task, f, "it never came here")
 }
 
+// stopping begins to end every attempt.
+func (m *Machine) stopping(now core.Instant) {
+	for _, a := range slices.Clone(m.live) {
+		if a.phase != reporting {
+			m.kill(now, a, byStop)
+		}
+	}
+}
+
 // kill begins to end an attempt.
-func (m *Machine) kill(now core.Instant, a *attempt) {
+func (m *Machine) kill(now core.Instant, a *attempt, why cause) {
 	switch {
 	case a.phase == waiting:
 		m.remove(a)
@@ -315,22 +303,16 @@ func (m *Machine) kill(now core.Instant, a *attempt) {
 		m.changed()
 	case a.phase == reporting:
 		m.report(now, a)
-	case a.cause != byItself, a.phase != intending && a.phase != starting && a.phase != running:
+	case a.cause != byItself, a.phase == ending:
 	default:
-		a.cause = byKill
+		a.cause = why // of starting and adopting: when there is news of it
 		switch {
 		case a.phase == running:
-			m.terminate(now, a)
+			m.put(Terminate{a.fence, why.grace()})
 		case a.phase == intending && a.seq == 0:
-			m.end(a, &wire.Result{}) // it still waited for its lease
+			m.end(a, &wire.Result{Cancelled: true}) // it still waited for its lease
 		}
 	}
-}
-
-// terminate asks the process group to end; lookAtDue insists.
-func (m *Machine) terminate(now core.Instant, a *attempt) {
-	a.kill = now.Add(KillAfter)
-	m.put(Signal{a.fence, syscall.SIGTERM})
 }
 
 func (m *Machine) refuse(task core.TaskID, f core.Fence, why string) {

@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"syscall"
 	"testing"
 	"time"
 
@@ -27,6 +26,7 @@ func newBench(t *testing.T, slots int) *bench {
 	b := &bench{T: t, opt: Options{Node: 1, Instance: 1, Slots: slots}, now: core.Instant(time.Hour)}
 	b.Machine = New(b.opt, nil)
 	b.do(Tick{})
+	b.want("adopt;")
 	return b
 }
 
@@ -129,7 +129,8 @@ func (b *bench) want(what string) {
 	}
 }
 
-// shape puts effects into words; Held and Note are looked at where they matter.
+// shape puts effects into words; Held, Note and Release are looked at where they
+// matter.
 func shape(effects []Effect) string {
 	s := ""
 	for _, f := range effects {
@@ -142,10 +143,14 @@ func shape(effects []Effect) string {
 			s += ";"
 		case Exec:
 			s += fmt.Sprintf("exec %d;", f.Fence)
-		case Signal:
-			s += fmt.Sprintf("signal %d %s;", f.Fence, map[syscall.Signal]string{syscall.SIGTERM: "TERM", syscall.SIGKILL: "KILL"}[f.Sig])
-		case Reap:
-			s += fmt.Sprintf("reap %d pid %d;", f.Started.Fence, f.Started.Pid)
+		case Terminate:
+			s += fmt.Sprintf("terminate %d after %v;", f.Fence, f.Grace)
+		case Adopt:
+			s += "adopt"
+			for _, a := range f.Attempts {
+				s += fmt.Sprintf(" %d pid %d", a.Fence, a.Pid)
+			}
+			s += ";"
 		case Report:
 			s += fmt.Sprintf("report %d %s;", f.Done.Fence, shapeResult(f.Done.Result))
 		case Refuse:

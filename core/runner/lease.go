@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"hb/core"
-	"hb/core/wire"
 )
 
 const (
@@ -73,7 +72,7 @@ func (m *Machine) leased(ev Leased) {
 	until := sent.Add(core.Lease)
 	for _, f := range ev.Fences {
 		a, ok := m.find(f)
-		if !ok || !a.needsLease() || until <= a.lease || a.cause == byLease {
+		if !ok || !a.needsLease() || until <= a.lease {
 			continue
 		}
 		a.lease = until
@@ -85,6 +84,9 @@ func (m *Machine) leased(ev Leased) {
 
 // startLeased starts what is on disk and has waited for its lease.
 func (m *Machine) startLeased(now core.Instant) {
+	if m.adopting() {
+		return
+	}
 	for _, a := range m.live {
 		if a.phase == intending && a.seq == 0 && a.mayBegin(now) {
 			m.start(a)
@@ -97,11 +99,3 @@ func (m *Machine) start(a *attempt) {
 	a.phase, a.seq = starting, 0
 	m.put(Exec{Fence: a.fence, Task: a.task, Attempt: a.n, Spec: a.spec, Until: a.lease})
 }
-
-// expired says that a process must not be there any more.
-func (a *attempt) expired(now core.Instant) bool {
-	return a.exclusive() && (a.phase == starting || a.phase == running) && now >= a.lease
-}
-
-// lostByLease is the result of an attempt that its lease has ended.
-func lostByLease() *wire.Result { return &wire.Result{Lost: true, Error: "its lease was over"} }

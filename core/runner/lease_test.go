@@ -126,31 +126,26 @@ func TestALeaseIsRenewedWhileTheAttemptRuns(t *testing.T) {
 			t.Fatalf("it may run until %v", b.renewed())
 		}
 	}
-	b.do(Ended{Fence: 1, Result: exitResult(0)})
+	b.do(Ended{Fence: 1, Result: &wire.Result{}})
 	b.sync()
 	b.want("report 1 exit 0;")
 }
 
-func TestAnAttemptEndsWithItsLeaseAndIsLost(t *testing.T) {
+func TestAnAdoptedAttemptAsksForItsLeaseAtOnce(t *testing.T) {
 	b := newBench(t, 2)
-	sent := b.leased(1)
-	b.now = sent.Add(core.Lease - 1)
-	b.do(Tick{})
-	b.want("")
-	b.after(1)
-	b.want("signal 1 KILL;")
-	b.do(Ended{Fence: 1, Result: signalResult(9)})
-	b.sync()
-	b.want("report 1 lost;")
-}
-
-func TestWhatEndedByItselfBesideItsLeaseIsNoLoss(t *testing.T) {
-	b := newBench(t, 2)
-	sent := b.leased(1)
-	b.now = sent.Add(core.Lease + time.Second) // the machine was paused
-	b.do(Ended{Fence: 1, Result: exitResult(3)})
-	b.sync()
-	b.want("report 1 exit 3;")
+	b.leased(1)
+	b.restart()
+	b.want("adopt 1 pid 100;")
+	b.do(Started{Fence: 1, Pid: 100})
+	id, sent := b.asked(), b.now
+	if id == 0 {
+		t.Fatal("it did not ask")
+	}
+	b.after(time.Second)
+	b.do(Leased{id, []core.Fence{1}})
+	if b.renewed() != sent.Add(core.Lease) {
+		t.Fatalf("it may run until %v", b.renewed())
+	}
 }
 
 func TestOrdinaryAttemptsAskForNoLease(t *testing.T) {
@@ -160,6 +155,3 @@ func TestOrdinaryAttemptsAskForNoLease(t *testing.T) {
 		t.Fatal("it asked")
 	}
 }
-
-func exitResult(code int32) *wire.Result  { return &wire.Result{Exit: code} }
-func signalResult(sig int32) *wire.Result { return &wire.Result{Signal: sig, Exit: 128 + sig} }

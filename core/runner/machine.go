@@ -3,7 +3,6 @@ package runner
 import (
 	"cmp"
 	"slices"
-	"syscall"
 	"time"
 
 	"hb/core"
@@ -13,6 +12,7 @@ import (
 // The thresholds (the package comment says what each is for).
 const (
 	KillAfter  = 5 * time.Second
+	StopAfter  = 30 * time.Second
 	Remembered = 16384
 	SpoolFor   = time.Hour
 
@@ -58,7 +58,8 @@ type (
 	// Journaled says that every Journal up to Seq is on disk.
 	Journaled struct{ Seq uint64 }
 
-	// Started says that an Exec became a process.
+	// Started says that an Exec became a process, or that an adopted attempt
+	// is still one.
 	Started struct {
 		Fence      core.Fence
 		Pid        int
@@ -66,14 +67,22 @@ type (
 		Boot       string
 	}
 
-	// Ended says how an Exec ended, or why it never started.
+	// Ended says how an attempt ended, or why it never started.
 	Ended struct {
 		Fence  core.Fence
 		Result *wire.Result
 	}
 
-	// Reaped answers Reap: nothing of the old process group is left.
+	// Reaped says that nothing of an adopted attempt is left, and nobody knows
+	// how it ended.
 	Reaped struct{ Fence core.Fence }
+
+	// Orphaned says that the process that runs the attempts is gone, and
+	// another has begun, which knows none of them.
+	Orphaned struct{}
+
+	// Stopping says that this machine's part in the cluster is over.
+	Stopping struct{}
 
 	// Leased answers AskLease: these attempts may run for core.Lease from the
 	// moment of the question.
@@ -98,6 +107,8 @@ func (Journaled) event() {}
 func (Started) event()   {}
 func (Ended) event()     {}
 func (Reaped) event()    {}
+func (Orphaned) event()  {}
+func (Stopping) event()  {}
 func (Leased) event()    {}
 func (Acked) event()     {}
 func (NewLeader) event() {}
@@ -137,16 +148,22 @@ type (
 		Fences []core.Fence
 	}
 
-	// Signal sends a signal to the whole process group of an Exec.
-	Signal struct {
+	// Terminate ends everything of an attempt: SIGTERM, and after the grace
+	// SIGKILL. Ended follows.
+	Terminate struct {
 		Fence core.Fence
-		Sig   syscall.Signal
+		Grace time.Duration
 	}
 
-	// Reap ends whatever an earlier run of this node left of an attempt.
-	// Reaped follows. A Pid of zero says that the crash came before the process
-	// was noted: the driver finds it by its HB_FENCE, if it can.
-	Reap struct{ Started *wire.Started }
+	// Adopt names all attempts of which the end is not known, and asks what
+	// became of each: Started, Ended, or Reaped follows. Processes of any other
+	// attempt are ended. A Pid of zero says that the crash came before the
+	// process was noted: the driver finds it by its HB_FENCE, if it can.
+	Adopt struct{ Attempts []*wire.Started }
+
+	// Release says that the end of an attempt is on disk: nobody else need
+	// keep it.
+	Release struct{ Fence core.Fence }
 
 	// Report tells whoever leads how an attempt ended.
 	Report struct{ Done *wire.Done }
@@ -174,8 +191,9 @@ func (Journal) effect()   {}
 func (Exec) effect()      {}
 func (Renew) effect()     {}
 func (AskLease) effect()  {}
-func (Signal) effect()    {}
-func (Reap) effect()      {}
+func (Terminate) effect() {}
+func (Adopt) effect()     {}
+func (Release) effect()   {}
 func (Report) effect()    {}
 func (Refuse) effect()    {}
 func (Held) effect()      {}
@@ -220,7 +238,7 @@ func (m *Machine) recall(r *wire.Record) {
 		g := b.Intent.GetGrant()
 		if _, known := m.find(core.Fence(g.GetFence())); !known && wellFormed(g) {
 			m.insert(&attempt{
-				fence: core.Fence(g.Fence), task: core.TaskID(g.Task), n: g.Attempt, phase: reaping,
+				fence: core.Fence(g.Fence), task: core.TaskID(g.Task), n: g.Attempt, spec: g.Spec, phase: adopting,
 				process: &wire.Started{Fence: g.Fence},
 			})
 		}
@@ -260,6 +278,10 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 		m.leased(ev)
 	case Reaped:
 		m.reaped(ev.Fence)
+	case Orphaned:
+		m.orphaned()
+	case Stopping:
+		m.stopping(now)
 	case Acked:
 		m.acked(now, ev.Fence)
 	case NewLeader:
@@ -285,12 +307,35 @@ func (m *Machine) begin(now core.Instant) {
 	for _, f := range m.past.fences {
 		m.past.keepSpool(f, now.Add(SpoolFor))
 	}
+	m.adopt()
+	m.changed()
+}
+
+// adopt asks what became of the attempts that an earlier run, of this node or
+// of the process that runs them, has left.
+func (m *Machine) adopt() {
+	var left []*wire.Started
 	for _, a := range m.live {
-		if a.phase == reaping {
-			m.put(Reap{a.process})
+		if a.phase == adopting {
+			left = append(left, a.process)
 		}
 	}
-	m.changed()
+	m.put(Adopt{left})
+}
+
+// adopting says that there is an attempt of which nobody knows what became.
+func (m *Machine) adopting() bool {
+	return slices.ContainsFunc(m.live, func(a *attempt) bool { return a.phase == adopting })
+}
+
+// orphaned has the attempts of a process that is gone looked for.
+func (m *Machine) orphaned() {
+	for _, a := range m.live {
+		if a.phase == starting || a.phase == running {
+			a.phase = adopting
+		}
+	}
+	m.adopt()
 }
 
 // Next is when the machine wants a Tick at the latest.

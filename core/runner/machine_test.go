@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -161,55 +162,54 @@ func TestATaskThatCannotStartEnds(t *testing.T) {
 	b.want("report 1 exit 127;")
 }
 
-func TestTheTimeLimit(t *testing.T) {
-	b := newBench(t, 1)
-	g := grant(1, 1, 1)
-	g.Spec.TimeLimitNanos = int64(10 * time.Second)
-	b.do(Granted{g})
-	b.sync()
-	b.do(Started{Fence: 1, Pid: 5})
-	b.after(10*time.Second - 1)
-	b.want("")
-	b.after(1)
-	b.want("signal 1 TERM;")
-	for range 2 {
-		b.after(KillAfter - 1)
-		b.want("")
-		b.after(1)
-		b.want("signal 1 KILL;")
-	}
-	b.do(kill(1, 1)) // too late to be the cause
-	b.want("")
-	b.do(Ended{1, &wire.Result{Signal: 9}})
-	b.sync()
-	b.want("report 1 timed out;")
-}
-
 func TestAKillEndsTheGroup(t *testing.T) {
 	b := newBench(t, 1)
 	b.running(1)
 	b.do(kill(1, 1))
-	b.want("signal 1 TERM;")
+	b.want("terminate 1 after 5s;")
 	b.do(kill(1, 1))
 	b.want("")
-	b.after(KillAfter)
-	b.want("signal 1 KILL;")
-	result := &wire.Result{Signal: 9}
-	b.do(Ended{1, result})
+	b.do(Ended{1, &wire.Result{Signal: 9, Cancelled: true}})
 	b.sync()
 	b.want("report 1 cancelled;")
-	if result.Cancelled {
-		t.Fatal("the driver's own result was changed")
-	}
 	b.do(kill(1, 1))
 	b.want("report 1 cancelled;")
+}
+
+func TestTheEndOfTheMachineGivesTasksTime(t *testing.T) {
+	b := newBench(t, 2)
+	b.running(1)
+	b.grant(2)
+	b.sync()
+	b.grant(3)
+	b.do(Stopping{})
+	b.want("terminate 1 after 30s;refuse 3;")
+	b.do(Started{Fence: 2, Pid: 102})
+	b.want("terminate 2 after 30s;journal started 2;")
+}
+
+func TestAnEndIsReleasedOnceItIsOnDisk(t *testing.T) {
+	b := newBench(t, 1)
+	b.running(1)
+	b.do(Ended{1, &wire.Result{}})
+	if released(b.seen) {
+		t.Fatal("it is released before it is on disk")
+	}
+	b.sync()
+	if !released(b.seen) {
+		t.Fatal("it is not released")
+	}
+}
+
+func released(effects []Effect) bool {
+	return slices.ContainsFunc(effects, func(f Effect) bool { _, is := f.(Release); return is })
 }
 
 func TestAKillByTheTokenAloneEndsTheGroupToo(t *testing.T) {
 	b := newBench(t, 1)
 	b.running(1)
 	b.do(Killed{&wire.Kill{Fence: 1, Reason: "superseded"}})
-	b.want("signal 1 TERM;")
+	b.want("terminate 1 after 5s;")
 	b.do(Killed{&wire.Kill{Fence: 2, Reason: "superseded"}})
 	b.want("") // who does not know the task needs no answer
 }
@@ -229,12 +229,12 @@ func TestAKillBeforeTheStart(t *testing.T) {
 	b.do(kill(2, 2))
 	b.want("")
 	b.do(Started{Fence: 2, Pid: 5})
-	b.want("signal 2 TERM;journal started 2;")
+	b.want("terminate 2 after 5s;journal started 2;")
 
 	b.grant(3) // waits for the slot
 	b.do(kill(3, 3))
 	b.want("refuse 3;")
-	b.do(Ended{2, &wire.Result{Signal: 15}})
+	b.do(Ended{2, &wire.Result{Signal: 15, Cancelled: true}})
 	b.sync()
 	b.grant(3)
 	b.want("refuse 3;")
@@ -257,10 +257,10 @@ func TestANewerAttemptEndsTheOlder(t *testing.T) {
 	b := newBench(t, 2)
 	b.running(1)
 	b.do(Granted{grant(1, 2, 5)})
-	b.want("signal 1 TERM;")
+	b.want("terminate 1 after 5s;")
 	b.do(Granted{grant(1, 1, 1)})
 	b.want("")
-	b.do(Ended{1, &wire.Result{Signal: 15}})
+	b.do(Ended{1, &wire.Result{Signal: 15, Cancelled: true}})
 	b.want("journal ended 1;")
 	b.sync()
 	b.want("report 1 cancelled;journal intent 5;")

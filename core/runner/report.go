@@ -1,32 +1,15 @@
 package runner
 
 import (
-	"syscall"
-
 	"hb/core"
 	"hb/core/wire"
 )
 
-// lookAtDue insists on ends, enforces time limits, repeats reports and drops
-// old output.
+// lookAtDue repeats reports and drops old output.
 func (m *Machine) lookAtDue(now core.Instant) {
 	for _, a := range m.live {
-		if now < a.due() {
-			continue
-		}
-		switch {
-		case a.phase == reporting:
+		if now >= a.due() {
 			m.report(now, a)
-		case a.expired(now) && a.cause != byLease:
-			a.cause = byLease
-			a.kill = now.Add(KillAfter)
-			m.put(Signal{a.fence, syscall.SIGKILL})
-		case a.cause != byItself:
-			a.kill = now.Add(KillAfter)
-			m.put(Signal{a.fence, syscall.SIGKILL})
-		default:
-			a.cause = byTimeLimit
-			m.terminate(now, a)
 		}
 	}
 	for _, f := range m.past.dropOld(now) {

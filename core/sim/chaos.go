@@ -25,7 +25,7 @@ func newChaos(w *World, f Faults, end moment) *chaos {
 		weight int
 		strike func()
 	}{
-		{f.Pause, c.pause}, {f.Kill, c.kill}, {f.Power, c.power}, {f.Blackout, c.blackout},
+		{f.Pause, c.pause}, {f.Kill, c.kill}, {f.Runner, c.runner}, {f.Power, c.power}, {f.Blackout, c.blackout},
 		{f.Partition, c.partition}, {f.OneWay, c.oneWay}, {f.Loss, c.loss},
 		{f.SlowDisk, c.slowDisk}, {f.Clock, c.clock}, {f.Stop, c.stop},
 		{f.Rot, c.rot}, {f.Wipe, c.wipe}, {f.FailSync, c.failSync}, {f.Full, c.full},
@@ -76,6 +76,19 @@ func (c *chaos) kill() {
 	c.w.after(c.lasting(), func() { c.w.Restart(i) })
 }
 
+// runner ends a runner process, alone or with its node.
+func (c *chaos) runner() {
+	i := c.victim()
+	both := c.luck.IntN(2) == 0
+	if both {
+		c.w.Kill(i)
+	}
+	c.w.KillRunner(i)
+	if both {
+		c.w.after(c.lasting(), func() { c.w.Restart(i) })
+	}
+}
+
 // power cuts a host's power, now or in the middle of what its disk does next.
 func (c *chaos) power() {
 	i, lasting := c.victim(), c.lasting()
@@ -107,7 +120,11 @@ func (c *chaos) blackout() {
 
 func (c *chaos) stop() {
 	i, h := c.victim(), c.w.hosts
-	c.w.Shutdown(i)
+	if c.luck.IntN(2) == 0 {
+		c.w.ShutdownToRestart(i)
+	} else {
+		c.w.Shutdown(i)
+	}
 	life := h[i].life
 	c.w.after(c.lasting(), func() {
 		if h[i].life == life && h[i].up() {

@@ -8,6 +8,7 @@ import (
 
 	"hb/core"
 	"hb/core/node"
+	"hb/core/supervise"
 	"hb/core/wire"
 )
 
@@ -19,26 +20,32 @@ type child struct {
 	node.Exec
 	program
 	host       int
-	life       int          // of the node that started it
-	until      core.Instant // its lease; 0: none
-	pid        int
-	ticks      uint64
+	runner     *runner // that started it
+	started    *wire.Started
 	alive      bool
 	begin, end moment
 	// code and signal are how it ended.
 	code, signal int32
-	started      int64 // wall clock
+	wall         int64 // clock, when it began
 	spool        []byte
-	waiting      []node.ReadSpool
+	waiting      []reading
+}
+
+// reading is a question for output, and whose it is.
+type reading struct {
+	node.ReadSpool
+	from *session
 }
 
 // children are the processes of one host. They outlive the node's process, not
-// the host's power.
+// the host's power; how they outlive the runner process is in runner.go.
 type children struct {
 	h       *host
 	byFence map[core.Fence]*child
 	pids    int
 	boots   int
+	runner  *runner  // nil: none runs
+	session *session // of the node's present process; nil: it has not begun one
 }
 
 func newChildren(h *host) children {
@@ -48,64 +55,39 @@ func newChildren(h *host) children {
 
 func (c *children) boot() string { return fmt.Sprintf("boot-%s-%d", c.h.name, c.boots) }
 
-// exec makes a process, or reports why there can be none.
-func (c *children) exec(e node.Exec) {
+// fork makes a process, or says why there can be none.
+func (c *children) fork(r *runner, e node.Exec) {
 	h := c.h
 	p, ok := parseWork(e.Spec)
 	delay := 200*time.Microsecond + time.Duration(h.luck.ExpFloat64()*float64(time.Millisecond))
 	if !ok {
 		at := h.unix()
-		h.ifRunning(delay, func() {
+		r.later(delay, func() {
 			h.w.referee.executed(&child{Exec: e, host: h.i, begin: h.w.now, end: h.w.now, code: 127})
-			h.deliver(h.life, node.ExecEnded{Fence: e.Fence, Result: &wire.Result{
+			r.step(supervise.Ended{Fence: e.Fence, Result: &wire.Result{
 				Exit: 127, Error: "no such program", StartedNanos: at, EndedNanos: at}})
 		})
 		return
 	}
-	h.ifRunning(delay, func() { c.begin(e, p) })
+	r.later(delay, func() { c.begin(r, e, p) })
 }
 
-func (c *children) begin(e node.Exec, p program) {
+func (c *children) begin(r *runner, e node.Exec, p program) {
 	h := c.h
 	c.pids++
-	k := &child{Exec: e, program: p, host: h.i, life: h.life, pid: c.pids, alive: true,
-		ticks: uint64(h.clock() / 1e7), begin: h.w.now, end: never, started: h.unix(), until: e.Until}
+	k := &child{Exec: e, program: p, host: h.i, runner: r, alive: true, begin: h.w.now, end: never, wall: h.unix(),
+		started: &wire.Started{Fence: uint64(e.Fence), Pid: int64(c.pids), StartTicks: uint64(h.clock() / 1e7), Boot: c.boot()}}
 	c.byFence[e.Fence] = k
-	h.w.trace.note(h, "process %d runs attempt %d of %s, fence %d", k.pid, e.Attempt, e.Task, e.Fence)
+	h.w.trace.note(h, "process %d runs attempt %d of %s, fence %d", c.pids, e.Attempt, e.Task, e.Fence)
 	h.w.referee.executed(k)
 	k.write(1, p.out)
-	h.deliver(h.life, node.ExecStarted{Fence: e.Fence, Pid: k.pid, StartTicks: k.ticks, Boot: c.boot()})
-	c.watch(k)
+	r.step(supervise.Forked{Started: k.started})
 	// No two runs of one program take the same time.
 	runs := p.runs + time.Duration(h.luck.Int64N(1+int64(p.runs/10)))
 	h.w.after(runs, func() { c.finish(k, p.exit, 0) })
 }
 
-// watch ends a process with its lease, whatever its node does meanwhile.
-func (c *children) watch(k *child) {
-	if k.until == 0 {
-		return
-	}
-	c.h.w.after(k.until.Sub(c.h.clock()), func() {
-		switch {
-		case !k.alive:
-		case c.h.clock() >= k.until:
-			c.finish(k, 0, int32(syscall.SIGKILL))
-		default:
-			c.watch(k)
-		}
-	})
-}
-
-// renew lets a process live longer.
-func (c *children) renew(e node.Renew) {
-	if k := c.byFence[e.Fence]; k != nil && k.life == c.h.life {
-		k.until = max(k.until, e.Until)
-	}
-}
-
-// finish ends a process that still runs; its node hears of it unless it is
-// another than the one that started it.
+// finish ends a process that still runs; whoever started it hears of it.
 func (c *children) finish(k *child, exit, signal int32) {
 	if !k.alive {
 		return
@@ -113,23 +95,15 @@ func (c *children) finish(k *child, exit, signal int32) {
 	h := c.h
 	k.write(2, k.program.err)
 	k.alive, k.end, k.code, k.signal = false, h.w.now, exit, signal
-	h.w.trace.note(h, "process %d ends, exit %d signal %d", k.pid, exit, signal)
+	h.w.trace.note(h, "process %d ends, exit %d signal %d", k.started.Pid, exit, signal)
 	c.feed(k)
-	if h.life != k.life {
+	if k.runner != c.runner {
 		return
 	}
-	h.deliver(k.life, node.ExecEnded{Fence: k.Fence, Result: &wire.Result{
-		Exit: exit, Signal: signal, StartedNanos: k.started, EndedNanos: h.unix(),
+	c.runner.step(supervise.Ended{Fence: k.Fence, Result: &wire.Result{
+		Exit: exit, Signal: signal, StartedNanos: k.wall, EndedNanos: h.unix(),
 		StdoutTail: []byte(k.out), StderrTail: []byte(k.err), CpuNanos: int64(k.end - k.begin),
 	}})
-}
-
-func (c *children) signal(e node.Signal) {
-	k := c.byFence[e.Fence]
-	if k == nil || !k.alive || k.life != c.h.life {
-		return
-	}
-	c.kill(k, e.Sig)
 }
 
 func (c *children) kill(k *child, sig syscall.Signal) {
@@ -138,20 +112,12 @@ func (c *children) kill(k *child, sig syscall.Signal) {
 	}
 }
 
-// reap kills what an earlier life of the node left, if it is still that process.
-func (c *children) reap(e node.Reap) {
-	fence := core.Fence(e.Started.GetFence())
-	if k := c.byFence[fence]; k != nil && k.alive && k.is(e.Started, c.boot()) {
+// reap kills what an earlier runner process left of an attempt.
+func (c *children) reap(s *wire.Started) {
+	k := c.byFence[core.Fence(s.GetFence())]
+	if k != nil && k.alive && (s.GetBoot() == "" || s.GetBoot() == c.boot()) {
 		c.finish(k, 0, int32(syscall.SIGKILL))
 	}
-	c.h.later(2*time.Millisecond, node.Reaped{Fence: fence})
-}
-
-// is says whether this is the process that a journal speaks of. Without a
-// number there, the crash came first, and it is found by its HB_FENCE.
-func (k *child) is(s *wire.Started, boot string) bool {
-	return s.GetPid() == 0 ||
-		s.GetBoot() == boot && int64(k.pid) == s.GetPid() && k.ticks == s.GetStartTicks()
 }
 
 // vanish ends all processes: the power is gone, and what they wrote with it.
@@ -162,6 +128,7 @@ func (c *children) vanish() {
 		}
 	}
 	clear(c.byFence)
+	c.runner = nil
 }
 
 func (c *children) newBoot() {
@@ -179,26 +146,27 @@ func (k *child) write(stream byte, text string) {
 	k.spool = append(k.spool, text...)
 }
 
-func (c *children) readSpool(e node.ReadSpool) {
-	k := c.byFence[e.Fence]
+// read answers a question for output, when there is some.
+func (c *children) read(q reading) {
+	k := c.byFence[q.Fence]
 	if k == nil {
-		c.h.later(c.reading(), node.Spooled{Ticket: e.Ticket, Err: errors.New("no output of this attempt is here")})
+		q.from.answer(node.Spooled{Ticket: q.Ticket, Err: errors.New("no output of this attempt is here")})
 		return
 	}
-	if !k.alive || e.From < uint64(len(k.spool)) {
-		c.spooled(k, e)
+	if !k.alive || q.From < uint64(len(k.spool)) {
+		k.answer(q)
 		return
 	}
-	k.waiting = append(k.waiting, e)
-	c.h.ifAlive(spoolWait, func() { c.answer(k, e.Ticket) })
+	k.waiting = append(k.waiting, q)
+	c.h.w.after(spoolWait, func() { c.giveUp(k, q) })
 }
 
-// answer tells a reader that has waited what there is by now.
-func (c *children) answer(k *child, ticket uint64) {
-	for i, e := range k.waiting {
-		if e.Ticket == ticket {
+// giveUp tells a reader that has waited what there is by now.
+func (c *children) giveUp(k *child, q reading) {
+	for i, other := range k.waiting {
+		if other == q {
 			k.waiting = append(k.waiting[:i], k.waiting[i+1:]...)
-			c.spooled(k, e)
+			k.answer(q)
 			return
 		}
 	}
@@ -208,29 +176,26 @@ func (c *children) answer(k *child, ticket uint64) {
 func (c *children) feed(k *child) {
 	waiting := k.waiting
 	k.waiting = nil
-	if c.h.life != k.life {
-		return
-	}
-	for _, e := range waiting {
-		c.spooled(k, e)
+	for _, q := range waiting {
+		k.answer(q)
 	}
 }
 
-func (c *children) spooled(k *child, e node.ReadSpool) {
-	data := k.spool[min(e.From, uint64(len(k.spool))):]
-	if e.Max > 0 {
-		data = wholeRecords(data, e.Max)
+func (k *child) answer(q reading) {
+	data := k.spool[min(q.From, uint64(len(k.spool))):]
+	if q.Max > 0 {
+		data = wholeRecords(data, q.Max)
 	}
-	end := e.From+uint64(len(data)) >= uint64(len(k.spool))
-	c.h.later(c.reading(), node.Spooled{Ticket: e.Ticket, Data: append([]byte(nil), data...), EOF: end && !k.alive})
+	end := q.From+uint64(len(data)) >= uint64(len(k.spool))
+	q.from.answer(node.Spooled{Ticket: q.Ticket, Data: append([]byte(nil), data...), EOF: end && !k.alive})
 }
 
 // reading draws the time in which a file is read, beside all else that the
 // node does: seldom long.
-func (c *children) reading() time.Duration {
-	d := time.Duration(c.h.luck.ExpFloat64() * float64(100*time.Microsecond))
-	if c.h.luck.IntN(50) == 0 {
-		d += time.Duration(c.h.luck.Int64N(int64(30 * time.Millisecond)))
+func (h *host) reading() time.Duration {
+	d := time.Duration(h.luck.ExpFloat64() * float64(100*time.Microsecond))
+	if h.luck.IntN(50) == 0 {
+		d += time.Duration(h.luck.Int64N(int64(30 * time.Millisecond)))
 	}
 	return d
 }

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
@@ -14,7 +13,15 @@ import (
 // run starts an attempt on a host. The log grants nothing to toys, so the
 // executions stay unproven; no book objects to that before the end.
 func run(w *World, host int, fence core.Fence, argv ...string) {
+	adopt(w, host)
 	tell(w, host, node.Exec{Fence: fence, Task: core.TaskID{byte(fence)}, Attempt: 1, Spec: &wire.Spec{Argv: argv}})
+}
+
+// adopt begins a session with the runner process, once.
+func adopt(w *World, host int, left ...*wire.Started) {
+	if w.hosts[host].children.session == nil {
+		tell(w, host, node.Adopt{Attempts: left})
+	}
 }
 
 func endsOf(m *toy) []*wire.Result {
@@ -59,41 +66,118 @@ func TestTermEndsAProcessUnlessItIsDeaf(t *testing.T) {
 	run(w, 0, early, Work, "1h")
 	run(w, 0, early+1, Work, "1h", "deaf")
 	pass(t, w, time.Second)
-	tell(w, 0, node.Signal{Fence: early, Sig: syscall.SIGTERM}, node.Signal{Fence: early + 1, Sig: syscall.SIGTERM})
+	tell(w, 0, node.Terminate{Fence: early, Grace: 3 * time.Second}, node.Terminate{Fence: early + 1, Grace: 3 * time.Second})
 	pass(t, w, time.Second)
 	if ends := of[node.ExecEnded](ms[0]); len(ends) != 1 || ends[0].Fence != early || ends[0].Result.Signal != 15 {
 		t.Fatalf("%v", ends)
 	}
-	tell(w, 0, node.Signal{Fence: early + 1, Sig: syscall.SIGKILL})
-	pass(t, w, time.Second)
-	if ends := of[node.ExecEnded](ms[0]); len(ends) != 2 || ends[1].Result.Signal != 9 {
+	pass(t, w, 3*time.Second)
+	if ends := of[node.ExecEnded](ms[0]); len(ends) != 2 || ends[1].Result.Signal != 9 || !ends[1].Result.Cancelled {
 		t.Fatalf("%v", ends)
 	}
 }
 
-func TestAnOrphanOutlivesItsNodeUntilItIsReaped(t *testing.T) {
+func TestAProcessOutlivesItsNodeAndIsAdopted(t *testing.T) {
 	w, ms := toys(t, Options{Nodes: 1}, nil)
-	run(w, 0, early, Work, "1h")
-	pass(t, w, time.Second)
-	s := of[node.ExecStarted](ms[0])[0]
+	run(w, 0, early, Work, "3s", "exit=4")
+	pass(t, w, 100*time.Millisecond)
+	run(w, 0, early+1, Work, "1h")
+	pass(t, w, 900*time.Millisecond)
+	s := of[node.ExecStarted](ms[0])
 	w.Kill(0)
 	w.Restart(0)
+	adopt(w, 0, &wire.Started{Fence: uint64(s[0].Fence)}, &wire.Started{Fence: 77})
+	stranger := w.hosts[0].children.byFence[early+1]
+	pass(t, w, time.Second)
+	if again := of[node.ExecStarted](ms[0]); len(again) != 1 || again[0] != s[0] {
+		t.Fatalf("it started as %v and is adopted as %v", s[0], again)
+	}
+	if gone := of[node.Reaped](ms[0]); len(gone) != 1 || gone[0].Fence != 77 || stranger.alive {
+		t.Fatalf("gone: %v; what nobody knows runs: %t", gone, stranger.alive)
+	}
+	pass(t, w, 3*time.Second)
+	if ends := endsOf(ms[0]); len(ends) != 1 || ends[0].Exit != 4 {
+		t.Fatalf("%v", ends)
+	}
+}
+
+func TestAnEndWithoutANodeIsKept(t *testing.T) {
+	w, ms := toys(t, Options{Nodes: 1}, nil)
+	run(w, 0, early, Work, "3s", "exit=4")
+	pass(t, w, time.Second)
+	w.Kill(0)
+	pass(t, w, time.Minute)
+	for range 2 { // it is told until it was released
+		w.Restart(0)
+		adopt(w, 0, &wire.Started{Fence: uint64(early)})
+		pass(t, w, time.Second)
+		if ends := endsOf(ms[0]); len(ends) != 1 || ends[0].Exit != 4 {
+			t.Fatalf("%v", ends)
+		}
+		w.Kill(0)
+	}
+	w.Restart(0)
+	adopt(w, 0, &wire.Started{Fence: uint64(early)})
+	tell(w, 0, node.Release{Fence: early})
+	pass(t, w, time.Second)
+	w.Kill(0)
+	w.Restart(0)
+	adopt(w, 0, &wire.Started{Fence: uint64(early)})
+	pass(t, w, time.Second)
+	if gone := of[node.Reaped](ms[0]); len(gone) != 1 || len(endsOf(ms[0])) != 0 {
+		t.Fatalf("after its release: %v", ms[0].got)
+	}
+}
+
+func TestWithItsRunnerProcessEverythingOfAnAttemptEnds(t *testing.T) {
+	w, ms := toys(t, Options{Nodes: 1}, nil)
+	for f := range core.Fence(8) { // of some, something outlives their runner process
+		run(w, 0, early+f, Work, "1h")
+	}
+	pass(t, w, time.Second)
+	var left []*wire.Started
+	for _, s := range of[node.ExecStarted](ms[0]) {
+		left = append(left, &wire.Started{Fence: uint64(s.Fence), Pid: int64(s.Pid), StartTicks: s.StartTicks, Boot: s.Boot})
+	}
+	w.KillRunner(0)
+	pass(t, w, time.Second)
+	if n := len(of[node.Orphaned](ms[0])); n != 1 {
+		t.Fatalf("the node was told %d times", n)
+	}
+	ghosts := 0
+	for _, k := range w.hosts[0].children.byFence {
+		if k.alive {
+			ghosts++
+		}
+	}
+	if ghosts == 0 {
+		t.Fatal("nothing is left to be looked for")
+	}
+	tell(w, 0, node.Adopt{Attempts: left})
+	pass(t, w, time.Second)
+	for f, k := range w.hosts[0].children.byFence {
+		if k.alive {
+			t.Errorf("of %v something is left", f)
+		}
+	}
+	if n := len(of[node.Reaped](ms[0])); n != 8 {
+		t.Fatalf("%d of 8 are reported", n)
+	}
+}
+
+func TestWithoutANodeTasksGoOnAsLongAsTheyMay(t *testing.T) {
+	w, _ := toys(t, Options{Nodes: 1, Linger: time.Minute}, nil)
+	run(w, 0, early, Work, "1h")
+	pass(t, w, time.Second)
 	k := w.hosts[0].children.byFence[early]
-	pass(t, w, time.Second)
+	w.Kill(0)
+	pass(t, w, 59*time.Second)
 	if !k.alive {
-		t.Fatal("the orphan died with its node")
+		t.Fatal("it ended too early")
 	}
-	note := &wire.Started{Fence: uint64(early), Pid: int64(s.Pid), StartTicks: s.StartTicks + 1, Boot: s.Boot}
-	tell(w, 0, node.Reap{Started: note})
-	pass(t, w, time.Second)
-	if !k.alive {
-		t.Fatal("another process of the same number was killed")
-	}
-	note.StartTicks--
-	tell(w, 0, node.Reap{Started: note})
-	pass(t, w, time.Second)
-	if k.alive || len(of[node.Reaped](ms[0])) != 2 || len(of[node.ExecEnded](ms[0])) != 0 {
-		t.Fatalf("alive %t, %v", k.alive, ms[0].got)
+	pass(t, w, 2*time.Second)
+	if k.alive || w.hosts[0].children.runner != nil {
+		t.Fatalf("alive %t, runner %v", k.alive, w.hosts[0].children.runner)
 	}
 }
 

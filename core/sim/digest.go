@@ -155,9 +155,11 @@ func (d *digest) effect(eff node.Effect) {
 		d.num(118)
 		d.num(uint64(e.Fence))
 		d.num(uint64(e.Until))
-	case node.Reap:
+	case node.Adopt:
 		d.num(109)
-		d.proto(e.Started)
+		for _, started := range e.Attempts {
+			d.proto(started)
+		}
 	case node.Reply:
 		d.num(110)
 		d.num(e.ID)

@@ -49,6 +49,8 @@ type host struct {
 	m       machine // nil while the process is down
 	life    int     // counts the starts; what was meant for an earlier one is dropped
 	asked   bool    // it is to stop (Shutdown), so Stop is no surprise
+	restart bool    // and to come back soon
+	forGood bool    // it has ended in order, and its tasks end with it
 	// foreseen is the code of the fault with which a script expects the node to
 	// stop, fault the one with which it stopped last.
 	foreseen core.Code
@@ -106,7 +108,8 @@ func (h *host) boot() {
 		return
 	}
 	h.life++
-	h.asked, h.paused, h.inbox, h.datagrams = false, false, nil, 0
+	h.asked, h.restart, h.forGood = false, false, false
+	h.paused, h.inbox, h.datagrams = false, nil, 0
 	h.tickAt = never
 	m, err := h.w.build(h)
 	if err != nil && h.storage.cutting {
@@ -140,6 +143,7 @@ func (h *host) end(why string) {
 	h.look()
 	h.m, h.paused, h.inbox = nil, false, nil
 	h.storage.abandon()
+	h.children.nodeGone(h.forGood)
 	h.w.network.reset(h)
 	h.hangUp()
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hb/core/replog"
+	"hb/core/supervise"
 )
 
 // Options says which world to make. The zero value of a field means what its
@@ -19,6 +20,8 @@ type Options struct {
 	// Quiet is how much of it, at the end, is healed and free of faults;
 	// default a third.
 	Quiet time.Duration
+	// Linger is how long tasks go on without their node; default for ever.
+	Linger time.Duration
 	// Slots is how many tasks a node runs at once; default 2.
 	Slots int
 	// Detector and Spread are the nodes' failure detector and how news of
@@ -68,6 +71,8 @@ type Faults struct {
 	Pause int
 	// Kill ends a process (SIGKILL) and starts it again later; its tasks go on.
 	Kill int
+	// Runner ends a runner process (SIGKILL), half of the time its node, too.
+	Runner int
 	// Power cuts a host's power: processes and unsynced writes are lost.
 	Power int
 	// Blackout is Power for all hosts at once.
@@ -80,7 +85,7 @@ type Faults struct {
 	SlowDisk int
 	// Clock makes one wall clock jump.
 	Clock int
-	// Stop is an orderly end (SIGTERM) and a later start.
+	// Stop is an orderly end (SIGTERM) and a later start, or an orderly restart.
 	Stop int
 	// Rot ends a host and turns bits of its disk over before it comes back; Wipe
 	// brings it back with an empty disk. Both strike one disk at a time, until
@@ -104,7 +109,7 @@ type Faults struct {
 func AllFaults() Faults {
 	return Faults{
 		Every: 1500 * time.Millisecond,
-		Pause: 3, Kill: 4, Power: 3, Blackout: 1, Partition: 4, OneWay: 2,
+		Pause: 3, Kill: 4, Runner: 2, Power: 3, Blackout: 1, Partition: 4, OneWay: 2,
 		Loss: 2, SlowDisk: 2, Clock: 1, Stop: 1, Ambush: 10,
 		Rot: 2, Wipe: 1, FailSync: 1, Full: 2, Sever: 1, Move: 1, Removal: 1,
 	}
@@ -115,6 +120,7 @@ func (o Options) withDefaults() Options {
 	o.Time = or(o.Time, time.Minute)
 	o.Quiet = or(o.Quiet, o.Time/3)
 	o.Slots = or(o.Slots, 2)
+	o.Linger = or(o.Linger, supervise.Forever)
 	o.Clients = or(o.Clients, 4)
 	o.Net.Delay = or(o.Net.Delay, 100*time.Microsecond)
 	o.Net.Jitter = or(o.Net.Jitter, 200*time.Microsecond)

@@ -24,18 +24,12 @@ func (h *host) perform(eff node.Effect) {
 		h.storage.put(e)
 	case node.Append, node.Journal, node.SaveIdentity, node.SetAside:
 		h.storage.put(e)
-	case node.Exec:
-		h.children.exec(e)
-	case node.Renew:
-		h.children.renew(e)
-	case node.Signal:
-		h.children.signal(e)
-	case node.Reap:
-		h.children.reap(e)
+	case node.Exec, node.Renew, node.Terminate, node.Release, node.DropSpool:
+		h.children.toRunner(eff)
+	case node.Adopt:
+		h.children.adopt(e)
 	case node.ReadSpool:
 		h.children.readSpool(e)
-	case node.DropSpool:
-		h.children.dropSpool(e.Fence)
 	case node.ResolveSeeds:
 		h.resolve()
 	case node.Reply:
@@ -68,6 +62,7 @@ func (h *host) stop(e node.Stop) {
 	if e.Fault != nil && !h.storage.failing && !foreseen || e.Fault == nil && !h.asked {
 		h.w.fail("no node stops unasked", "%s: %v", h.name, e.Fault)
 	}
+	h.forGood = e.Fault == nil && !h.restart
 	h.end("stop")
 }
 

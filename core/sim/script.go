@@ -44,6 +44,24 @@ func (w *World) Shutdown(i int) {
 	}
 }
 
+// ShutdownToRestart asks a node to end in order, to be started again.
+func (w *World) ShutdownToRestart(i int) {
+	h := w.hosts[i]
+	if h.up() {
+		h.asked, h.restart = true, true
+		h.later(0, node.Shutdown{Restart: true})
+	}
+}
+
+// KillRunner ends a host's runner process, as SIGKILL does.
+func (w *World) KillRunner(i int) {
+	h := w.hosts[i]
+	if h.children.runner != nil {
+		w.trace.note(h, "the runner process is killed")
+		h.children.runnerGone()
+	}
+}
+
 // Pause stops a process for a while; its mail waits.
 func (w *World) Pause(i int, d time.Duration) {
 	h := w.hosts[i]

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -58,7 +57,7 @@ func allEvents() []node.Event {
 		node.Asked{ID: 1, Body: node.GetStatus{}}, node.Gone{ID: 1}, node.ExecStarted{Fence: 1}, node.ExecStarted{Fence: 1, Pid: 2},
 		node.ExecEnded{Fence: 1, Result: &wire.Result{Exit: 1}}, node.ExecEnded{Fence: 1, Result: &wire.Result{Exit: 2}},
 		node.ExecEnded{Fence: 1}, node.Reaped{Fence: 1}, node.Spooled{Ticket: 1}, node.Spooled{Ticket: 1, Err: errors.New("gone")},
-		node.Shutdown{},
+		node.Shutdown{}, node.Shutdown{Restart: true}, node.Orphaned{},
 	}
 }
 
@@ -74,8 +73,8 @@ func allEffects() []node.Effect {
 		node.SaveSnapshot{Index: 1, Body: []byte("b")}, node.SaveSnapshot{Index: 1, Body: []byte("c")},
 		node.SaveIdentity{Identity: &wire.Identity{Node: 1}}, node.SaveIdentity{Identity: &wire.Identity{Node: 2}}, node.SetAside{},
 		node.Journal{Seq: 1, Records: []*wire.Record{done}}, node.Journal{Seq: 1}, node.Exec{Fence: 1}, node.Exec{Fence: 2},
-		node.Signal{Fence: 1, Sig: syscall.SIGTERM}, node.Signal{Fence: 1, Sig: syscall.SIGKILL}, node.Reap{Started: &wire.Started{Pid: 1}},
-		node.Reap{Started: &wire.Started{Pid: 2}}, node.ReadSpool{Ticket: 1}, node.DropSpool{Fence: 1}, node.ResolveSeeds{},
+		node.Terminate{Fence: 1, Grace: 1}, node.Terminate{Fence: 1, Grace: 2}, node.Adopt{Attempts: []*wire.Started{{Pid: 1}}},
+		node.Adopt{Attempts: []*wire.Started{{Pid: 2}}}, node.Release{Fence: 1}, node.ReadSpool{Ticket: 1}, node.DropSpool{Fence: 1}, node.ResolveSeeds{},
 		node.Reply{ID: 1}, node.Reply{ID: 1, Body: node.Submitted{Index: 1}}, node.Reply{ID: 1, Body: node.Submitted{Index: 2}},
 		node.Reply{ID: 1, Body: core.Faultf(core.CodeBusy, "later")}, node.Reply{ID: 1, Body: core.Faultf(core.CodeNo, "later")},
 		node.Reply{ID: 1, Body: &wire.Task{Status: "queued"}}, node.Reply{ID: 1, Body: &wire.Task{Status: "failed"}},

@@ -38,6 +38,17 @@ func TestEverythingOnDiskComesBackAsItWent(t *testing.T) {
 	}
 }
 
+func TestEverythingBetweenADaemonAndItsRunnerProcessComesBackAsItWent(t *testing.T) {
+	for _, of := range []proto.Message{&ToRunner{}, &FromRunner{}} {
+		for name, m := range eachBody(of) {
+			got := m.ProtoReflect().New().Interface()
+			if err := Unmarshal(Marshal(m), got); err != nil || !proto.Equal(got, m) {
+				t.Errorf("%s: sent %v, came %v, %v", name, m, got, err)
+			}
+		}
+	}
+}
+
 func TestTheSameMessageIsAlwaysTheSameBytes(t *testing.T) {
 	tags := map[string]string{}
 	for _, k := range strings.Split("abcdefghijklmnop", "") {

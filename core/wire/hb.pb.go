@@ -4777,6 +4777,7 @@ type Result struct {
 	Truncated     bool                   `protobuf:"varint,11,opt,name=truncated,proto3" json:"truncated,omitempty"`
 	CpuNanos      int64                  `protobuf:"varint,12,opt,name=cpu_nanos,json=cpuNanos,proto3" json:"cpu_nanos,omitempty"`
 	MaxRssBytes   int64                  `protobuf:"varint,13,opt,name=max_rss_bytes,json=maxRssBytes,proto3" json:"max_rss_bytes,omitempty"`
+	OutputLost    string                 `protobuf:"bytes,145,opt,name=output_lost,json=outputLost,proto3" json:"output_lost,omitempty"` // why the end of its output was not kept
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4900,6 +4901,13 @@ func (x *Result) GetMaxRssBytes() int64 {
 		return x.MaxRssBytes
 	}
 	return 0
+}
+
+func (x *Result) GetOutputLost() string {
+	if x != nil {
+		return x.OutputLost
+	}
+	return ""
 }
 
 // Record is one line of a log on disk: of the write-ahead log, or of the
@@ -6036,6 +6044,865 @@ func (x *Attempt) GetWhy() string {
 	return ""
 }
 
+// ToRunner is what a node's daemon tells the process that runs its tasks. Either
+// may be older than the other: fields and bodies are only ever added, and one
+// that is not understood is left out.
+type ToRunner struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Body:
+	//
+	//	*ToRunner_Hello
+	//	*ToRunner_Adopt
+	//	*ToRunner_Exec
+	//	*ToRunner_Renew
+	//	*ToRunner_Terminate
+	//	*ToRunner_Read
+	//	*ToRunner_Release
+	//	*ToRunner_Drop
+	//	*ToRunner_Quit
+	Body          isToRunner_Body `protobuf_oneof:"body"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ToRunner) Reset() {
+	*x = ToRunner{}
+	mi := &file_hb_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ToRunner) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ToRunner) ProtoMessage() {}
+
+func (x *ToRunner) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ToRunner.ProtoReflect.Descriptor instead.
+func (*ToRunner) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *ToRunner) GetBody() isToRunner_Body {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *ToRunner) GetHello() *RunnerHello {
+	if x != nil {
+		if x, ok := x.Body.(*ToRunner_Hello); ok {
+			return x.Hello
+		}
+	}
+	return nil
+}
+
+func (x *ToRunner) GetAdopt() *RunnerAdopt {
+	if x != nil {
+		if x, ok := x.Body.(*ToRunner_Adopt); ok {
+			return x.Adopt
+		}
+	}
+	return nil
+}
+
+func (x *ToRunner) GetExec() *RunnerExec {
+	if x != nil {
+		if x, ok := x.Body.(*ToRunner_Exec); ok {
+			return x.Exec
+		}
+	}
+	return nil
+}
+
+func (x *ToRunner) GetRenew() *RunnerRenew {
+	if x != nil {
+		if x, ok := x.Body.(*ToRunner_Renew); ok {
+			return x.Renew
+		}
+	}
+	return nil
+}
+
+func (x *ToRunner) GetTerminate() *RunnerTerminate {
+	if x != nil {
+		if x, ok := x.Body.(*ToRunner_Terminate); ok {
+			return x.Terminate
+		}
+	}
+	return nil
+}
+
+func (x *ToRunner) GetRead() *RunnerRead {
+	if x != nil {
+		if x, ok := x.Body.(*ToRunner_Read); ok {
+			return x.Read
+		}
+	}
+	return nil
+}
+
+func (x *ToRunner) GetRelease() uint64 {
+	if x != nil {
+		if x, ok := x.Body.(*ToRunner_Release); ok {
+			return x.Release
+		}
+	}
+	return 0
+}
+
+func (x *ToRunner) GetDrop() uint64 {
+	if x != nil {
+		if x, ok := x.Body.(*ToRunner_Drop); ok {
+			return x.Drop
+		}
+	}
+	return 0
+}
+
+func (x *ToRunner) GetQuit() bool {
+	if x != nil {
+		if x, ok := x.Body.(*ToRunner_Quit); ok {
+			return x.Quit
+		}
+	}
+	return false
+}
+
+type isToRunner_Body interface {
+	isToRunner_Body()
+}
+
+type ToRunner_Hello struct {
+	Hello *RunnerHello `protobuf:"bytes,130,opt,name=hello,proto3,oneof"` // first, and once
+}
+
+type ToRunner_Adopt struct {
+	Adopt *RunnerAdopt `protobuf:"bytes,131,opt,name=adopt,proto3,oneof"` // next: nothing else counts before it
+}
+
+type ToRunner_Exec struct {
+	Exec *RunnerExec `protobuf:"bytes,132,opt,name=exec,proto3,oneof"`
+}
+
+type ToRunner_Renew struct {
+	Renew *RunnerRenew `protobuf:"bytes,133,opt,name=renew,proto3,oneof"`
+}
+
+type ToRunner_Terminate struct {
+	Terminate *RunnerTerminate `protobuf:"bytes,134,opt,name=terminate,proto3,oneof"`
+}
+
+type ToRunner_Read struct {
+	Read *RunnerRead `protobuf:"bytes,135,opt,name=read,proto3,oneof"`
+}
+
+type ToRunner_Release struct {
+	Release uint64 `protobuf:"varint,136,opt,name=release,proto3,oneof"` // fence whose end need not be told again
+}
+
+type ToRunner_Drop struct {
+	Drop uint64 `protobuf:"varint,137,opt,name=drop,proto3,oneof"` // fence whose output is to be deleted
+}
+
+type ToRunner_Quit struct {
+	Quit bool `protobuf:"varint,138,opt,name=quit,proto3,oneof"` // end everything, then this process
+}
+
+func (*ToRunner_Hello) isToRunner_Body() {}
+
+func (*ToRunner_Adopt) isToRunner_Body() {}
+
+func (*ToRunner_Exec) isToRunner_Body() {}
+
+func (*ToRunner_Renew) isToRunner_Body() {}
+
+func (*ToRunner_Terminate) isToRunner_Body() {}
+
+func (*ToRunner_Read) isToRunner_Body() {}
+
+func (*ToRunner_Release) isToRunner_Body() {}
+
+func (*ToRunner_Drop) isToRunner_Body() {}
+
+func (*ToRunner_Quit) isToRunner_Body() {}
+
+// FromRunner is what that process tells the daemon.
+type FromRunner struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Body:
+	//
+	//	*FromRunner_Hello
+	//	*FromRunner_Started
+	//	*FromRunner_Ended
+	//	*FromRunner_Gone
+	//	*FromRunner_Output
+	//	*FromRunner_Note
+	Body          isFromRunner_Body `protobuf_oneof:"body"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FromRunner) Reset() {
+	*x = FromRunner{}
+	mi := &file_hb_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FromRunner) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FromRunner) ProtoMessage() {}
+
+func (x *FromRunner) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FromRunner.ProtoReflect.Descriptor instead.
+func (*FromRunner) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *FromRunner) GetBody() isFromRunner_Body {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *FromRunner) GetHello() *RunnerHello {
+	if x != nil {
+		if x, ok := x.Body.(*FromRunner_Hello); ok {
+			return x.Hello
+		}
+	}
+	return nil
+}
+
+func (x *FromRunner) GetStarted() *Started {
+	if x != nil {
+		if x, ok := x.Body.(*FromRunner_Started); ok {
+			return x.Started
+		}
+	}
+	return nil
+}
+
+func (x *FromRunner) GetEnded() *Done {
+	if x != nil {
+		if x, ok := x.Body.(*FromRunner_Ended); ok {
+			return x.Ended
+		}
+	}
+	return nil
+}
+
+func (x *FromRunner) GetGone() uint64 {
+	if x != nil {
+		if x, ok := x.Body.(*FromRunner_Gone); ok {
+			return x.Gone
+		}
+	}
+	return 0
+}
+
+func (x *FromRunner) GetOutput() *RunnerOutput {
+	if x != nil {
+		if x, ok := x.Body.(*FromRunner_Output); ok {
+			return x.Output
+		}
+	}
+	return nil
+}
+
+func (x *FromRunner) GetNote() *RunnerNote {
+	if x != nil {
+		if x, ok := x.Body.(*FromRunner_Note); ok {
+			return x.Note
+		}
+	}
+	return nil
+}
+
+type isFromRunner_Body interface {
+	isFromRunner_Body()
+}
+
+type FromRunner_Hello struct {
+	Hello *RunnerHello `protobuf:"bytes,139,opt,name=hello,proto3,oneof"` // first, and once
+}
+
+type FromRunner_Started struct {
+	Started *Started `protobuf:"bytes,140,opt,name=started,proto3,oneof"`
+}
+
+type FromRunner_Ended struct {
+	Ended *Done `protobuf:"bytes,141,opt,name=ended,proto3,oneof"`
+}
+
+type FromRunner_Gone struct {
+	Gone uint64 `protobuf:"varint,142,opt,name=gone,proto3,oneof"` // fence of which nothing is there
+}
+
+type FromRunner_Output struct {
+	Output *RunnerOutput `protobuf:"bytes,143,opt,name=output,proto3,oneof"`
+}
+
+type FromRunner_Note struct {
+	Note *RunnerNote `protobuf:"bytes,144,opt,name=note,proto3,oneof"`
+}
+
+func (*FromRunner_Hello) isFromRunner_Body() {}
+
+func (*FromRunner_Started) isFromRunner_Body() {}
+
+func (*FromRunner_Ended) isFromRunner_Body() {}
+
+func (*FromRunner_Gone) isFromRunner_Body() {}
+
+func (*FromRunner_Output) isFromRunner_Body() {}
+
+func (*FromRunner_Note) isFromRunner_Body() {}
+
+type RunnerHello struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of this protocol
+	Build         string                 `protobuf:"bytes,2,opt,name=build,proto3" json:"build,omitempty"`      // the program's own, for people
+	Pid           int64                  `protobuf:"varint,3,opt,name=pid,proto3" json:"pid,omitempty"`
+	Attempts      uint32                 `protobuf:"varint,4,opt,name=attempts,proto3" json:"attempts,omitempty"` // that run, or whose end was not released
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunnerHello) Reset() {
+	*x = RunnerHello{}
+	mi := &file_hb_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunnerHello) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunnerHello) ProtoMessage() {}
+
+func (x *RunnerHello) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunnerHello.ProtoReflect.Descriptor instead.
+func (*RunnerHello) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *RunnerHello) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RunnerHello) GetBuild() string {
+	if x != nil {
+		return x.Build
+	}
+	return ""
+}
+
+func (x *RunnerHello) GetPid() int64 {
+	if x != nil {
+		return x.Pid
+	}
+	return 0
+}
+
+func (x *RunnerHello) GetAttempts() uint32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+// RunnerAdopt names all attempts that the daemon believes to be there. What else
+// is there is nobody's, and ended.
+type RunnerAdopt struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Attempts      []*Started             `protobuf:"bytes,1,rep,name=attempts,proto3" json:"attempts,omitempty"`
+	Node          uint64                 `protobuf:"fixed64,2,opt,name=node,proto3" json:"node,omitempty"` // whose HB_NODE_ID their processes carry
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunnerAdopt) Reset() {
+	*x = RunnerAdopt{}
+	mi := &file_hb_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunnerAdopt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunnerAdopt) ProtoMessage() {}
+
+func (x *RunnerAdopt) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunnerAdopt.ProtoReflect.Descriptor instead.
+func (*RunnerAdopt) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *RunnerAdopt) GetAttempts() []*Started {
+	if x != nil {
+		return x.Attempts
+	}
+	return nil
+}
+
+func (x *RunnerAdopt) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+type RunnerExec struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Fence         uint64                 `protobuf:"varint,1,opt,name=fence,proto3" json:"fence,omitempty"`
+	Argv          [][]byte               `protobuf:"bytes,2,rep,name=argv,proto3" json:"argv,omitempty"`
+	Env           [][]byte               `protobuf:"bytes,3,rep,name=env,proto3" json:"env,omitempty"`
+	Cwd           string                 `protobuf:"bytes,4,opt,name=cwd,proto3" json:"cwd,omitempty"`
+	Stdin         []byte                 `protobuf:"bytes,5,opt,name=stdin,proto3" json:"stdin,omitempty"`
+	LimitNanos    int64                  `protobuf:"varint,6,opt,name=limit_nanos,json=limitNanos,proto3" json:"limit_nanos,omitempty"` // of its running time; 0: none
+	Until         int64                  `protobuf:"varint,7,opt,name=until,proto3" json:"until,omitempty"`                             // clock of this boot: its lease; 0: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunnerExec) Reset() {
+	*x = RunnerExec{}
+	mi := &file_hb_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunnerExec) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunnerExec) ProtoMessage() {}
+
+func (x *RunnerExec) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunnerExec.ProtoReflect.Descriptor instead.
+func (*RunnerExec) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *RunnerExec) GetFence() uint64 {
+	if x != nil {
+		return x.Fence
+	}
+	return 0
+}
+
+func (x *RunnerExec) GetArgv() [][]byte {
+	if x != nil {
+		return x.Argv
+	}
+	return nil
+}
+
+func (x *RunnerExec) GetEnv() [][]byte {
+	if x != nil {
+		return x.Env
+	}
+	return nil
+}
+
+func (x *RunnerExec) GetCwd() string {
+	if x != nil {
+		return x.Cwd
+	}
+	return ""
+}
+
+func (x *RunnerExec) GetStdin() []byte {
+	if x != nil {
+		return x.Stdin
+	}
+	return nil
+}
+
+func (x *RunnerExec) GetLimitNanos() int64 {
+	if x != nil {
+		return x.LimitNanos
+	}
+	return 0
+}
+
+func (x *RunnerExec) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+type RunnerRenew struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Fence         uint64                 `protobuf:"varint,1,opt,name=fence,proto3" json:"fence,omitempty"`
+	Until         int64                  `protobuf:"varint,2,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunnerRenew) Reset() {
+	*x = RunnerRenew{}
+	mi := &file_hb_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunnerRenew) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunnerRenew) ProtoMessage() {}
+
+func (x *RunnerRenew) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunnerRenew.ProtoReflect.Descriptor instead.
+func (*RunnerRenew) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *RunnerRenew) GetFence() uint64 {
+	if x != nil {
+		return x.Fence
+	}
+	return 0
+}
+
+func (x *RunnerRenew) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+// RunnerTerminate is SIGTERM now, and SIGKILL after the grace.
+type RunnerTerminate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Fence         uint64                 `protobuf:"varint,1,opt,name=fence,proto3" json:"fence,omitempty"`
+	GraceNanos    int64                  `protobuf:"varint,2,opt,name=grace_nanos,json=graceNanos,proto3" json:"grace_nanos,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunnerTerminate) Reset() {
+	*x = RunnerTerminate{}
+	mi := &file_hb_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunnerTerminate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunnerTerminate) ProtoMessage() {}
+
+func (x *RunnerTerminate) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunnerTerminate.ProtoReflect.Descriptor instead.
+func (*RunnerTerminate) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{74}
+}
+
+func (x *RunnerTerminate) GetFence() uint64 {
+	if x != nil {
+		return x.Fence
+	}
+	return 0
+}
+
+func (x *RunnerTerminate) GetGraceNanos() int64 {
+	if x != nil {
+		return x.GraceNanos
+	}
+	return 0
+}
+
+type RunnerRead struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ticket        uint64                 `protobuf:"varint,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	Fence         uint64                 `protobuf:"varint,2,opt,name=fence,proto3" json:"fence,omitempty"`
+	From          uint64                 `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`
+	MaxBytes      uint32                 `protobuf:"varint,4,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunnerRead) Reset() {
+	*x = RunnerRead{}
+	mi := &file_hb_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunnerRead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunnerRead) ProtoMessage() {}
+
+func (x *RunnerRead) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunnerRead.ProtoReflect.Descriptor instead.
+func (*RunnerRead) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{75}
+}
+
+func (x *RunnerRead) GetTicket() uint64 {
+	if x != nil {
+		return x.Ticket
+	}
+	return 0
+}
+
+func (x *RunnerRead) GetFence() uint64 {
+	if x != nil {
+		return x.Fence
+	}
+	return 0
+}
+
+func (x *RunnerRead) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *RunnerRead) GetMaxBytes() uint32 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+type RunnerOutput struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ticket        uint64                 `protobuf:"varint,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	Data          []byte                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	Eof           bool                   `protobuf:"varint,3,opt,name=eof,proto3" json:"eof,omitempty"`
+	Error         string                 `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
+	Skipped       uint64                 `protobuf:"varint,5,opt,name=skipped,proto3" json:"skipped,omitempty"` // bytes before the data that are not kept
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunnerOutput) Reset() {
+	*x = RunnerOutput{}
+	mi := &file_hb_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunnerOutput) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunnerOutput) ProtoMessage() {}
+
+func (x *RunnerOutput) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunnerOutput.ProtoReflect.Descriptor instead.
+func (*RunnerOutput) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{76}
+}
+
+func (x *RunnerOutput) GetTicket() uint64 {
+	if x != nil {
+		return x.Ticket
+	}
+	return 0
+}
+
+func (x *RunnerOutput) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *RunnerOutput) GetEof() bool {
+	if x != nil {
+		return x.Eof
+	}
+	return false
+}
+
+func (x *RunnerOutput) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *RunnerOutput) GetSkipped() uint64 {
+	if x != nil {
+		return x.Skipped
+	}
+	return 0
+}
+
+type RunnerNote struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Warn          bool                   `protobuf:"varint,1,opt,name=warn,proto3" json:"warn,omitempty"`
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunnerNote) Reset() {
+	*x = RunnerNote{}
+	mi := &file_hb_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunnerNote) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunnerNote) ProtoMessage() {}
+
+func (x *RunnerNote) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunnerNote.ProtoReflect.Descriptor instead.
+func (*RunnerNote) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *RunnerNote) GetWarn() bool {
+	if x != nil {
+		return x.Warn
+	}
+	return false
+}
+
+func (x *RunnerNote) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 var File_hb_proto protoreflect.FileDescriptor
 
 const file_hb_proto_rawDesc = "" +
@@ -6416,7 +7283,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\"\x1e\n" +
 	"\x06Expire\x12\x14\n" +
-	"\x05tasks\x18\x01 \x03(\fR\x05tasks\"\x80\x03\n" +
+	"\x05tasks\x18\x01 \x03(\fR\x05tasks\"\xa2\x03\n" +
 	"\x06Result\x12\x12\n" +
 	"\x04exit\x18\x01 \x01(\x05R\x04exit\x12\x16\n" +
 	"\x06signal\x18\x02 \x01(\x05R\x06signal\x12\x1b\n" +
@@ -6434,7 +7301,9 @@ const file_hb_proto_rawDesc = "" +
 	"stderrTail\x12\x1c\n" +
 	"\ttruncated\x18\v \x01(\bR\ttruncated\x12\x1b\n" +
 	"\tcpu_nanos\x18\f \x01(\x03R\bcpuNanos\x12\"\n" +
-	"\rmax_rss_bytes\x18\r \x01(\x03R\vmaxRssBytes\"\xfa\x01\n" +
+	"\rmax_rss_bytes\x18\r \x01(\x03R\vmaxRssBytes\x12 \n" +
+	"\voutput_lost\x18\x91\x01 \x01(\tR\n" +
+	"outputLost\"\xfa\x01\n" +
 	"\x06Record\x12\x16\n" +
 	"\x05entry\x18\x01 \x01(\fH\x00R\x05entry\x12\x1f\n" +
 	"\n" +
@@ -6541,7 +7410,68 @@ const file_hb_proto_rawDesc = "" +
 	"\x06result\x18\x06 \x01(\v2\n" +
 	".hb.ResultR\x06result\x12\x18\n" +
 	"\aoutcome\x18\a \x01(\tR\aoutcome\x12\x10\n" +
-	"\x03why\x18( \x01(\tR\x03whyB\x0eZ\fhb/core/wireb\x06proto3"
+	"\x03why\x18( \x01(\tR\x03why\"\xdf\x02\n" +
+	"\bToRunner\x12(\n" +
+	"\x05hello\x18\x82\x01 \x01(\v2\x0f.hb.RunnerHelloH\x00R\x05hello\x12(\n" +
+	"\x05adopt\x18\x83\x01 \x01(\v2\x0f.hb.RunnerAdoptH\x00R\x05adopt\x12%\n" +
+	"\x04exec\x18\x84\x01 \x01(\v2\x0e.hb.RunnerExecH\x00R\x04exec\x12(\n" +
+	"\x05renew\x18\x85\x01 \x01(\v2\x0f.hb.RunnerRenewH\x00R\x05renew\x124\n" +
+	"\tterminate\x18\x86\x01 \x01(\v2\x13.hb.RunnerTerminateH\x00R\tterminate\x12%\n" +
+	"\x04read\x18\x87\x01 \x01(\v2\x0e.hb.RunnerReadH\x00R\x04read\x12\x1b\n" +
+	"\arelease\x18\x88\x01 \x01(\x04H\x00R\arelease\x12\x15\n" +
+	"\x04drop\x18\x89\x01 \x01(\x04H\x00R\x04drop\x12\x15\n" +
+	"\x04quit\x18\x8a\x01 \x01(\bH\x00R\x04quitB\x06\n" +
+	"\x04body\"\xf6\x01\n" +
+	"\n" +
+	"FromRunner\x12(\n" +
+	"\x05hello\x18\x8b\x01 \x01(\v2\x0f.hb.RunnerHelloH\x00R\x05hello\x12(\n" +
+	"\astarted\x18\x8c\x01 \x01(\v2\v.hb.StartedH\x00R\astarted\x12!\n" +
+	"\x05ended\x18\x8d\x01 \x01(\v2\b.hb.DoneH\x00R\x05ended\x12\x15\n" +
+	"\x04gone\x18\x8e\x01 \x01(\x04H\x00R\x04gone\x12+\n" +
+	"\x06output\x18\x8f\x01 \x01(\v2\x10.hb.RunnerOutputH\x00R\x06output\x12%\n" +
+	"\x04note\x18\x90\x01 \x01(\v2\x0e.hb.RunnerNoteH\x00R\x04noteB\x06\n" +
+	"\x04body\"k\n" +
+	"\vRunnerHello\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12\x14\n" +
+	"\x05build\x18\x02 \x01(\tR\x05build\x12\x10\n" +
+	"\x03pid\x18\x03 \x01(\x03R\x03pid\x12\x1a\n" +
+	"\battempts\x18\x04 \x01(\rR\battempts\"J\n" +
+	"\vRunnerAdopt\x12'\n" +
+	"\battempts\x18\x01 \x03(\v2\v.hb.StartedR\battempts\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\x06R\x04node\"\xa7\x01\n" +
+	"\n" +
+	"RunnerExec\x12\x14\n" +
+	"\x05fence\x18\x01 \x01(\x04R\x05fence\x12\x12\n" +
+	"\x04argv\x18\x02 \x03(\fR\x04argv\x12\x10\n" +
+	"\x03env\x18\x03 \x03(\fR\x03env\x12\x10\n" +
+	"\x03cwd\x18\x04 \x01(\tR\x03cwd\x12\x14\n" +
+	"\x05stdin\x18\x05 \x01(\fR\x05stdin\x12\x1f\n" +
+	"\vlimit_nanos\x18\x06 \x01(\x03R\n" +
+	"limitNanos\x12\x14\n" +
+	"\x05until\x18\a \x01(\x03R\x05until\"9\n" +
+	"\vRunnerRenew\x12\x14\n" +
+	"\x05fence\x18\x01 \x01(\x04R\x05fence\x12\x14\n" +
+	"\x05until\x18\x02 \x01(\x03R\x05until\"H\n" +
+	"\x0fRunnerTerminate\x12\x14\n" +
+	"\x05fence\x18\x01 \x01(\x04R\x05fence\x12\x1f\n" +
+	"\vgrace_nanos\x18\x02 \x01(\x03R\n" +
+	"graceNanos\"k\n" +
+	"\n" +
+	"RunnerRead\x12\x16\n" +
+	"\x06ticket\x18\x01 \x01(\x04R\x06ticket\x12\x14\n" +
+	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\x04R\x04from\x12\x1b\n" +
+	"\tmax_bytes\x18\x04 \x01(\rR\bmaxBytes\"|\n" +
+	"\fRunnerOutput\x12\x16\n" +
+	"\x06ticket\x18\x01 \x01(\x04R\x06ticket\x12\x12\n" +
+	"\x04data\x18\x02 \x01(\fR\x04data\x12\x10\n" +
+	"\x03eof\x18\x03 \x01(\bR\x03eof\x12\x14\n" +
+	"\x05error\x18\x04 \x01(\tR\x05error\x12\x18\n" +
+	"\askipped\x18\x05 \x01(\x04R\askipped\"4\n" +
+	"\n" +
+	"RunnerNote\x12\x12\n" +
+	"\x04warn\x18\x01 \x01(\bR\x04warn\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04textB\x0eZ\fhb/core/wireb\x06proto3"
 
 var (
 	file_hb_proto_rawDescOnce sync.Once
@@ -6555,77 +7485,87 @@ func file_hb_proto_rawDescGZIP() []byte {
 	return file_hb_proto_rawDescData
 }
 
-var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 69)
+var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 79)
 var file_hb_proto_goTypes = []any{
-	(*Envelope)(nil),      // 0: hb.Envelope
-	(*Join)(nil),          // 1: hb.Join
-	(*Welcome)(nil),       // 2: hb.Welcome
-	(*Refusal)(nil),       // 3: hb.Refusal
-	(*Rows)(nil),          // 4: hb.Rows
-	(*Row)(nil),           // 5: hb.Row
-	(*Echo)(nil),          // 6: hb.Echo
-	(*Pull)(nil),          // 7: hb.Pull
-	(*Page)(nil),          // 8: hb.Page
-	(*Propose)(nil),       // 9: hb.Propose
-	(*Proposed)(nil),      // 10: hb.Proposed
-	(*ReadIndex)(nil),     // 11: hb.ReadIndex
-	(*ReadIndexed)(nil),   // 12: hb.ReadIndexed
-	(*PositionAsk)(nil),   // 13: hb.PositionAsk
-	(*Position)(nil),      // 14: hb.Position
-	(*Standing)(nil),      // 15: hb.Standing
-	(*MeshAsk)(nil),       // 16: hb.MeshAsk
-	(*Mesh)(nil),          // 17: hb.Mesh
-	(*MeshView)(nil),      // 18: hb.MeshView
-	(*Transfer)(nil),      // 19: hb.Transfer
-	(*Grant)(nil),         // 20: hb.Grant
-	(*Kill)(nil),          // 21: hb.Kill
-	(*Running)(nil),       // 22: hb.Running
-	(*Explain)(nil),       // 23: hb.Explain
-	(*Explained)(nil),     // 24: hb.Explained
-	(*Candidate)(nil),     // 25: hb.Candidate
-	(*LeaseAsk)(nil),      // 26: hb.LeaseAsk
-	(*LeaseGiven)(nil),    // 27: hb.LeaseGiven
-	(*Refused)(nil),       // 28: hb.Refused
-	(*Done)(nil),          // 29: hb.Done
-	(*DoneAck)(nil),       // 30: hb.DoneAck
-	(*OutputPull)(nil),    // 31: hb.OutputPull
-	(*OutputChunk)(nil),   // 32: hb.OutputChunk
-	(*Entry)(nil),         // 33: hb.Entry
-	(*Command)(nil),       // 34: hb.Command
-	(*Verdict)(nil),       // 35: hb.Verdict
-	(*MemberUp)(nil),      // 36: hb.MemberUp
-	(*MemberDown)(nil),    // 37: hb.MemberDown
-	(*SetVoters)(nil),     // 38: hb.SetVoters
-	(*SetVote)(nil),       // 39: hb.SetVote
-	(*RaiseFeatures)(nil), // 40: hb.RaiseFeatures
-	(*Forget)(nil),        // 41: hb.Forget
-	(*SetSchedule)(nil),   // 42: hb.SetSchedule
-	(*DropSchedule)(nil),  // 43: hb.DropSchedule
-	(*PauseSchedule)(nil), // 44: hb.PauseSchedule
-	(*Fire)(nil),          // 45: hb.Fire
-	(*Schedule)(nil),      // 46: hb.Schedule
-	(*Note)(nil),          // 47: hb.Note
-	(*Submit)(nil),        // 48: hb.Submit
-	(*Spec)(nil),          // 49: hb.Spec
-	(*Assign)(nil),        // 50: hb.Assign
-	(*Finish)(nil),        // 51: hb.Finish
-	(*Requeue)(nil),       // 52: hb.Requeue
-	(*Drain)(nil),         // 53: hb.Drain
-	(*Cancel)(nil),        // 54: hb.Cancel
-	(*Expire)(nil),        // 55: hb.Expire
-	(*Result)(nil),        // 56: hb.Result
-	(*Record)(nil),        // 57: hb.Record
-	(*Mark)(nil),          // 58: hb.Mark
-	(*Intent)(nil),        // 59: hb.Intent
-	(*Started)(nil),       // 60: hb.Started
-	(*Identity)(nil),      // 61: hb.Identity
-	(*Ledger)(nil),        // 62: hb.Ledger
-	(*Tombstone)(nil),     // 63: hb.Tombstone
-	(*Agreed)(nil),        // 64: hb.Agreed
-	(*Task)(nil),          // 65: hb.Task
-	(*Missing)(nil),       // 66: hb.Missing
-	(*Attempt)(nil),       // 67: hb.Attempt
-	nil,                   // 68: hb.Row.TagsEntry
+	(*Envelope)(nil),        // 0: hb.Envelope
+	(*Join)(nil),            // 1: hb.Join
+	(*Welcome)(nil),         // 2: hb.Welcome
+	(*Refusal)(nil),         // 3: hb.Refusal
+	(*Rows)(nil),            // 4: hb.Rows
+	(*Row)(nil),             // 5: hb.Row
+	(*Echo)(nil),            // 6: hb.Echo
+	(*Pull)(nil),            // 7: hb.Pull
+	(*Page)(nil),            // 8: hb.Page
+	(*Propose)(nil),         // 9: hb.Propose
+	(*Proposed)(nil),        // 10: hb.Proposed
+	(*ReadIndex)(nil),       // 11: hb.ReadIndex
+	(*ReadIndexed)(nil),     // 12: hb.ReadIndexed
+	(*PositionAsk)(nil),     // 13: hb.PositionAsk
+	(*Position)(nil),        // 14: hb.Position
+	(*Standing)(nil),        // 15: hb.Standing
+	(*MeshAsk)(nil),         // 16: hb.MeshAsk
+	(*Mesh)(nil),            // 17: hb.Mesh
+	(*MeshView)(nil),        // 18: hb.MeshView
+	(*Transfer)(nil),        // 19: hb.Transfer
+	(*Grant)(nil),           // 20: hb.Grant
+	(*Kill)(nil),            // 21: hb.Kill
+	(*Running)(nil),         // 22: hb.Running
+	(*Explain)(nil),         // 23: hb.Explain
+	(*Explained)(nil),       // 24: hb.Explained
+	(*Candidate)(nil),       // 25: hb.Candidate
+	(*LeaseAsk)(nil),        // 26: hb.LeaseAsk
+	(*LeaseGiven)(nil),      // 27: hb.LeaseGiven
+	(*Refused)(nil),         // 28: hb.Refused
+	(*Done)(nil),            // 29: hb.Done
+	(*DoneAck)(nil),         // 30: hb.DoneAck
+	(*OutputPull)(nil),      // 31: hb.OutputPull
+	(*OutputChunk)(nil),     // 32: hb.OutputChunk
+	(*Entry)(nil),           // 33: hb.Entry
+	(*Command)(nil),         // 34: hb.Command
+	(*Verdict)(nil),         // 35: hb.Verdict
+	(*MemberUp)(nil),        // 36: hb.MemberUp
+	(*MemberDown)(nil),      // 37: hb.MemberDown
+	(*SetVoters)(nil),       // 38: hb.SetVoters
+	(*SetVote)(nil),         // 39: hb.SetVote
+	(*RaiseFeatures)(nil),   // 40: hb.RaiseFeatures
+	(*Forget)(nil),          // 41: hb.Forget
+	(*SetSchedule)(nil),     // 42: hb.SetSchedule
+	(*DropSchedule)(nil),    // 43: hb.DropSchedule
+	(*PauseSchedule)(nil),   // 44: hb.PauseSchedule
+	(*Fire)(nil),            // 45: hb.Fire
+	(*Schedule)(nil),        // 46: hb.Schedule
+	(*Note)(nil),            // 47: hb.Note
+	(*Submit)(nil),          // 48: hb.Submit
+	(*Spec)(nil),            // 49: hb.Spec
+	(*Assign)(nil),          // 50: hb.Assign
+	(*Finish)(nil),          // 51: hb.Finish
+	(*Requeue)(nil),         // 52: hb.Requeue
+	(*Drain)(nil),           // 53: hb.Drain
+	(*Cancel)(nil),          // 54: hb.Cancel
+	(*Expire)(nil),          // 55: hb.Expire
+	(*Result)(nil),          // 56: hb.Result
+	(*Record)(nil),          // 57: hb.Record
+	(*Mark)(nil),            // 58: hb.Mark
+	(*Intent)(nil),          // 59: hb.Intent
+	(*Started)(nil),         // 60: hb.Started
+	(*Identity)(nil),        // 61: hb.Identity
+	(*Ledger)(nil),          // 62: hb.Ledger
+	(*Tombstone)(nil),       // 63: hb.Tombstone
+	(*Agreed)(nil),          // 64: hb.Agreed
+	(*Task)(nil),            // 65: hb.Task
+	(*Missing)(nil),         // 66: hb.Missing
+	(*Attempt)(nil),         // 67: hb.Attempt
+	(*ToRunner)(nil),        // 68: hb.ToRunner
+	(*FromRunner)(nil),      // 69: hb.FromRunner
+	(*RunnerHello)(nil),     // 70: hb.RunnerHello
+	(*RunnerAdopt)(nil),     // 71: hb.RunnerAdopt
+	(*RunnerExec)(nil),      // 72: hb.RunnerExec
+	(*RunnerRenew)(nil),     // 73: hb.RunnerRenew
+	(*RunnerTerminate)(nil), // 74: hb.RunnerTerminate
+	(*RunnerRead)(nil),      // 75: hb.RunnerRead
+	(*RunnerOutput)(nil),    // 76: hb.RunnerOutput
+	(*RunnerNote)(nil),      // 77: hb.RunnerNote
+	nil,                     // 78: hb.Row.TagsEntry
 }
 var file_hb_proto_depIdxs = []int32{
 	1,  // 0: hb.Envelope.join:type_name -> hb.Join
@@ -6659,7 +7599,7 @@ var file_hb_proto_depIdxs = []int32{
 	5,  // 28: hb.Join.rows:type_name -> hb.Row
 	5,  // 29: hb.Welcome.rows:type_name -> hb.Row
 	5,  // 30: hb.Rows.rows:type_name -> hb.Row
-	68, // 31: hb.Row.tags:type_name -> hb.Row.TagsEntry
+	78, // 31: hb.Row.tags:type_name -> hb.Row.TagsEntry
 	34, // 32: hb.Propose.command:type_name -> hb.Command
 	35, // 33: hb.Proposed.verdict:type_name -> hb.Verdict
 	15, // 34: hb.Position.standings:type_name -> hb.Standing
@@ -6707,11 +7647,23 @@ var file_hb_proto_depIdxs = []int32{
 	56, // 76: hb.Task.result:type_name -> hb.Result
 	66, // 77: hb.Task.missing:type_name -> hb.Missing
 	56, // 78: hb.Attempt.result:type_name -> hb.Result
-	79, // [79:79] is the sub-list for method output_type
-	79, // [79:79] is the sub-list for method input_type
-	79, // [79:79] is the sub-list for extension type_name
-	79, // [79:79] is the sub-list for extension extendee
-	0,  // [0:79] is the sub-list for field type_name
+	70, // 79: hb.ToRunner.hello:type_name -> hb.RunnerHello
+	71, // 80: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
+	72, // 81: hb.ToRunner.exec:type_name -> hb.RunnerExec
+	73, // 82: hb.ToRunner.renew:type_name -> hb.RunnerRenew
+	74, // 83: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
+	75, // 84: hb.ToRunner.read:type_name -> hb.RunnerRead
+	70, // 85: hb.FromRunner.hello:type_name -> hb.RunnerHello
+	60, // 86: hb.FromRunner.started:type_name -> hb.Started
+	29, // 87: hb.FromRunner.ended:type_name -> hb.Done
+	76, // 88: hb.FromRunner.output:type_name -> hb.RunnerOutput
+	77, // 89: hb.FromRunner.note:type_name -> hb.RunnerNote
+	60, // 90: hb.RunnerAdopt.attempts:type_name -> hb.Started
+	91, // [91:91] is the sub-list for method output_type
+	91, // [91:91] is the sub-list for method input_type
+	91, // [91:91] is the sub-list for extension type_name
+	91, // [91:91] is the sub-list for extension extendee
+	0,  // [0:91] is the sub-list for field type_name
 }
 
 func init() { file_hb_proto_init() }
@@ -6779,13 +7731,32 @@ func file_hb_proto_init() {
 		(*Record_Forgotten)(nil),
 		(*Record_Mark)(nil),
 	}
+	file_hb_proto_msgTypes[68].OneofWrappers = []any{
+		(*ToRunner_Hello)(nil),
+		(*ToRunner_Adopt)(nil),
+		(*ToRunner_Exec)(nil),
+		(*ToRunner_Renew)(nil),
+		(*ToRunner_Terminate)(nil),
+		(*ToRunner_Read)(nil),
+		(*ToRunner_Release)(nil),
+		(*ToRunner_Drop)(nil),
+		(*ToRunner_Quit)(nil),
+	}
+	file_hb_proto_msgTypes[69].OneofWrappers = []any{
+		(*FromRunner_Hello)(nil),
+		(*FromRunner_Started)(nil),
+		(*FromRunner_Ended)(nil),
+		(*FromRunner_Gone)(nil),
+		(*FromRunner_Output)(nil),
+		(*FromRunner_Note)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hb_proto_rawDesc), len(file_hb_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   69,
+			NumMessages:   79,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,75 +1,24 @@
-package daemon
+package runnerd
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"hb/core"
-	"hb/core/node"
+	"hb/core/wire"
+	"hb/netutil"
 )
-
-// cleanPath is where a task's command is looked for unless its spec says
-// otherwise: a task must not depend on how the daemon was started.
-const cleanPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // refusal is why a command did not become a process.
 type refusal struct {
 	code core.Code
 	why  string
-}
-
-// userVariables say whom the tasks run as.
-func userVariables() []string {
-	u, err := user.Current()
-	if err != nil {
-		return []string{"HOME=/", "USER=" + strconv.Itoa(os.Getuid())}
-	}
-	return []string{"HOME=" + u.HomeDir, "USER=" + u.Username}
-}
-
-// environment is what a task finds in its environment.
-func environment(e node.Exec, user []string, name string, id core.NodeID) []string {
-	env := append([]string{"PATH=" + cleanPath, "LANG=C.UTF-8"}, user...)
-	for _, kv := range e.Spec.Env {
-		key, _, _ := strings.Cut(kv, "=")
-		env = set(env, key, kv)
-	}
-	for _, kv := range []string{
-		"HB_TASK_ID=" + e.Task.String(),
-		"HB_ATTEMPT=" + strconv.FormatUint(uint64(e.Attempt), 10),
-		fenceVariable(e.Fence),
-		"HB_NODE=" + name,
-		nodeVariable(id),
-	} {
-		key, _, _ := strings.Cut(kv, "=")
-		env = set(env, key, kv)
-	}
-	return env
-}
-
-// fenceVariable and nodeVariable are also how the processes of a lost attempt
-// are found again.
-func fenceVariable(f core.Fence) string { return "HB_FENCE=" + f.String() }
-
-func nodeVariable(id core.NodeID) string { return "HB_NODE_ID=" + id.String() }
-
-func set(env []string, key, kv string) []string {
-	for i, old := range env {
-		if strings.HasPrefix(old, key+"=") {
-			env[i] = kv
-			return env
-		}
-	}
-	return append(env, kv)
 }
 
 // find looks a command up as execvp(3) would: a word without a slash on the
@@ -115,7 +64,7 @@ func unfit(command, at string) *refusal {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
 		return &refusal{core.CodeNotFound, fmt.Sprintf("%s: command not found", command)}
 	case err != nil:
-		return &refusal{core.CodeNotExec, fmt.Sprintf("%s: %v", command, reason(err))}
+		return &refusal{core.CodeNotExec, fmt.Sprintf("%s: %v", command, netutil.Reason(err))}
 	case info.IsDir():
 		return &refusal{core.CodeNotExec, fmt.Sprintf("%s: is a directory", command)}
 	case info.Mode()&0o111 == 0:
@@ -124,22 +73,15 @@ func unfit(command, at string) *refusal {
 	return nil
 }
 
-// reason strips the words Go puts before the kernel's.
-func reason(err error) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return errno
-	}
-	return err
-}
-
 // start makes a process of a command, as the leader of a session and a process
-// group of its own, with what travels with the task, or nothing, on its standard input.
-func start(e node.Exec, env []string, stdout, stderr *os.File) (*os.Process, *refusal) {
-	if len(e.Spec.Argv) == 0 || e.Spec.Argv[0] == "" {
+// group of its own, with what travels with the task, or nothing, on its standard
+// input.
+func (f forkers) command(e *wire.RunnerExec, in *cgroup, stdout, stderr *os.File) (*process, *refusal) {
+	argv, env := texts(e.Argv), texts(e.Env)
+	if len(argv) == 0 || argv[0] == "" {
 		return nil, &refusal{core.CodeNotFound, "there is no command"}
 	}
-	cwd := e.Spec.Cwd
+	cwd := e.Cwd
 	if cwd == "" {
 		cwd = "/"
 	}
@@ -147,31 +89,32 @@ func start(e node.Exec, env []string, stdout, stderr *os.File) (*os.Process, *re
 		if err == nil {
 			err = syscall.ENOTDIR
 		}
-		return nil, &refusal{core.CodeTaskLost, fmt.Sprintf("cannot change to %s: %v", cwd, reason(err))}
+		return nil, &refusal{core.CodeTaskLost, fmt.Sprintf("cannot change to %s: %v", cwd, netutil.Reason(err))}
 	}
-	path, bad := find(e.Spec.Argv[0], cwd, env)
+	path, bad := find(argv[0], cwd, env)
 	if bad != nil {
 		return nil, bad
 	}
-	input, err := inputOf(e.Spec.Stdin)
+	input, err := inputOf(e.Stdin)
 	if err != nil {
 		return nil, &refusal{core.CodeTaskLost, err.Error()}
 	}
 	defer input.Close()
-	attr := &syscall.SysProcAttr{Setsid: true}
-	if e.Until != 0 {
-		// Nobody would end it with its lease. The signal comes when the thread
-		// ends, so that belongs to this goroutine from now on.
-		runtime.LockOSThread()
-		attr.Pdeathsig = syscall.SIGKILL
-	}
-	process, err := os.StartProcess(path, e.Spec.Argv, &os.ProcAttr{
-		Dir: cwd, Env: env, Files: []*os.File{input, stdout, stderr}, Sys: attr,
-	})
+	attr := &os.ProcAttr{Dir: cwd, Env: env, Files: []*os.File{input, stdout, stderr}, Sys: &syscall.SysProcAttr{Setsid: true}}
+	in.enter(attr.Sys)
+	p, err := f.start(path, argv, attr)
 	if err != nil {
-		return nil, execRefusal(e.Spec.Argv[0], err)
+		return nil, execRefusal(argv[0], err)
 	}
-	return process, nil
+	return p, nil
+}
+
+func texts(list [][]byte) []string {
+	out := make([]string, len(list))
+	for i, b := range list {
+		out[i] = string(b)
+	}
+	return out
 }
 
 // inputOf is what a task reads. What travels with a task is smaller than a pipe
@@ -197,7 +140,7 @@ func inputOf(stdin []byte) (*os.File, error) {
 
 // execRefusal sorts the errors of fork and exec by whose fault they are.
 func execRefusal(command string, err error) *refusal {
-	why := fmt.Sprintf("%s: %v", command, reason(err))
+	why := fmt.Sprintf("%s: %v", command, netutil.Reason(err))
 	switch {
 	case errors.Is(err, syscall.ENOENT): // a script's interpreter
 		return &refusal{core.CodeNotFound, fmt.Sprintf("%s: its interpreter is not there", command)}

@@ -1,17 +1,15 @@
-package daemon
+package runnerd
 
 import (
 	"errors"
 	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"hb/core"
-	"hb/core/node"
 	"hb/core/wire"
 	"hb/netutil"
 )
@@ -20,52 +18,62 @@ const (
 	// tailLength is how much of the end of each stream goes into the result.
 	tailLength = 4 << 10
 	// drainTime is how long pipes are still read after their process has ended:
-	// for what its children write on the way out. A child that lives on keeps
-	// the pipes open, and cannot keep the attempt.
+	// for what its children write on the way out.
 	drainTime = 200 * time.Millisecond
 )
 
 // attempt is one Exec on its way from command to result.
 type attempt struct {
-	exec    node.Exec
-	spool   *spool
-	signals chan syscall.Signal
-	pid     atomic.Int64 // 0 before it is a process
-	lease   atomic.Int64 // the Instant at which it must be gone; 0: none
-	done    chan struct{}
+	fence  core.Fence
+	exec   *wire.RunnerExec
+	spool  *spool
+	cgroup *cgroup
+	*surroundings
 
-	// What an attempt needs of its surroundings.
-	env  []string
-	boot string
-	now  func() time.Time
-	tell func(node.Event) bool
+	mu     sync.Mutex
+	pid    int // 0 before it is a process
+	reaped bool
 }
 
-// signal sends a signal to the process group as soon as there is one. Too many
-// at once are dropped: the runner repeats them.
+// surroundings are what all attempts share.
+type surroundings struct {
+	boot    string
+	forkers forkers
+	family  *family
+	cgroups *cgroups
+	started func(*wire.Started)
+	ended   func(core.Fence, *wire.Result)
+}
+
+// signal sends a signal to everything of the attempt, while it has a number of
+// its own.
 func (a *attempt) signal(sig syscall.Signal) {
-	select {
-	case a.signals <- sig:
-	default:
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.pid != 0 && !a.reaped {
+		a.family.signal(a, sig)
 	}
 }
 
 // run is the life of an attempt.
 func (a *attempt) run() {
-	defer close(a.done)
-	result := &wire.Result{StartedNanos: a.now().UnixNano()}
+	result := &wire.Result{StartedNanos: time.Now().UnixNano()}
 	if bad := a.live(result); bad != nil {
 		result.Exit, result.Error = int32(bad.code), bad.why
 	}
-	result.EndedNanos = a.now().UnixNano()
-	result.Truncated = a.spool.end()
-	a.tell(node.ExecEnded{Fence: a.exec.Fence, Result: result})
+	result.EndedNanos = time.Now().UnixNano()
+	truncated, why := a.spool.end()
+	result.Truncated = truncated
+	if why != nil {
+		result.OutputLost = netutil.Reason(why).Error()
+	}
+	a.ended(a.fence, result)
 }
 
 // live starts the process, reads what it writes and waits for its end.
 func (a *attempt) live(result *wire.Result) *refusal {
 	if err := a.spool.create(); err != nil {
-		return &refusal{core.CodeTaskLost, "its output cannot be kept: " + err.Error()}
+		return &refusal{core.CodeTaskLost, "its output cannot be kept: " + netutil.Reason(err).Error()}
 	}
 	stdout, outEnd, err := os.Pipe()
 	if err != nil {
@@ -78,29 +86,57 @@ func (a *attempt) live(result *wire.Result) *refusal {
 		return &refusal{core.CodeTaskLost, err.Error()}
 	}
 	defer stderr.Close()
-	process, bad := start(a.exec, a.env, outEnd, errEnd)
+	p, bad := a.start(outEnd, errEnd)
 	outEnd.Close()
 	errEnd.Close()
 	if bad != nil {
 		return bad
 	}
-	a.pid.Store(int64(process.Pid))
-	a.tell(node.ExecStarted{Fence: a.exec.Fence, Pid: process.Pid, StartTicks: startTicks(process.Pid), Boot: a.boot})
+	a.started(&wire.Started{Fence: uint64(a.fence), Pid: int64(p.Pid), StartTicks: startTicks(p.Pid), Boot: a.boot})
 
 	var pumps sync.WaitGroup
 	pumps.Go(func() { result.StdoutTail = a.pump(1, stdout) })
 	pumps.Go(func() { result.StderrTail = a.pump(2, stderr) })
-	signalled := a.await(process.Pid)
-	deadline := a.now().Add(drainTime)
+	p.await()
+	deadline := time.Now().Add(drainTime)
 	stdout.SetReadDeadline(deadline)
 	stderr.SetReadDeadline(deadline)
 	pumps.Wait()
-	if signalled {
-		// Whoever was told to end and stayed behind its leader is ended. The
-		// group is still the attempt's: its leader was not reaped yet.
-		_ = unix.Kill(-process.Pid, unix.SIGKILL)
+	return a.finish(p, result)
+}
+
+// start makes the process, in a cgroup if there can be one.
+func (a *attempt) start(stdout, stderr *os.File) (*process, *refusal) {
+	a.cgroup = a.cgroups.take()
+	p, bad := a.family.born(a, func() (*process, *refusal) {
+		p, bad := a.forkers.command(a.exec, a.cgroup, stdout, stderr)
+		if p != nil {
+			a.mu.Lock()
+			a.pid = p.Pid
+			a.mu.Unlock()
+		}
+		return p, bad
+	})
+	if bad != nil {
+		a.cgroups.give(a.cgroup)
 	}
-	state, err := process.Wait()
+	return p, bad
+}
+
+// finish ends what the process has left behind, and reaps it last: until then
+// its number is its own.
+func (a *attempt) finish(p *process, result *wire.Result) *refusal {
+	if a.family.end(a) {
+		a.cgroups.give(a.cgroup)
+	}
+	a.mu.Lock()
+	a.reaped = true
+	a.mu.Unlock()
+	a.family.forget(p.Pid)
+	state, err := p.Wait()
+	if p.watch != nil {
+		p.watch.Close()
+	}
 	if err != nil {
 		return &refusal{core.CodeTaskLost, "waiting for the process: " + err.Error()}
 	}
@@ -108,57 +144,25 @@ func (a *attempt) live(result *wire.Result) *refusal {
 	return nil
 }
 
-// await passes signals on until the process has ended, and leaves it unreaped,
-// so that its process group cannot become another's.
-func (a *attempt) await(pid int) (signalled bool) {
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-			if err != unix.EINTR {
+// await waits until the process has ended, and leaves it unreaped.
+func (p *process) await() {
+	if p.watch != nil {
+		if raw, err := p.watch.SyscallConn(); err == nil {
+			err = raw.Read(func(fd uintptr) bool {
+				var info unix.Siginfo
+				err := unix.Waitid(unix.P_PIDFD, int(fd), &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)
+				return err != nil && err != unix.EINTR || info.Signo != 0
+			})
+			if err == nil {
 				return
 			}
 		}
-	}()
-	late := a.leaseTimer()
-	defer late.Stop()
+	}
 	for {
-		select {
-		case <-late.C:
-			if left := a.leaseLeft(); left > 0 {
-				late.Reset(left)
-				continue
-			}
-			signalled = true
-			_ = unix.Kill(-pid, unix.SIGKILL)
-			late.Reset(killAgain)
-		case sig := <-a.signals:
-			signalled = true
-			_ = unix.Kill(-pid, sig)
-		case <-ended:
-			return signalled
+		if err := unix.Waitid(unix.P_PID, p.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != unix.EINTR {
+			return
 		}
 	}
-}
-
-// killAgain is how often a group whose lease is over is killed: what it forks
-// meanwhile must not escape.
-const killAgain = 100 * time.Millisecond
-
-// leaseLeft is how long the attempt may still run.
-func (a *attempt) leaseLeft() time.Duration {
-	return time.Duration(a.lease.Load()) - netutil.BootClock()
-}
-
-// leaseTimer fires when the lease may be over; never without one.
-func (a *attempt) leaseTimer() *time.Timer {
-	if a.lease.Load() == 0 {
-		t := time.NewTimer(time.Hour)
-		t.Stop()
-		return t
-	}
-	return time.NewTimer(a.leaseLeft())
 }
 
 // account fills in how a process ended.

@@ -1,0 +1,31 @@
+package daemon
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"hb/core"
+	"hb/core/node"
+	"hb/core/wire"
+)
+
+func TestATaskFindsACleanEnvironment(t *testing.T) {
+	t.Setenv("SECRET_OF_THE_DAEMON", "x")
+	fence := core.Fence(1 << 20)
+	e := node.Exec{Fence: fence, Task: core.TaskID{1}, Attempt: 3, Spec: &wire.Spec{
+		Env: []string{"COLOUR=blue", "LANG=de_DE.UTF-8", "HB_FENCE=forged"},
+	}}
+	got := environment(e, userVariables(), "here", 0x1234)
+	for _, want := range []string{"COLOUR=blue", "LANG=de_DE.UTF-8", "HB_ATTEMPT=3", "HB_FENCE=" + fence.String(), "HB_NODE=here",
+		"HB_NODE_ID=" + core.NodeID(0x1234).String(), "HB_TASK_ID=" + core.TaskID{1}.String(), "PATH=" + cleanPath, userVariables()[0], userVariables()[1]} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%s is missing in %q", want, got)
+		}
+	}
+	for _, kv := range got {
+		if strings.HasPrefix(kv, "SECRET") || kv == "HB_FENCE=forged" {
+			t.Errorf("%s is in it", kv)
+		}
+	}
+}

@@ -1,0 +1,207 @@
+package runnerd
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// cgroups are the places for attempts in the unified hierarchy, below the cgroup
+// of this process, where that can be written. A place is used again and again:
+// making one takes longer than many a task.
+type cgroups struct {
+	root string // "": there are none
+
+	mu   sync.Mutex
+	free []*cgroup
+	made int
+}
+
+// cgroup is the place of one attempt; nil is none.
+type cgroup struct {
+	dir    *os.File
+	procs  *os.File
+	killed atomic.Bool
+}
+
+// openCgroups finds or makes the root of a data directory's cgroups, and ends
+// every process that is left below it.
+func openCgroups(dataDir string) *cgroups {
+	own, err := ownCgroup()
+	if err != nil {
+		return &cgroups{}
+	}
+	sum := fnv.New64a()
+	sum.Write([]byte(dataDir))
+	c := &cgroups{root: filepath.Join(own, fmt.Sprintf("hb-%016x", sum.Sum64()))}
+	if err := os.Mkdir(c.root, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return &cgroups{}
+	}
+	c.clear()
+	c.close()
+	if err := os.Mkdir(c.root, 0o755); err != nil || !c.fertile() {
+		c.close()
+		return &cgroups{}
+	}
+	return c
+}
+
+// fertile says whether a process can be born in a cgroup here: that shows only
+// when one is. Without cgroup.kill, what forks faster than it is killed would
+// escape.
+func (c *cgroups) fertile() bool {
+	if _, err := os.Stat(filepath.Join(c.root, "cgroup.kill")); err != nil {
+		return false
+	}
+	g := c.take()
+	if g == nil {
+		return false
+	}
+	defer c.give(g)
+	probe := exec.Command("/proc/self/exe", Word, "-probe")
+	probe.Args[0] = "hb"
+	probe.SysProcAttr = &syscall.SysProcAttr{}
+	g.enter(probe.SysProcAttr)
+	return probe.Run() == nil
+}
+
+// ownCgroup is the directory of this process's cgroup.
+func ownCgroup() (string, error) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", err
+	}
+	mine, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(mine)) {
+		path, is := strings.CutPrefix(strings.TrimSpace(line), "0::")
+		if !is {
+			continue
+		}
+		for mount := range strings.Lines(string(mounts)) {
+			before, after, _ := strings.Cut(mount, " - ")
+			fields := strings.Fields(before)
+			if len(fields) > 4 && strings.HasPrefix(after, "cgroup2 ") && fields[3] == "/" {
+				return filepath.Join(fields[4], path), nil
+			}
+		}
+	}
+	return "", errors.New("there is no cgroup v2")
+}
+
+// clear ends every process below the root, and waits for that.
+func (c *cgroups) clear() {
+	_ = os.WriteFile(filepath.Join(c.root, "cgroup.kill"), []byte("1"), 0)
+	for deadline := time.Now().Add(reapPatience); c.populated() && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func (c *cgroups) populated() bool {
+	b, err := os.ReadFile(filepath.Join(c.root, "cgroup.events"))
+	return err == nil && bytes.Contains(b, []byte("populated 1"))
+}
+
+// close removes the cgroups; those that are not empty stay for the next.
+func (c *cgroups) close() {
+	if c.root == "" {
+		return
+	}
+	dirs, _ := filepath.Glob(filepath.Join(c.root, "[0-9]*"))
+	for _, dir := range dirs {
+		_ = unix.Rmdir(dir)
+	}
+	_ = unix.Rmdir(c.root)
+}
+
+// take gives a place that nobody is in, nil if there is none.
+func (c *cgroups) take() *cgroup {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(c.free); n > 0 {
+		g := c.free[n-1]
+		c.free = c.free[:n-1]
+		return g
+	}
+	if c.root == "" {
+		return nil
+	}
+	c.made++
+	path := filepath.Join(c.root, strconv.Itoa(c.made))
+	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	procs, err := os.Open(filepath.Join(path, "cgroup.procs"))
+	if err != nil {
+		dir.Close()
+		return nil
+	}
+	return &cgroup{dir: dir, procs: procs}
+}
+
+// give returns a place that is empty.
+func (c *cgroups) give(g *cgroup) {
+	switch {
+	case g == nil:
+		return
+	case g.killed.Load():
+		// Linux kills what is cloned into a cgroup that was ever killed from
+		// one that was not.
+		g.dir.Close()
+		g.procs.Close()
+		_ = unix.Rmdir(g.dir.Name())
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.free = append(c.free, g)
+}
+
+// enter has a process be born in the cgroup.
+func (g *cgroup) enter(attr *syscall.SysProcAttr) {
+	if g != nil {
+		attr.UseCgroupFD, attr.CgroupFD = true, int(g.dir.Fd())
+	}
+}
+
+// pids are the processes in it.
+func (g *cgroup) pids() (pids []int) {
+	if g == nil {
+		return nil
+	}
+	b := make([]byte, 64<<10)
+	n, _ := g.procs.ReadAt(b, 0)
+	for _, word := range strings.Fields(string(b[:n])) {
+		if pid, err := strconv.Atoi(word); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// kill ends all that is in it, however fast it forks.
+func (g *cgroup) kill() {
+	if g != nil {
+		g.killed.Store(true)
+		_ = os.WriteFile(filepath.Join(g.dir.Name(), "cgroup.kill"), []byte("1"), 0)
+	}
+}

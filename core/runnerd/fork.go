@@ -1,0 +1,67 @@
+package runnerd
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// forkers are the threads that fork. A child's parent-death signal comes when
+// the thread that made it ends, so these never do.
+type forkers chan func()
+
+func startForkers(n int) forkers {
+	f := make(forkers)
+	for range n {
+		go f.serve()
+	}
+	return f
+}
+
+func (f forkers) serve() {
+	runtime.LockOSThread()
+	if unix.Gettid() == os.Getpid() {
+		// Orphans become children of the first thread: it forks none itself.
+		go f.serve()
+		select {}
+	}
+	for do := range f {
+		do()
+	}
+	select {} // the thread's children still run
+}
+
+// process is a child that runs.
+type process struct {
+	*os.Process
+	watch *os.File // readable when it has ended
+}
+
+// start makes a process on one of the threads.
+func (f forkers) start(path string, argv []string, attr *os.ProcAttr) (p *process, err error) {
+	pidfd := -1
+	attr.Sys.Pdeathsig = syscall.SIGKILL
+	attr.Sys.PidFD = &pidfd
+	done := make(chan struct{})
+	f <- func() {
+		defer close(done)
+		var started *os.Process
+		if started, err = os.StartProcess(path, argv, attr); err == nil {
+			p = &process{Process: started}
+		}
+	}
+	<-done
+	if err != nil {
+		return nil, err
+	}
+	if pidfd >= 0 {
+		if syscall.SetNonblock(pidfd, true) == nil {
+			p.watch = os.NewFile(uintptr(pidfd), "pidfd")
+		} else {
+			syscall.Close(pidfd)
+		}
+	}
+	return p, nil
+}
