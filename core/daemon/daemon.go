@@ -127,6 +127,8 @@ func (d *daemon) carry(f node.Effect) {
 		d.tasks.terminate(f)
 	case node.Adopt:
 		d.tasks.adopt(f)
+	case node.Disown:
+		d.tasks.disown(f.Fence)
 	case node.Release:
 		d.tasks.release(f.Fence)
 	case node.ReadSpool:

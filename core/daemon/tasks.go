@@ -270,6 +270,11 @@ func (t *tasks) terminate(e node.Terminate) {
 	t.session.send(&wire.ToRunner{Body: &wire.ToRunner_Terminate{Terminate: &wire.RunnerTerminate{Fence: uint64(e.Fence), GraceNanos: int64(e.Grace)}}})
 }
 
+// disown ends what there may be of an attempt.
+func (t *tasks) disown(f core.Fence) {
+	t.session.send(&wire.ToRunner{Body: &wire.ToRunner_Disown{Disown: uint64(f)}})
+}
+
 // release lets the runner process forget an attempt.
 func (t *tasks) release(f core.Fence) {
 	t.session.send(&wire.ToRunner{Body: &wire.ToRunner_Release{Release: uint64(f)}})

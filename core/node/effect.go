@@ -99,6 +99,10 @@ type (
 	// expected of the runner process, and nothing before it counts.
 	Adopt struct{ Attempts []*wire.Started }
 
+	// Disown ends whatever there may be of an attempt that no journal knows.
+	// Reaped follows.
+	Disown struct{ Fence core.Fence }
+
 	// Release says that the end of an Exec is on disk.
 	Release struct{ Fence core.Fence }
 
@@ -148,6 +152,7 @@ func (Exec) effect()         {}
 func (Renew) effect()        {}
 func (Terminate) effect()    {}
 func (Adopt) effect()        {}
+func (Disown) effect()       {}
 func (Release) effect()      {}
 func (ReadSpool) effect()    {}
 func (DropSpool) effect()    {}

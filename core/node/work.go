@@ -67,6 +67,8 @@ func (n *Node) carryRunner(f runner.Effect) {
 		n.put(Terminate{Fence: f.Fence, Grace: f.Grace})
 	case runner.Adopt:
 		n.put(Adopt{Attempts: f.Attempts})
+	case runner.Disown:
+		n.put(Disown{Fence: f.Fence})
 	case runner.Release:
 		n.put(Release{Fence: f.Fence})
 	case runner.DropSpool:

@@ -132,10 +132,10 @@ func (m *Machine) grantedBefore(now core.Instant, f core.Fence, task core.TaskID
 // giveUp ends and reports as lost an attempt of which the journal may have
 // forgotten that it ran, and runs: its process is found by its fence.
 func (m *Machine) giveUp(f core.Fence, task core.TaskID, n uint32) {
-	a := &attempt{fence: f, task: task, n: n, phase: reaping, process: &wire.Started{Fence: uint64(f)}}
+	a := &attempt{fence: f, task: task, n: n, phase: adopting, process: &wire.Started{Fence: uint64(f)}}
 	m.insert(a)
 	m.journal(intent(a))
-	m.put(Reap{a.process})
+	m.put(Disown{f})
 }
 
 // hasNewer says whether a later attempt of the task is or was here.

@@ -153,7 +153,7 @@ func TestADamagedJournalMakesOldGrantsLost(t *testing.T) {
 	g := grant(1, 1, 1)
 	g.Instance = 1
 	b.do(Granted{g})
-	b.want("reap 1 pid 0;journal intent 1;") // it may run, whatever the journal says
+	b.want("disown 1;journal intent 1;") // it may run, whatever the journal says
 	b.do(Reaped{1})
 	b.want("journal ended 1;")
 	b.sync()
@@ -161,14 +161,14 @@ func TestADamagedJournalMakesOldGrantsLost(t *testing.T) {
 
 	// A wish to end one that may have run finds no less.
 	b.do(Killed{&wire.Kill{Task: grant(2, 1, 2).Task, Fence: 2, Instance: 1}})
-	b.want("reap 2 pid 0;journal intent 2;")
+	b.want("disown 2;journal intent 2;")
 	b.do(Killed{&wire.Kill{Task: grant(3, 1, 3).Task, Fence: 3, Instance: 2}})
 	b.want("refuse 3;")
 	b.opt.Instance++ // another start: what the journal lost stays lost
 	g = grant(4, 1, 4)
 	g.Instance = 1
 	b.do(Granted{g})
-	b.want("reap 4 pid 0;journal intent 4;")
+	b.want("disown 4;journal intent 4;")
 }
 
 func TestAJournalOfGarbageDoesNoHarm(t *testing.T) {

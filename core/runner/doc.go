@@ -10,11 +10,15 @@
 //	      → the process ends → Ended, synced → Report … until Acked → Forgotten
 //
 // An attempt is started only when its intent is on disk (I4), and its end is
-// told to nobody before it is. After a restart every intent without an end is
-// an attempt that may have run, or may still be running: its old process group
-// is ended (Reap), nothing new is started before that, and it is reported as
-// lost. What the cluster makes of a lost attempt is the ledger's matter. Every
-// end without an acknowledgement is reported again.
+// told to nobody before it is. The processes belong to a process of their own
+// (core/supervise says how long they may run), which outlives this one. So after
+// a restart every intent without an end is an attempt that may still be running,
+// may have ended meanwhile, or may be lost with that process: which of them is
+// asked (Adopt) before anything new is started. What runs goes on, how the others
+// ended is reported; and what is lost is reported as lost, when all that may be
+// left of it is ended. The same is done when that process is lost and this one
+// is not (Orphaned). What the cluster makes of a lost attempt is the ledger's
+// matter. Every end without an acknowledgement is reported again.
 //
 // A driver must keep the records of one Journal together: all of them survive a
 // power cut, or none.
@@ -44,9 +48,9 @@
 //
 // # Ends
 //
-// At the time limit, or on a Kill, the process group gets SIGTERM, and KillAfter
-// later SIGKILL, again every KillAfter until it is gone. The result then says
-// timed_out or cancelled, whichever came first.
+// On a Kill the attempt gets SIGTERM, and KillAfter later SIGKILL; at the end of
+// the machine it has StopAfter. The result then says cancelled. The time limit
+// is seen to where the processes are.
 //
 // Grants above the number of slots wait in the order of their fences.
 //
@@ -56,9 +60,9 @@
 // cluster. So such an attempt starts only with a lease, and ends with it: the
 // runner asks the leader (AskLease), and a yes (Leased) lets it run for
 // core.Lease from the moment of the question, however late the answer comes.
-// The driver ends the process group at that time by itself (Exec.Until, Renew),
-// because this machine may be paused or gone by then. The attempt is then
-// reported as lost. See core/dispatch for the leader's side.
+// At that time the attempt is ended where the processes are (Exec.Until, Renew),
+// because this machine may be paused or gone by then. It is then reported as
+// lost. See core/dispatch for the leader's side.
 //
 // # Output
 //

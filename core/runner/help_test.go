@@ -151,6 +151,8 @@ func shape(effects []Effect) string {
 				s += fmt.Sprintf(" %d pid %d", a.Fence, a.Pid)
 			}
 			s += ";"
+		case Disown:
+			s += fmt.Sprintf("disown %d;", f.Fence)
 		case Report:
 			s += fmt.Sprintf("report %d %s;", f.Done.Fence, shapeResult(f.Done.Result))
 		case Refuse:

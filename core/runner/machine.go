@@ -161,6 +161,10 @@ type (
 	// process was noted: the driver finds it by its HB_FENCE, if it can.
 	Adopt struct{ Attempts []*wire.Started }
 
+	// Disown ends whatever there may be of an attempt that no journal knows.
+	// Reaped follows.
+	Disown struct{ Fence core.Fence }
+
 	// Release says that the end of an attempt is on disk: nobody else need
 	// keep it.
 	Release struct{ Fence core.Fence }
@@ -193,6 +197,7 @@ func (Renew) effect()     {}
 func (AskLease) effect()  {}
 func (Terminate) effect() {}
 func (Adopt) effect()     {}
+func (Disown) effect()    {}
 func (Release) effect()   {}
 func (Report) effect()    {}
 func (Refuse) effect()    {}

@@ -255,6 +255,8 @@ func (r *runner) asked(m *wire.ToRunner) {
 		r.step(supervise.Renew{Fence: core.Fence(b.Renew.GetFence()), Until: core.Instant(b.Renew.GetUntil())})
 	case *wire.ToRunner_Terminate:
 		r.step(supervise.Terminate{Fence: core.Fence(b.Terminate.GetFence()), Grace: time.Duration(b.Terminate.GetGraceNanos())})
+	case *wire.ToRunner_Disown:
+		r.step(supervise.Disown{Fence: core.Fence(b.Disown)})
 	case *wire.ToRunner_Release:
 		r.step(supervise.Release{Fence: core.Fence(b.Release)})
 	case *wire.ToRunner_Quit:

@@ -139,6 +139,8 @@ func (c *children) toRunner(eff node.Effect) {
 		s.send(func(r *runner) { r.step(supervise.Renew{Fence: e.Fence, Until: e.Until}) })
 	case node.Terminate:
 		s.send(func(r *runner) { r.step(supervise.Terminate{Fence: e.Fence, Grace: e.Grace}) })
+	case node.Disown:
+		s.send(func(r *runner) { r.step(supervise.Disown{Fence: e.Fence}) })
 	case node.Release:
 		s.send(func(r *runner) { r.step(supervise.Release{Fence: e.Fence}) })
 	case node.DropSpool:
@@ -262,7 +264,7 @@ func (r *runner) schedule() {
 		return
 	}
 	r.tickAt = at
-	h.w.queue.add(at, func() {
+	h.w.queue.Add(at, func() {
 		if r.tickAt != at {
 			return
 		}

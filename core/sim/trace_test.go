@@ -74,7 +74,7 @@ func allEffects() []node.Effect {
 		node.SaveIdentity{Identity: &wire.Identity{Node: 1}}, node.SaveIdentity{Identity: &wire.Identity{Node: 2}}, node.SetAside{},
 		node.Journal{Seq: 1, Records: []*wire.Record{done}}, node.Journal{Seq: 1}, node.Exec{Fence: 1}, node.Exec{Fence: 2},
 		node.Terminate{Fence: 1, Grace: 1}, node.Terminate{Fence: 1, Grace: 2}, node.Adopt{Attempts: []*wire.Started{{Pid: 1}}},
-		node.Adopt{Attempts: []*wire.Started{{Pid: 2}}}, node.Release{Fence: 1}, node.ReadSpool{Ticket: 1}, node.DropSpool{Fence: 1}, node.ResolveSeeds{},
+		node.Adopt{Attempts: []*wire.Started{{Pid: 2}}}, node.Release{Fence: 1}, node.Disown{Fence: 1}, node.ReadSpool{Ticket: 1}, node.DropSpool{Fence: 1}, node.ResolveSeeds{},
 		node.Reply{ID: 1}, node.Reply{ID: 1, Body: node.Submitted{Index: 1}}, node.Reply{ID: 1, Body: node.Submitted{Index: 2}},
 		node.Reply{ID: 1, Body: core.Faultf(core.CodeBusy, "later")}, node.Reply{ID: 1, Body: core.Faultf(core.CodeNo, "later")},
 		node.Reply{ID: 1, Body: &wire.Task{Status: "queued"}}, node.Reply{ID: 1, Body: &wire.Task{Status: "failed"}},

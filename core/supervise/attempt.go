@@ -125,6 +125,7 @@ func (m *Machine) ended(ev Ended) {
 		return
 	case a.stray:
 		m.remove(a)
+		m.put(TellGone{a.fence})
 		return
 	}
 	a.result = ev.Result

@@ -63,6 +63,9 @@ type (
 	// Adopt names all attempts that the daemon believes to be here.
 	Adopt struct{ Attempts []*wire.Started }
 
+	// Disown ends whatever there may be of an attempt. TellGone follows.
+	Disown struct{ Fence core.Fence }
+
 	// Release says that the end of an attempt need not be told again.
 	Release struct{ Fence core.Fence }
 
@@ -100,6 +103,7 @@ func (Exec) event()      {}
 func (Renew) event()     {}
 func (Terminate) event() {}
 func (Adopt) event()     {}
+func (Disown) event()    {}
 func (Release) event()   {}
 func (Quit) event()      {}
 func (Stop) event()      {}
@@ -190,6 +194,8 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 		}
 	case Adopt:
 		m.adopt(now, ev.Attempts)
+	case Disown:
+		m.disown(now, ev.Fence)
 	case Release:
 		if a := m.find(ev.Fence); a != nil && a.result != nil {
 			m.remove(a)
@@ -268,14 +274,23 @@ func (m *Machine) adopt(now core.Instant, named []*wire.Started) {
 		}
 	}
 	for _, a := range slices.Clone(m.attempts) {
-		switch {
-		case wanted[a.fence]:
-		case a.result != nil:
-			m.remove(a)
-		default:
-			a.stray = true
-			m.kill(now, a, byStop)
+		if !wanted[a.fence] {
+			m.disown(now, a.fence)
 		}
+	}
+}
+
+// disown ends an attempt whose end nobody wants to know.
+func (m *Machine) disown(now core.Instant, f core.Fence) {
+	switch a := m.find(f); {
+	case a == nil:
+		m.put(Reap{&wire.Started{Fence: uint64(f)}})
+	case a.result != nil:
+		m.remove(a)
+		m.put(TellGone{f})
+	default:
+		a.stray = true
+		m.kill(now, a, byStop)
 	}
 }
 

@@ -246,7 +246,7 @@ func TestADaemonHearsWhatBecameOfWhatItNamesAndTheRestIsEnded(t *testing.T) {
 	b.do(Adopt{[]*wire.Started{started(1), started(3), started(4), started(9)}})
 	b.want("started 1, ended 3 exit 7, reap 9, KILL 2")
 	b.do(killed(2))
-	b.want("") // told to nobody
+	b.want("gone 2")
 	b.do(Forked{started(4)})
 	b.want("started 4")
 	b.do(Forked{started(5)})
@@ -257,6 +257,21 @@ func TestADaemonHearsWhatBecameOfWhatItNamesAndTheRestIsEnded(t *testing.T) {
 	if b.Attempts() != 3 {
 		t.Fatalf("%d attempts are kept", b.Attempts())
 	}
+}
+
+func TestWhatNoJournalKnowsEndsWhateverItIs(t *testing.T) {
+	b := newBench(t, Forever)
+	b.do(Disown{9})
+	b.want("reap 9")
+	b.running(Exec{Fence: 1})
+	b.do(Disown{1})
+	b.want("KILL 1")
+	b.do(killed(1))
+	b.want("gone 1")
+	b.running(Exec{Fence: 2})
+	b.do(killed(2))
+	b.do(Disown{2})
+	b.want("gone 2")
 }
 
 func TestWithoutADaemonEverythingEndsInTime(t *testing.T) {

@@ -6060,6 +6060,7 @@ type ToRunner struct {
 	//	*ToRunner_Release
 	//	*ToRunner_Drop
 	//	*ToRunner_Quit
+	//	*ToRunner_Disown
 	Body          isToRunner_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -6183,6 +6184,15 @@ func (x *ToRunner) GetQuit() bool {
 	return false
 }
 
+func (x *ToRunner) GetDisown() uint64 {
+	if x != nil {
+		if x, ok := x.Body.(*ToRunner_Disown); ok {
+			return x.Disown
+		}
+	}
+	return 0
+}
+
 type isToRunner_Body interface {
 	isToRunner_Body()
 }
@@ -6223,6 +6233,10 @@ type ToRunner_Quit struct {
 	Quit bool `protobuf:"varint,138,opt,name=quit,proto3,oneof"` // end everything, then this process
 }
 
+type ToRunner_Disown struct {
+	Disown uint64 `protobuf:"varint,145,opt,name=disown,proto3,oneof"` // fence of which everything is to be ended
+}
+
 func (*ToRunner_Hello) isToRunner_Body() {}
 
 func (*ToRunner_Adopt) isToRunner_Body() {}
@@ -6240,6 +6254,8 @@ func (*ToRunner_Release) isToRunner_Body() {}
 func (*ToRunner_Drop) isToRunner_Body() {}
 
 func (*ToRunner_Quit) isToRunner_Body() {}
+
+func (*ToRunner_Disown) isToRunner_Body() {}
 
 // FromRunner is what that process tells the daemon.
 type FromRunner struct {
@@ -7410,7 +7426,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x06result\x18\x06 \x01(\v2\n" +
 	".hb.ResultR\x06result\x12\x18\n" +
 	"\aoutcome\x18\a \x01(\tR\aoutcome\x12\x10\n" +
-	"\x03why\x18( \x01(\tR\x03why\"\xdf\x02\n" +
+	"\x03why\x18( \x01(\tR\x03why\"\xfa\x02\n" +
 	"\bToRunner\x12(\n" +
 	"\x05hello\x18\x82\x01 \x01(\v2\x0f.hb.RunnerHelloH\x00R\x05hello\x12(\n" +
 	"\x05adopt\x18\x83\x01 \x01(\v2\x0f.hb.RunnerAdoptH\x00R\x05adopt\x12%\n" +
@@ -7420,7 +7436,8 @@ const file_hb_proto_rawDesc = "" +
 	"\x04read\x18\x87\x01 \x01(\v2\x0e.hb.RunnerReadH\x00R\x04read\x12\x1b\n" +
 	"\arelease\x18\x88\x01 \x01(\x04H\x00R\arelease\x12\x15\n" +
 	"\x04drop\x18\x89\x01 \x01(\x04H\x00R\x04drop\x12\x15\n" +
-	"\x04quit\x18\x8a\x01 \x01(\bH\x00R\x04quitB\x06\n" +
+	"\x04quit\x18\x8a\x01 \x01(\bH\x00R\x04quit\x12\x19\n" +
+	"\x06disown\x18\x91\x01 \x01(\x04H\x00R\x06disownB\x06\n" +
 	"\x04body\"\xf6\x01\n" +
 	"\n" +
 	"FromRunner\x12(\n" +
@@ -7741,6 +7758,7 @@ func file_hb_proto_init() {
 		(*ToRunner_Release)(nil),
 		(*ToRunner_Drop)(nil),
 		(*ToRunner_Quit)(nil),
+		(*ToRunner_Disown)(nil),
 	}
 	file_hb_proto_msgTypes[69].OneofWrappers = []any{
 		(*FromRunner_Hello)(nil),
