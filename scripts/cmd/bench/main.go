@@ -26,6 +26,7 @@ import (
 type bench struct {
 	dir, hb, seeds string // temporary directory; programs under it
 	kills, submits int
+	crashes        int
 	machine        machine
 }
 
@@ -50,16 +51,19 @@ func (r row) verdict() string {
 type figure struct {
 	name    string
 	measure func(*bench, context.Context) ([]row, error)
+	long    bool // only when it is asked for
 }
 
 func figures() []figure {
 	return []figure{
-		{"view", (*bench).fullView},
-		{"leader", (*bench).nextLeader},
-		{"submit", (*bench).submit},
-		{"command", (*bench).commands},
-		{"idle", (*bench).idle},
-		{"simulator", (*bench).simulator},
+		{name: "view", measure: (*bench).fullView},
+		{name: "leader", measure: (*bench).nextLeader},
+		{name: "submit", measure: (*bench).submit},
+		{name: "command", measure: (*bench).commands},
+		{name: "idle", measure: (*bench).idle},
+		{name: "simulator", measure: (*bench).simulator},
+		{name: "prediction5", measure: predicted(5), long: true},
+		{name: "prediction20", measure: predicted(20), long: true},
 	}
 }
 
@@ -68,7 +72,8 @@ func main() {
 	flag.StringVar(&b.hb, "hb", "", "measure this program instead of building one")
 	flag.IntVar(&b.kills, "kills", 10, "how often to kill the leader")
 	flag.IntVar(&b.submits, "submits", 50, "how many tasks to submit")
-	only := flag.String("only", ".", "take only the figures (view, leader, submit, command, idle, simulator) that match this `REGEXP`")
+	flag.IntVar(&b.crashes, "crashes", 40, "for a prediction, how often to kill a node; a third as often one falls silent")
+	only := flag.String("only", ".", "take only the figures (view, leader, submit, command, idle, simulator; only if named prediction5, prediction20) that match this `REGEXP`")
 	where := flag.String("dir", "", "keep the nodes' data under `DIR`, whose disk is measured (default: the temporary directory)")
 	strict := flag.Bool("strict", false, "exit 1 when a goal is missed")
 	flag.Parse()
@@ -107,11 +112,11 @@ func (b *bench) run(ctx context.Context, where string, only *regexp.Regexp) (met
 	fmt.Fprintln(out, "FIGURE\tMEASURED\tGOAL\tMET")
 	met = true
 	for _, f := range figures() {
-		if !only.MatchString(f.name) {
+		if !only.MatchString(f.name) || f.long && only.MatchString("") {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "bench: %s …\n", f.name)
-		limited, cancel := context.WithTimeout(ctx, 5*time.Minute)
+		limited, cancel := context.WithTimeout(ctx, 10*time.Minute)
 		rows, err := f.measure(b, limited)
 		cancel()
 		if err != nil {

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"hb/core/control"
+)
+
+// predicted holds real clusters of so many nodes against what `hb simulate
+// detectors` says of the same configuration: how soon a killed and a silent
+// member are suspected, first called dead, and dead everywhere, and what an idle
+// member sends. Means are compared, with the share by which chance may have moved
+// the measured one (two standard errors).
+func predicted(size int) func(*bench, context.Context) ([]row, error) {
+	return func(b *bench, ctx context.Context) ([]row, error) {
+		config := filepath.Join(b.dir, "predicted.toml")
+		if err := os.WriteFile(config, []byte("[detector]\nkind = \"swim\"\n"), 0o600); err != nil {
+			return nil, err
+		}
+		nodes, end, err := b.cluster(size)
+		if err != nil {
+			return nil, err
+		}
+		defer end()
+		if err := settled(ctx, nodes); err != nil {
+			return nil, err
+		}
+		w := &watch{ctx: ctx, nodes: nodes, cursors: map[*instance]string{}}
+		if err := w.catchUp(); err != nil {
+			return nil, err
+		}
+		rows, err := b.traffic(ctx, config, size)
+		if err != nil {
+			return nil, err
+		}
+		for _, way := range []struct {
+			name, flag  string
+			times       int
+			take, bring func(*instance) error
+		}{
+			{"killed", "--refuse", b.crashes, (*instance).kill, (*instance).start},
+			{"silent", "--refuse=false", (b.crashes + 2) / 3, (*instance).freeze, (*instance).thaw},
+		} {
+			p, err := b.predict(ctx, config, size, way.flag)
+			if err != nil {
+				return nil, err
+			}
+			var seen sightings
+			for range way.times {
+				if err := w.crash(&seen, way.take, way.bring); err != nil {
+					return nil, fmt.Errorf("%s: %w", way.name, err)
+				}
+			}
+			for _, f := range []struct {
+				what      string
+				measured  []float64
+				predicted *float64
+			}{
+				{"suspected", seen.suspected, p.Detection.Mean},
+				{"first called dead", seen.first, p.Dead.FirstMean},
+				{"dead everywhere", seen.all, p.Dead.AllMean},
+			} {
+				rows = append(rows, compare(fmt.Sprintf("%d nodes, one %s: %s", size, way.name, f.what), "s", f.measured, f.predicted))
+			}
+		}
+		return rows, nil
+	}
+}
+
+// tolerance is how far off a prediction may be.
+const tolerance = 0.15
+
+// compare makes the row of a prediction. The period is one second, so that what
+// is predicted in periods is in seconds.
+func compare(name, unit string, measured []float64, predicted *float64) row {
+	mean, off := meanOf(measured)
+	if predicted == nil {
+		return row{name, fmt.Sprintf("%.3g %s", mean, unit), "", true}
+	}
+	ratio := mean / *predicted
+	return row{
+		name, fmt.Sprintf("%.3g %s ± %.0f %% (mean of %d)", mean, unit, 100*off/mean, len(measured)),
+		fmt.Sprintf("%.3g %s; ratio %.2f", *predicted, unit, ratio), math.Abs(ratio-1) <= tolerance,
+	}
+}
+
+// meanOf gives the mean and twice its standard error.
+func meanOf(values []float64) (mean, off float64) {
+	for _, v := range values {
+		mean += v / float64(len(values))
+	}
+	for _, v := range values {
+		off += (v - mean) * (v - mean)
+	}
+	if n := float64(len(values)); n > 1 {
+		off = 2 * math.Sqrt(off/(n-1)/n)
+	}
+	return mean, off
+}
+
+// prediction is what is needed of one row of hb.simulation/1.
+type prediction struct {
+	Detection struct {
+		Mean *float64 `json:"mean_periods"`
+	} `json:"detection"`
+	Dead struct {
+		FirstMean *float64 `json:"first_mean_periods"`
+		AllMean   *float64 `json:"all_mean_periods"`
+	} `json:"dead"`
+	Load struct {
+		Messages float64 `json:"messages_mean"`
+		Bytes    float64 `json:"bytes_mean"`
+	} `json:"load"`
+}
+
+// predict asks the simulator, for datagrams that take as long as here.
+func (b *bench) predict(ctx context.Context, config string, size int, flags ...string) (*prediction, error) {
+	args := append([]string{"simulate", "detectors", "--config", config, "--nodes", strconv.Itoa(size), "--kills", "2000",
+		"--delay", max(b.machine.roundTrip/2, time.Microsecond).String(), "--json"}, flags...)
+	out, err := exec.CommandContext(ctx, b.hb, args...).Output()
+	if err != nil {
+		return nil, fmt.Errorf("hb %v: %w", args, err)
+	}
+	var doc struct {
+		Rows []prediction `json:"rows"`
+	}
+	if err := json.Unmarshal(out, &doc); err != nil || len(doc.Rows) != 1 {
+		return nil, fmt.Errorf("hb %v: %q: %w", args, out, err)
+	}
+	return &doc.Rows[0], nil
+}
+
+// sightings are how many seconds after crashes somebody suspected the member,
+// somebody called it dead, and everybody held it dead.
+type sightings struct{ suspected, first, all []float64 }
+
+// watch follows what all nodes tell of each other.
+type watch struct {
+	ctx     context.Context
+	nodes   []*instance
+	cursors map[*instance]string
+}
+
+// crash takes one node away, at any time of a period, and brings it back when all
+// others know.
+func (w *watch) crash(seen *sightings, take, bring func(*instance) error) error {
+	if err := settled(w.ctx, w.nodes); err != nil {
+		return err
+	}
+	<-time.After(time.Second + rand.N(time.Second))
+	if err := w.catchUp(); err != nil {
+		return err
+	}
+	victim := w.nodes[rand.IntN(len(w.nodes))]
+	from := time.Now()
+	if err := take(victim); err != nil {
+		return err
+	}
+	var suspected, first, all time.Time
+	for _, i := range w.nodes {
+		if i == victim {
+			continue
+		}
+		err := i.await(w.ctx, 100*time.Millisecond, "call "+victim.name+" dead", func() bool {
+			return i.sees(w.ctx, len(w.nodes)-1) && !i.suspects(w.ctx)
+		})
+		if err != nil {
+			return err
+		}
+		events, err := w.news(i)
+		if err != nil {
+			return err
+		}
+		at := map[string]time.Time{}
+		for _, e := range events {
+			if _, had := at[e.Kind]; !had && e.Subject == victim.name && e.Time.After(from) {
+				at[e.Kind] = e.Time
+			}
+		}
+		dead := at["member-dead"]
+		if dead.IsZero() {
+			return fmt.Errorf("%s does not say when it called %s dead", i.name, victim.name)
+		}
+		suspected = earlier(suspected, earlier(at["member-suspect"], dead))
+		first = earlier(first, dead)
+		if dead.After(all) {
+			all = dead
+		}
+	}
+	seen.suspected = append(seen.suspected, suspected.Sub(from).Seconds())
+	seen.first = append(seen.first, first.Sub(from).Seconds())
+	seen.all = append(seen.all, all.Sub(from).Seconds())
+	return bring(victim)
+}
+
+// earlier is the earlier of two times that are known.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// catchUp forgets what has happened until now.
+func (w *watch) catchUp() error {
+	for _, i := range w.nodes {
+		if _, err := w.news(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// news is what has happened since a node was asked last. One that has been
+// started again since begins anew.
+func (w *watch) news(i *instance) (events []*control.Event, err error) {
+	since := w.cursors[i]
+	if since == "" {
+		since = "0"
+	}
+	err = control.NewClient(i.socket()).Events(w.ctx, since, false, func(e *control.Event) error {
+		events, w.cursors[i] = append(events, e), e.Cursor
+		return nil
+	})
+	return events, err
+}
+
+// suspects says whether a node suspects anybody.
+func (i *instance) suspects(ctx context.Context) bool {
+	var view control.Members
+	return i.ask(ctx, "GET", "/v1/members", nil, &view) != nil ||
+		slices.ContainsFunc(view.Members, func(m control.Member) bool { return m.Status == "suspect" || m.Status == "unreachable" })
+}
