@@ -25,8 +25,9 @@ refute it), dead, left (went in order) or unreachable. STRESS goes from 0 (idle)
 to 1000 (saturated); TASKS are running and slots; APPLIED is how far the member
 has followed the agreed log.
 
-Who suspects whom, and why, is said on the standard error below the table, as is
-that this node hears nobody; with --json it is "blame" and "isolated".
+Who suspects whom or calls whom dead, since when and why, is said on the standard
+error below the table, as is that this node hears nobody; with --json it is
+"blame" and "isolated".
 
 --agreed shows what the majority has agreed on instead: up, down or left.
 
@@ -160,22 +161,37 @@ func printMembers(c *call, list *control.Members) error {
 	for _, line := range doubts(list) {
 		fmt.Fprintln(c.stderr, "hb: "+line)
 	}
+	if unclear(list) {
+		fmt.Fprintln(c.stderr, "hint: hb probe --mesh shows who gets through to whom")
+	}
 	return nil
 }
 
-// doubts says in words who is suspected by whom, and why, and whether this node
-// hears nobody at all.
+// doubts says in words who is suspected or called dead by whom, since when and
+// why, and whether this node hears nobody at all.
 func doubts(list *control.Members) []string {
 	var lines []string
 	if list.Isolated {
 		lines = append(lines, "this node hears nobody: it is isolated, and what it shows of others is old")
 	}
 	for _, m := range list.Members {
-		if m.Blame != nil && (m.Status == "suspect" || m.Status == "unreachable") {
-			lines = append(lines, render.Safe(m.Name+" is "+m.Status+": "+*m.Blame))
+		if m.Blame == nil || m.Status != "suspect" && m.Status != "unreachable" && m.Status != "dead" {
+			continue
 		}
+		since := ""
+		if m.Since != nil {
+			since = " since " + m.Since.Local().Format(time.DateTime)
+		}
+		lines = append(lines, render.Safe(m.Name+" is "+m.Status+since+": "+*m.Blame))
 	}
 	return lines
+}
+
+// unclear says that it may be the network that is broken, and not a member.
+func unclear(list *control.Members) bool {
+	return list.Isolated || slices.ContainsFunc(list.Members, func(m control.Member) bool {
+		return m.Status == "suspect" || m.Status == "unreachable"
+	})
 }
 
 func number(n *int) string {

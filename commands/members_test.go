@@ -16,6 +16,7 @@ func TestATableTellsOfSuspectsAndOfIsolationInWords(t *testing.T) {
 	}})
 	want := []string{
 		"this node hears nobody: it is isolated, and what it shows of others is old",
+		`c is dead: suspected by b: no answer\x1b[2J`,
 		`d is unreachable: suspected by b: no answer\x1b[2J`,
 	}
 	if !slices.Equal(got, want) {

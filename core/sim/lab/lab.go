@@ -42,7 +42,8 @@ type Network struct {
 	// Delay is the mean time that a datagram takes; each takes between half and
 	// one and a half times as long. Default 1 ms.
 	Delay time.Duration
-	// Refuse lets the hosts of killed processes answer that nobody listens.
+	// Refuse lets the hosts of killed processes answer that nobody listens, and
+	// end their streams (voters).
 	Refuse bool
 }
 
@@ -151,6 +152,9 @@ func (l *Lab) start(i int, instance core.Instance, tag wire.Tag, known *member.B
 			return &witness{Detector: l.options.Detector(o), lab: l, at: i}
 		},
 	})
+	// What the rest of a node has its datagrams carry, at its length.
+	h.machine.SetLog(wire.LogHint{Commit: 1, Term: 1})
+	h.machine.SetLoad(core.Load{Slots: 1}, 1)
 	l.schedule(i)
 }
 
@@ -209,7 +213,12 @@ func (l *Lab) Steadiness(at, of int) membership.Steadiness {
 func (l *Lab) Traffic(i int) Traffic { return l.hosts[i].traffic }
 
 // Kill ends a process.
-func (l *Lab) Kill(i int) { l.hosts[i].up = false }
+func (l *Lab) Kill(i int) {
+	l.hosts[i].up = false
+	if l.options.Network.Refuse {
+		l.hangUp(i)
+	}
+}
 
 // Revive lets a killed process go on as if nothing had been, for experiments
 // whose tables never learn of its death.

@@ -117,3 +117,18 @@ func (l *Lab) sendRows(from, to int, e membership.SendRows) {
 		took += streamWait << try
 	}
 }
+
+// voters is how many of a laboratory's members have streams, as those who vote on
+// the log do in a cluster that has long been quiet: the first leads, the others
+// have one with it. All other streams have been closed for want of use.
+const voters = 3
+
+// hangUp tells those that a killed process had streams with: the stream ends, and
+// another one is refused.
+func (l *Lab) hangUp(i int) {
+	for other := range min(voters, len(l.hosts)) {
+		if other != i && i < voters && (other == 0 || i == 0) {
+			l.queue.add(event{at: l.now.Add(l.delay() + 2*l.delay()), kind: refusal, host: int32(other), from: int32(i)})
+		}
+	}
+}

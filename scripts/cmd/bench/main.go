@@ -54,6 +54,14 @@ type figure struct {
 	long    bool // only when it is asked for
 }
 
+// limit is how long a figure may take.
+func (f figure) limit() time.Duration {
+	if f.long {
+		return 40 * time.Minute
+	}
+	return 5 * time.Minute
+}
+
 func figures() []figure {
 	return []figure{
 		{name: "view", measure: (*bench).fullView},
@@ -72,7 +80,7 @@ func main() {
 	flag.StringVar(&b.hb, "hb", "", "measure this program instead of building one")
 	flag.IntVar(&b.kills, "kills", 10, "how often to kill the leader")
 	flag.IntVar(&b.submits, "submits", 50, "how many tasks to submit")
-	flag.IntVar(&b.crashes, "crashes", 40, "for a prediction, how often to kill a node; a third as often one falls silent")
+	flag.IntVar(&b.crashes, "crashes", 40, "for a prediction, how many nodes to kill at least, and how many fall silent")
 	only := flag.String("only", ".", "take only the figures (view, leader, submit, command, idle, simulator; only if named prediction5, prediction20) that match this `REGEXP`")
 	where := flag.String("dir", "", "keep the nodes' data under `DIR`, whose disk is measured (default: the temporary directory)")
 	strict := flag.Bool("strict", false, "exit 1 when a goal is missed")
@@ -116,7 +124,7 @@ func (b *bench) run(ctx context.Context, where string, only *regexp.Regexp) (met
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "bench: %s …\n", f.name)
-		limited, cancel := context.WithTimeout(ctx, 10*time.Minute)
+		limited, cancel := context.WithTimeout(ctx, f.limit())
 		rows, err := f.measure(b, limited)
 		cancel()
 		if err != nil {

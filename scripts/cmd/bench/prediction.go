@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"hb/core/control"
@@ -27,54 +28,114 @@ func predicted(size int) func(*bench, context.Context) ([]row, error) {
 		if err := os.WriteFile(config, []byte("[detector]\nkind = \"swim\"\n"), 0o600); err != nil {
 			return nil, err
 		}
-		nodes, end, err := b.cluster(size)
-		if err != nil {
-			return nil, err
+		var watches []*watch
+		for range max(1, sideBySide/size) {
+			nodes, end, err := b.cluster(size)
+			if err != nil {
+				return nil, err
+			}
+			defer end()
+			watches = append(watches, &watch{ctx: ctx, nodes: nodes, cursors: map[*instance]string{}})
 		}
-		defer end()
-		if err := settled(ctx, nodes); err != nil {
-			return nil, err
-		}
-		w := &watch{ctx: ctx, nodes: nodes, cursors: map[*instance]string{}}
-		if err := w.catchUp(); err != nil {
-			return nil, err
-		}
-		rows, err := b.traffic(ctx, config, size)
-		if err != nil {
-			return nil, err
-		}
+		var rows []row
 		for _, way := range []struct {
 			name, flag  string
-			times       int
+			quiet       time.Duration
 			take, bring func(*instance) error
 		}{
-			{"killed", "--refuse", b.crashes, (*instance).kill, (*instance).start},
-			{"silent", "--refuse=false", (b.crashes + 2) / 3, (*instance).freeze, (*instance).thaw},
+			{"killed", "--refuse", streamsIdle, (*instance).kill, (*instance).start},
+			{"silent", "--refuse=false", 5 * time.Second, (*instance).freeze, (*instance).thaw},
 		} {
+			seen, err := crashes(watches, b.crashes, way.quiet, way.take, way.bring)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", way.name, err)
+			}
 			p, err := b.predict(ctx, config, size, way.flag)
 			if err != nil {
 				return nil, err
 			}
-			var seen sightings
-			for range way.times {
-				if err := w.crash(&seen, way.take, way.bring); err != nil {
-					return nil, fmt.Errorf("%s: %w", way.name, err)
-				}
-			}
-			for _, f := range []struct {
-				what      string
-				measured  []float64
-				predicted *float64
-			}{
-				{"suspected", seen.suspected, p.Detection.Mean},
-				{"first called dead", seen.first, p.Dead.FirstMean},
-				{"dead everywhere", seen.all, p.Dead.AllMean},
-			} {
-				rows = append(rows, compare(fmt.Sprintf("%d nodes, one %s: %s", size, way.name, f.what), "s", f.measured, f.predicted))
-			}
+			rows = append(rows, seen.beside(p, fmt.Sprintf("%d nodes, one %s: ", size, way.name))...)
 		}
-		return rows, nil
+		traffic, err := b.traffic(ctx, config, size, len(watches)*size)
+		return append(rows, traffic...), err
 	}
+}
+
+const (
+	// sideBySide is how many nodes run at once, as several clusters.
+	sideBySide = 40
+	// streamsIdle is how long a cluster is left alone before a crash: a bit longer
+	// than a stream is kept that nobody uses (netutil). Nodes that have just joined
+	// have streams with others, and notice each other's ends by them.
+	streamsIdle = 125 * time.Second
+)
+
+// crashes lets nodes of all clusters crash, a fifth of each in turn and then all
+// brought back, until there were so many.
+func crashes(watches []*watch, times int, quiet time.Duration, take, bring func(*instance) error) (*sightings, error) {
+	var all sightings
+	for len(all.first) < times {
+		parts, faults := make([]sightings, len(watches)), make([]error, len(watches))
+		var group sync.WaitGroup
+		for i, w := range watches {
+			group.Go(func() { faults[i] = w.round(&parts[i], quiet, take, bring) })
+		}
+		group.Wait()
+		for i, p := range parts {
+			if faults[i] != nil {
+				return nil, faults[i]
+			}
+			all.add(p)
+		}
+	}
+	return &all, nil
+}
+
+// round lets a fifth of one cluster crash, one after another.
+func (w *watch) round(seen *sightings, quiet time.Duration, take, bring func(*instance) error) error {
+	if err := settled(w.ctx, w.nodes); err != nil {
+		return err
+	}
+	select {
+	case <-time.After(quiet):
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+	w.down = nil
+	for _, k := range rand.Perm(len(w.nodes))[:len(w.nodes)/5] {
+		if err := w.crash(seen, w.nodes[k], take); err != nil {
+			return err
+		}
+	}
+	for _, i := range w.down {
+		if err := bring(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// beside are the rows of what was seen and what was predicted.
+func (s *sightings) beside(p *prediction, name string) (rows []row) {
+	ending, _ := meanOf(s.ending)
+	for _, f := range []struct {
+		what      string
+		measured  []float64
+		predicted *float64
+	}{
+		{"suspected", s.suspected, p.Detection.Mean},
+		{"first called dead", s.first, p.Dead.FirstMean},
+		{"dead everywhere", s.all, p.Dead.AllMean},
+	} {
+		if f.predicted != nil {
+			*f.predicted += ending
+		}
+		rows = append(rows, compare(name+f.what, "s", f.measured, f.predicted))
+	}
+	if ending > 0.001 {
+		rows[2].name += fmt.Sprintf(" (%.2g s of each for the kernel to end it)", ending)
+	}
+	return rows
 }
 
 // tolerance is how far off a prediction may be.
@@ -141,38 +202,44 @@ func (b *bench) predict(ctx context.Context, config string, size int, flags ...s
 }
 
 // sightings are how many seconds after crashes somebody suspected the member,
-// somebody called it dead, and everybody held it dead.
-type sightings struct{ suspected, first, all []float64 }
+// somebody called it dead, and everybody held it dead. Ending is how long this
+// machine needs to end a process, which the simulator does in no time.
+type sightings struct{ suspected, first, all, ending []float64 }
 
-// watch follows what all nodes tell of each other.
+// add adds what was seen elsewhere.
+func (s *sightings) add(o sightings) {
+	s.suspected, s.first = append(s.suspected, o.suspected...), append(s.first, o.first...)
+	s.all, s.ending = append(s.all, o.all...), append(s.ending, o.ending...)
+}
+
+// watch follows what the nodes of a cluster tell of each other.
 type watch struct {
 	ctx     context.Context
 	nodes   []*instance
+	down    []*instance // those that have crashed
 	cursors map[*instance]string
 }
 
-// crash takes one node away, at any time of a period, and brings it back when all
-// others know.
-func (w *watch) crash(seen *sightings, take, bring func(*instance) error) error {
-	if err := settled(w.ctx, w.nodes); err != nil {
-		return err
-	}
-	<-time.After(time.Second + rand.N(time.Second))
+// crash takes one node away, at any time of a period, and waits until all others
+// know.
+func (w *watch) crash(seen *sightings, victim *instance, take func(*instance) error) error {
+	<-time.After(2*time.Second + rand.N(time.Second))
+	w.down = append(w.down, victim)
 	if err := w.catchUp(); err != nil {
 		return err
 	}
-	victim := w.nodes[rand.IntN(len(w.nodes))]
 	from := time.Now()
 	if err := take(victim); err != nil {
 		return err
 	}
+	seen.ending = append(seen.ending, time.Since(from).Seconds())
 	var suspected, first, all time.Time
 	for _, i := range w.nodes {
-		if i == victim {
+		if slices.Contains(w.down, i) {
 			continue
 		}
 		err := i.await(w.ctx, 100*time.Millisecond, "call "+victim.name+" dead", func() bool {
-			return i.sees(w.ctx, len(w.nodes)-1) && !i.suspects(w.ctx)
+			return i.sees(w.ctx, len(w.nodes)-len(w.down)) && !i.suspects(w.ctx)
 		})
 		if err != nil {
 			return err
@@ -200,7 +267,7 @@ func (w *watch) crash(seen *sightings, take, bring func(*instance) error) error 
 	seen.suspected = append(seen.suspected, suspected.Sub(from).Seconds())
 	seen.first = append(seen.first, first.Sub(from).Seconds())
 	seen.all = append(seen.all, all.Sub(from).Seconds())
-	return bring(victim)
+	return nil
 }
 
 // earlier is the earlier of two times that are known.
@@ -214,6 +281,9 @@ func earlier(a, b time.Time) time.Time {
 // catchUp forgets what has happened until now.
 func (w *watch) catchUp() error {
 	for _, i := range w.nodes {
+		if slices.Contains(w.down, i) {
+			continue
+		}
 		if _, err := w.news(i); err != nil {
 			return err
 		}

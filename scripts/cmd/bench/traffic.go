@@ -20,9 +20,10 @@ const kindOffset = (8 + 3) * 8
 // headers is what IPv4 and UDP add to a datagram.
 const headers = 20 + 8
 
-// traffic compares what idle nodes send with what the simulator's members do.
+// traffic compares what idle nodes, of clusters of a size, send with what the
+// simulator's members do.
 // The simulator has the weak view only; the rest is measured and not predicted.
-func (b *bench) traffic(ctx context.Context, config string, size int) ([]row, error) {
+func (b *bench) traffic(ctx context.Context, config string, size, all int) ([]row, error) {
 	if os.Getenv(ownNetwork) == "" {
 		return nil, nil
 	}
@@ -35,7 +36,7 @@ func (b *bench) traffic(ctx context.Context, config string, size int) ([]row, er
 	if err != nil {
 		return nil, err
 	}
-	per := lasting.Seconds() * float64(size)
+	per := lasting.Seconds() * float64(all)
 	name := fmt.Sprintf("%d idle nodes, each sends: ", size)
 	weak, rest := count["weak"], count["every"]
 	rest.packets, rest.bytes = rest.packets-weak.packets, rest.bytes-weak.bytes
