@@ -41,6 +41,7 @@ func TestFaultsEndWithTheRightTableAndNobodyWronglyDead(t *testing.T) {
 				w.Cut(at, i)
 			}
 		}, 20 * time.Second},
+		{"80 % loss at it", true, func(w *World, at int) { w.Lose(at, 0.8) }, 40 * time.Second},
 		{"cut off", true, func(w *World, at int) { w.Partition([]int{at}, others(w, at)) }, 20 * time.Second},
 	} {
 		for seed := range uint64(3) {
@@ -54,6 +55,7 @@ func TestFaultsEndWithTheRightTableAndNobodyWronglyDead(t *testing.T) {
 			f.do(w, at)
 			pass(t, w, f.last)
 			w.Heal()
+			w.Lose(at, 0)
 			pass(t, w, 30*time.Second)
 			for i, story := range stories {
 				for _, r := range story.Replies {
