@@ -79,7 +79,7 @@ type (
 	Refused struct{ ID core.NodeID }
 
 	// Doubted says that somebody has a reason to think that a living member has
-	// failed: it should be looked at now. A detector may ignore it.
+	// failed: it should be looked at now.
 	Doubted struct{ ID core.NodeID }
 
 	// Leads says who leads the log, as far as this node knows; zero is nobody.

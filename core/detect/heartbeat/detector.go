@@ -34,6 +34,7 @@ type detector struct {
 
 	peers      map[core.NodeID]*peer
 	suspicions []*suspicion
+	doubts     []doubt
 	gates      gates
 	relay      *relay.Relay
 	out        []detect.Effect
@@ -95,6 +96,8 @@ func (d *detector) Step(now core.Instant, ev detect.Event) []detect.Effect {
 		d.accused(e.Evidence)
 	case detect.Refused:
 		d.out = append(d.out, d.relay.Refused(e.ID)...)
+	case detect.Doubted:
+		d.doubted(now, e.ID)
 	case detect.Leads:
 		d.members.Leader = e.ID
 		d.reshape(now)
@@ -106,13 +109,16 @@ func (d *detector) Step(now core.Instant, ev detect.Event) []detect.Effect {
 // Next implements detect.Detector.
 func (d *detector) Next() core.Instant {
 	next := core.Earlier(core.Earlier(d.next, d.look), d.relay.Next())
-	return core.Earlier(next, d.nextDoubt())
+	return core.Earlier(core.Earlier(next, d.nextDoubt()), d.nextDoubted())
 }
 
 // tick runs out clocks.
 func (d *detector) tick(now core.Instant) {
 	d.doubtSelf(now)
 	d.out = append(d.out, d.relay.Tick(now)...)
+	if now >= d.nextDoubted() {
+		d.lookIntoDoubts(now)
+	}
 	if now >= d.look {
 		d.lookRound(now)
 	}

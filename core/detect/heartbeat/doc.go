@@ -37,6 +37,8 @@
 //     it, by an incarnation of its own, within 2.5 T; more above a hundred
 //     members, as news takes longer. Everybody runs that clock, so that a
 //     suspicion ends also if its accuser fails.
+//   - Doubts (doubt.go). Whoever does not answer the leader's roll call is asked at
+//     once, and suspected a period later.
 //   - Gates (gates.go). After a pause of this process all silences are shorter
 //     by its length; and a member that hears nobody asks three others whether
 //     that is its own fault, and judges nobody until one has answered.

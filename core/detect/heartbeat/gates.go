@@ -38,6 +38,7 @@ func (d *detector) afterPause(now core.Instant) {
 	gap := now.Sub(d.gates.due) + d.period/10
 	d.forgive(now, gap)
 	d.relay.Postpone(gap)
+	d.postponeDoubts(gap)
 	d.gates.heard = d.gates.heard.Add(gap)
 	if d.gates.frozen() {
 		d.gates.since = d.gates.since.Add(gap)
