@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"go.etcd.io/raft/v3/raftpb"
+
 	"hb/core"
 	"hb/core/node"
 	"hb/core/wire"
@@ -23,7 +25,7 @@ func (s server) snapshot(w http.ResponseWriter, r *http.Request) {
 		refuse(w, faultOf(err))
 		return
 	}
-	parts, length := wire.EncodeSnapshot(v.Snapshot), 0
+	parts, length := wire.EncodeSnapshot(&raftpb.Snapshot{Metadata: v.Meta, Data: v.Ledger.Encode()}), 0
 	for _, part := range parts {
 		length += len(part)
 	}

@@ -117,7 +117,9 @@ func (d *daemon) carry(f node.Effect) {
 	case node.SaveIdentity:
 		d.tasks.id = core.NodeID(f.Identity.GetNode())
 		d.writer.box.put(f)
-	case node.Append, node.Journal, node.SaveSnapshot, node.SetAside:
+	case node.SaveSnapshot:
+		d.saveSnapshot(f)
+	case node.Append, node.Journal, node.SetAside:
 		d.writer.box.put(f)
 	case node.Exec:
 		d.tasks.exec(f)
@@ -142,6 +144,19 @@ func (d *daemon) carry(f node.Effect) {
 	default:
 		panic(fmt.Sprintf("an effect that nobody carries out: %T %+v", f, f))
 	}
+}
+
+// saveSnapshot hands a snapshot to the writer. This node's own is encoded first,
+// which may take as long as thousands of steps, beside the loop and the writer.
+func (d *daemon) saveSnapshot(f node.SaveSnapshot) {
+	if f.Ledger == nil {
+		d.writer.box.put(f)
+		return
+	}
+	d.group.Go(func() {
+		f.Body = f.Ledger.Encode()
+		d.writer.box.put(f)
+	})
 }
 
 // resolve answers ResolveSeeds.

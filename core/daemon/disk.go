@@ -47,6 +47,8 @@ type diskWriter struct {
 	retry time.Duration
 
 	wal, journal group
+	snapped      uint64 // the index of the last snapshot
+	aside        bool   // nothing may be written any more
 }
 
 // group is what goes to disk under the next sync.
@@ -151,6 +153,9 @@ func giveWay() { runtime.Gosched() }
 func (w *diskWriter) barrier(f node.Effect) error {
 	switch f := f.(type) {
 	case node.SaveSnapshot:
+		if f.Ledger != nil && (w.aside || f.Index <= w.snapped) {
+			return nil // while it was encoded, another came from a peer
+		}
 		snap := &raftpb.Snapshot{Data: f.Body, Metadata: &raftpb.SnapshotMetadata{}}
 		if err := proto.Unmarshal(f.Meta, snap.Metadata); err != nil {
 			panic(fmt.Sprintf("the node saves a snapshot with metadata %x: %v", f.Meta, err))
@@ -158,13 +163,19 @@ func (w *diskWriter) barrier(f node.Effect) error {
 		if err := w.patiently(func() error { return w.disk.SaveSnapshot(snap, f.Keep, f.Replace) }); err != nil {
 			return err
 		}
-		w.tell(node.SnapshotSaved{Index: f.Index})
+		w.snapped = f.Index
+		saved := node.SnapshotSaved{Index: f.Index}
+		if f.Ledger != nil {
+			saved.Body = f.Body
+		}
+		w.tell(saved)
 	case node.SaveIdentity:
 		if err := w.patiently(func() error { return w.disk.SaveIdentity(f.Identity) }); err != nil {
 			return err
 		}
 		w.tell(node.IdentitySaved{})
 	case node.SetAside:
+		w.aside = true
 		return w.disk.SetAside()
 	default:
 		panic(fmt.Sprintf("an effect that is not the disk's: %T", f))

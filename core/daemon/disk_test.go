@@ -9,6 +9,8 @@ import (
 
 	"go.etcd.io/raft/v3/raftpb"
 
+	"hb/core"
+	"hb/core/ledger"
 	"hb/core/node"
 	"hb/core/store"
 	"hb/core/wire"
@@ -111,6 +113,29 @@ func TestAFrameIsBounded(t *testing.T) {
 	end()
 	if want := []string{"write 3", "sync 0", "write 3", "sync 0", "write 3", "sync 0"}; !reflect.DeepEqual(f.did, want) {
 		t.Fatalf("the disk was asked for %q, want %q", f.did, want)
+	}
+}
+
+// A snapshot of the node's own comes to the writer when it is encoded; meanwhile
+// one from a peer, or the end, may have come.
+func TestAnOwnSnapshotThatWasOvertakenIsNotWritten(t *testing.T) {
+	f := &fakeDisk{}
+	w, told, end := startWriter(t, f)
+	own := ledger.New(core.ClusterID{1}, "test").Version()
+	w.box.put(node.SaveSnapshot{Index: 5, Ledger: own, Body: []byte("five")})
+	w.box.put(node.SaveSnapshot{Index: 9, Body: []byte("of a peer"), Replace: true})
+	w.box.put(node.SaveSnapshot{Index: 7, Ledger: own, Body: []byte("seven")})
+	w.box.put(node.SaveSnapshot{Index: 11, Ledger: own, Body: []byte("eleven")})
+	w.box.put(node.SetAside{})
+	w.box.put(node.SaveSnapshot{Index: 13, Ledger: own, Body: []byte("thirteen")})
+	for _, want := range []node.SnapshotSaved{{Index: 5, Body: []byte("five")}, {Index: 9}, {Index: 11, Body: []byte("eleven")}} {
+		if ev := await(t, told, "an event"); !reflect.DeepEqual(ev, node.Event(want)) {
+			t.Fatalf("got %+v, want %+v", ev, want)
+		}
+	}
+	end()
+	if len(told) > 0 {
+		t.Fatalf("then came %+v", <-told)
 	}
 }
 

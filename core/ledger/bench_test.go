@@ -37,6 +37,14 @@ func BenchmarkSnapshot(b *testing.B) {
 	}
 }
 
+// BenchmarkVersion is what a step pays for it.
+func BenchmarkVersion(b *testing.B) {
+	s := crowded(MaxOpen)
+	for b.Loop() {
+		s.Version()
+	}
+}
+
 func BenchmarkRestore(b *testing.B) {
 	data := crowded(MaxOpen).Encode()
 	for b.Loop() {

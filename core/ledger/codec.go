@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"hb/core"
 	"hb/core/wire"
@@ -11,15 +12,44 @@ import (
 // Format is the version of the encoded ledger.
 const Format = 1
 
-// Encode gives the ledger as bytes (wire.Ledger): equal states, equal bytes.
-func (s *State) Encode() []byte {
+// Version is the ledger as of one moment. Nothing that is applied later changes
+// it, so that others may take their time with it.
+type Version struct {
+	cluster       core.ClusterID
+	name          string
+	epoch         core.Epoch
+	applied       uint64
+	wall, expired int64
+	features      core.Features
+	voters        uint32
+	members       []*wire.Agreed
+	tombstones    []*wire.Tombstone
+	schedules     []*wire.Schedule
+	tasks         []*wire.Task
+}
+
+// Version takes what the ledger is now. It copies pointers, and no record: a
+// millisecond for as many as there may be.
+func (s *State) Version() *Version {
+	return &Version{
+		cluster: s.cluster, name: s.name, epoch: s.epoch, applied: s.applied, wall: s.wall, expired: s.expired,
+		features: s.features, voters: s.voters, members: s.Members(), tombstones: slices.Clone(s.tombstones),
+		schedules: s.Schedules(), tasks: s.Tasks(),
+	}
+}
+
+// Encode gives the version as bytes (wire.Ledger): equal states, equal bytes. It
+// may be called while the ledger goes on.
+func (v *Version) Encode() []byte {
 	return wire.Marshal(&wire.Ledger{
-		Format: Format, Cluster: s.cluster[:], ClusterName: s.name,
-		Members: s.Members(), Tasks: bare(s.Tasks()),
-		Applied: s.applied, WallNanos: s.wall, ExpiredMillis: s.expired,
-		Voters: s.voters, Tombstones: s.tombstones, Epoch: uint64(s.epoch), Features: uint32(s.features), Schedules: s.schedules,
+		Format: Format, Cluster: v.cluster[:], ClusterName: v.name, Members: v.members, Tasks: bare(v.tasks),
+		Applied: v.applied, WallNanos: v.wall, ExpiredMillis: v.expired, Voters: v.voters,
+		Tombstones: v.tombstones, Epoch: uint64(v.epoch), Features: uint32(v.features), Schedules: v.schedules,
 	})
 }
+
+// Encode is Version and its Encode.
+func (s *State) Encode() []byte { return s.Version().Encode() }
 
 // Decode reads what Encode wrote. Bytes of a newer format, or that contradict
 // themselves, are an error.
@@ -44,13 +74,14 @@ func Decode(b []byte) (*State, error) {
 
 // bare leaves out of elements the spec that they share with their parent.
 func bare(tasks []*wire.Task) []*wire.Task {
-	for i, t := range tasks {
+	out := slices.Clone(tasks)
+	for i, t := range out {
 		if t.N > 0 {
-			tasks[i] = revise(t)
-			tasks[i].Spec = nil
+			out[i] = revise(t)
+			out[i].Spec = nil
 		}
 	}
-	return tasks
+	return out
 }
 
 // load fills the indexes. Everything that they rely on is checked before.

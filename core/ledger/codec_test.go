@@ -54,6 +54,17 @@ func TestALedgerComesBackFromItsBytes(t *testing.T) {
 	}
 }
 
+func TestAVersionCopiesNoRecord(t *testing.T) {
+	s := crowded(2000)
+	var v *Version
+	if n := testing.AllocsPerRun(10, func() { v = s.Version() }); n > 20 {
+		t.Errorf("a version of 2000 tasks takes %v allocations", n)
+	}
+	if !bytes.Equal(v.Encode(), s.Encode()) {
+		t.Error("it encodes to other bytes than the ledger")
+	}
+}
+
 func TestALedgerThatContradictsItselfIsNotRead(t *testing.T) {
 	good := func() *wire.Ledger {
 		var l wire.Ledger

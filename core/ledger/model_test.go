@@ -15,7 +15,8 @@ import (
 
 // TestWhateverTheLogSays draws random logs and checks what must hold of the
 // ledger after every entry: Check; a final record never changes, but for late
-// results beside it; no grant that was closed opens again; a copy that went
+// results beside it; no grant that was closed opens again; a version that was
+// taken before encodes to what it was; a copy that went
 // through Encode and Decode goes on to the same bytes.
 func TestWhateverTheLogSays(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
@@ -33,6 +34,7 @@ func TestWhateverTheLogSays(t *testing.T) {
 			if i%5 == 0 { // the twin is a member that joins by snapshot
 				twin = reload(rt, twin)
 			}
+			version, was := s.Version(), s.Encode()
 			data := wire.EncodeEntry(e)
 			decoded, err := wire.DecodeEntry(data)
 			if err != nil {
@@ -47,6 +49,9 @@ func TestWhateverTheLogSays(t *testing.T) {
 			}
 			if !bytes.Equal(s.Encode(), twin.Encode()) {
 				rt.Fatalf("two members differ after\n%v", e)
+			}
+			if !bytes.Equal(version.Encode(), was) {
+				rt.Fatalf("the version before changed with\n%v", e)
 			}
 			checkFinals(rt, s, finals)
 			checkGrants(rt, s, grants)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/ledger"
 	"hb/core/wire"
 )
 
@@ -49,9 +50,13 @@ type (
 	SaveSnapshot struct {
 		Index, Term uint64
 		Meta        []byte // marshalled raftpb.SnapshotMetadata
-		Body        []byte // marshalled wire.Ledger
-		Keep        uint64
-		Replace     bool
+		// Either Ledger, this node's own, which the driver encodes, beside the
+		// node and its disk, because that takes long; or Body, a marshalled
+		// wire.Ledger that came from a peer.
+		Ledger  *ledger.Version
+		Body    []byte
+		Keep    uint64
+		Replace bool
 	}
 
 	// SaveIdentity writes the identity file once the cluster is known.

@@ -46,8 +46,12 @@ type (
 	// Journaled says that every Journal up to Seq is on disk.
 	Journaled struct{ Seq uint64 }
 
-	// SnapshotSaved says that a SaveSnapshot is on disk.
-	SnapshotSaved struct{ Index uint64 }
+	// SnapshotSaved says that a SaveSnapshot is on disk; Body is what its Ledger
+	// was encoded to.
+	SnapshotSaved struct {
+		Index uint64
+		Body  []byte
+	}
 
 	// IdentitySaved says that SaveIdentity is on disk.
 	IdentitySaved struct{}

@@ -160,17 +160,24 @@ func (n *Node) install(s *raftpb.Snapshot) {
 	for _, m := range n.ledger.Members() {
 		n.agreedChanged(m)
 	}
-	n.put(saveSnapshot(s, s.Metadata.GetIndex()+1, true))
+	at := s.Metadata
+	n.put(SaveSnapshot{Index: at.GetIndex(), Term: at.GetTerm(), Meta: encodeMeta(at), Body: s.Data, Keep: at.GetIndex() + 1, Replace: true})
 }
 
-// makeSnapshot writes the ledger as it is now.
+// makeSnapshot has the ledger written as it is now.
 func (n *Node) makeSnapshot(f replog.WantSnapshot) {
-	s := &raftpb.Snapshot{
-		Data:     n.ledger.Encode(),
-		Metadata: &raftpb.SnapshotMetadata{Index: &f.Index, Term: &f.Term, ConfState: f.Conf},
+	n.saving = &raftpb.SnapshotMetadata{Index: &f.Index, Term: &f.Term, ConfState: f.Conf}
+	n.put(SaveSnapshot{Index: f.Index, Term: f.Term, Meta: encodeMeta(n.saving), Ledger: n.ledger.Version(), Keep: f.Keep})
+}
+
+// snapshotSaved tells the log what stands in a snapshot of this node's own, and
+// of any that it is on disk.
+func (n *Node) snapshotSaved(ev SnapshotSaved) {
+	if n.saving.GetIndex() == ev.Index && ev.Body != nil {
+		n.replogStep(replog.SnapshotMade{Snapshot: &raftpb.Snapshot{Data: ev.Body, Metadata: n.saving}})
+		n.saving = nil
 	}
-	n.put(saveSnapshot(s, f.Keep, false))
-	n.replogStep(replog.SnapshotMade{Snapshot: s})
+	n.replogStep(replog.Saved{Index: ev.Index})
 }
 
 // askSnapshot gives the ledger to a client.
@@ -182,10 +189,10 @@ func (n *Node) askSnapshot(id uint64, q GetSnapshot) {
 			n.reply(id, core.Faultf(core.CodeBusy, "this node has not applied anything of the log yet"), true)
 			return
 		}
-		n.reply(id, SnapshotView{Snapshot: &raftpb.Snapshot{
-			Data:     n.ledger.Encode(),
-			Metadata: &raftpb.SnapshotMetadata{Index: &index, Term: &term, ConfState: n.replog.Conf()},
-		}}, true)
+		n.reply(id, SnapshotView{
+			Meta:   &raftpb.SnapshotMetadata{Index: &index, Term: &term, ConfState: n.replog.Conf()},
+			Ledger: n.ledger.Version(),
+		}, true)
 	}
 	if q.Stale {
 		give()
@@ -200,14 +207,12 @@ func (n *Node) askSnapshot(id uint64, q GetSnapshot) {
 	})
 }
 
-func saveSnapshot(s *raftpb.Snapshot, keep uint64, replace bool) SaveSnapshot {
-	meta, err := proto.Marshal(s.Metadata)
+func encodeMeta(m *raftpb.SnapshotMetadata) []byte {
+	b, err := proto.Marshal(m)
 	if err != nil {
 		panic(fmt.Sprintf("node: the metadata of a snapshot do not encode: %v", err))
 	}
-	return SaveSnapshot{
-		Index: s.Metadata.GetIndex(), Term: s.Metadata.GetTerm(), Meta: meta, Body: s.Data, Keep: keep, Replace: replace,
-	}
+	return b
 }
 
 // led begins what only a leader does.

@@ -86,7 +86,8 @@ type parts struct {
 
 // shared is what the machines' news leave behind.
 type shared struct {
-	leading      bool // between Led and Deposed
+	leading      bool                     // between Led and Deposed
+	saving       *raftpb.SnapshotMetadata // of a snapshot of our own, until it is on disk
 	hint         leaderHint
 	lastLeader   leaderHint
 	byRaft       map[core.RaftID]core.NodeID

@@ -312,7 +312,10 @@ type (
 	}
 
 	// SnapshotView is the log's meaning up to an index, for people to keep.
-	SnapshotView struct{ Snapshot *raftpb.Snapshot }
+	SnapshotView struct {
+		Meta   *raftpb.SnapshotMetadata
+		Ledger *ledger.Version
+	}
 
 	// Submitted says where a task stands in the log, and on which member it
 	// starts if that was decided at once.

@@ -57,7 +57,11 @@ func (s *solo) carry(f Effect) []Event {
 	case Journal:
 		return []Event{Journaled{Seq: f.Seq}}
 	case SaveSnapshot:
-		return []Event{SnapshotSaved{Index: f.Index}}
+		saved := SnapshotSaved{Index: f.Index}
+		if f.Ledger != nil {
+			saved.Body = f.Ledger.Encode()
+		}
+		return []Event{saved}
 	case Exec:
 		s.execs = append(s.execs, f)
 		return []Event{ExecStarted{Fence: f.Fence, Pid: 1}}

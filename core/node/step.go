@@ -93,7 +93,7 @@ func (n *Node) outerDisk(ev Event) {
 		n.disk.synced(n.now, ev.Seq)
 		n.replogStep(replog.Synced{Seq: ev.Seq})
 	case SnapshotSaved:
-		n.replogStep(replog.Saved{Index: ev.Index})
+		n.snapshotSaved(ev)
 	case IdentitySaved:
 		n.identitySaved()
 	case DiskFailed:

@@ -35,8 +35,8 @@ type (
 	Install struct{ Snapshot *raftpb.Snapshot }
 
 	// WantSnapshot asks for a snapshot of the ledger as applied now. The caller
-	// answers SnapshotMade, saves it while dropping the log before Keep, and
-	// says Saved.
+	// saves it while dropping the log before Keep, in its own time, then says
+	// SnapshotMade and Saved.
 	WantSnapshot struct {
 		Index, Term uint64
 		Conf        *raftpb.ConfState

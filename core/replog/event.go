@@ -72,7 +72,8 @@ type (
 	Follow struct{ On bool }
 
 	// SnapshotMade answers WantSnapshot: the ledger as it was applied when that
-	// effect was met. The caller saves it, too, and says Saved.
+	// effect was met. It may come late, but before the caller says that it is
+	// Saved.
 	SnapshotMade struct{ Snapshot *raftpb.Snapshot }
 
 	// Saved says that the snapshot at Index (made here or installed) is on disk.

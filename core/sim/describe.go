@@ -45,7 +45,7 @@ func describeEffect(eff node.Effect) string {
 	case node.Journal:
 		return fmt.Sprintf("journal %d:%s", e.Seq, describeRecords(e.Records))
 	case node.SaveSnapshot:
-		return fmt.Sprintf("snapshot %d/%d, %d bytes, keep %d, replace %t", e.Index, e.Term, len(e.Body), e.Keep, e.Replace)
+		return fmt.Sprintf("snapshot %d/%d, %d bytes, keep %d, replace %t", e.Index, e.Term, len(bodyOf(e)), e.Keep, e.Replace)
 	case node.Exec:
 		return clip(fmt.Sprintf("exec %d task %s attempt %d %q", e.Fence, e.Task, e.Attempt, e.Spec.GetArgv()))
 	case node.Reply:

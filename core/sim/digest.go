@@ -140,7 +140,7 @@ func (d *digest) effect(eff node.Effect) {
 		d.num(e.Term)
 		d.num(e.Keep)
 		d.bytes(e.Meta)
-		d.bytes(e.Body)
+		d.bytes(bodyOf(e))
 	case node.SaveIdentity:
 		d.num(107)
 		d.proto(e.Identity)

@@ -20,7 +20,7 @@ func (h *host) perform(eff node.Effect) {
 		h.w.network.frame(h, e.To, e.Data)
 		h.w.chaos.saw(h, e.To, f)
 	case node.SaveSnapshot:
-		h.w.referee.snapshot(h, e)
+		h.w.referee.snapshot(h, e.Index, bodyOf(e))
 		h.storage.put(e)
 	case node.Append, node.Journal, node.SaveIdentity, node.SetAside:
 		h.storage.put(e)
@@ -76,7 +76,10 @@ func weigh(eff node.Effect) int {
 	case node.SendFrame:
 		return len(e.Data)
 	case node.SaveSnapshot:
-		return len(e.Meta) // the body is an immutable version, handed over whole
+		if e.Replace {
+			return len(e.Meta) // what came from a peer is only handed on
+		}
+		return len(e.Meta) + len(e.Body)
 	}
 	return 0
 }

@@ -111,17 +111,17 @@ func TestTheRefereeSeesAnExecutionThatNobodyGranted(t *testing.T) {
 func TestTheRefereeSeesSnapshotsThatDiffer(t *testing.T) {
 	own := watched(t, 1, nil)
 	tells(own, 0, 2, 1, note("a"))
-	own.referee.snapshot(own.hosts[0], node.SaveSnapshot{Index: 2, Body: own.referee.ledger.Encode()})
+	own.referee.snapshot(own.hosts[0], 2, own.referee.ledger.Encode())
 	pass(t, own, time.Second)
 	clear(own.referee.saved)
-	own.referee.snapshot(own.hosts[0], node.SaveSnapshot{Index: 2, Body: []byte("something else")})
+	own.referee.snapshot(own.hosts[0], 2, []byte("something else"))
 	broken(t, own, "equal logs mean equal states")
 
 	two := watched(t, 2, nil)
-	two.referee.snapshot(two.hosts[0], node.SaveSnapshot{Index: 9, Body: []byte("a")})
-	two.referee.snapshot(two.hosts[1], node.SaveSnapshot{Index: 9, Body: []byte("a")})
+	two.referee.snapshot(two.hosts[0], 9, []byte("a"))
+	two.referee.snapshot(two.hosts[1], 9, []byte("a"))
 	pass(t, two, time.Second)
-	two.referee.snapshot(two.hosts[1], node.SaveSnapshot{Index: 9, Body: []byte("b")})
+	two.referee.snapshot(two.hosts[1], 9, []byte("b"))
 	broken(t, two, "equal logs mean equal states")
 }
 

@@ -208,8 +208,13 @@ func (s *storage) perform(job node.Effect) (node.Event, error) {
 		if err := proto.Unmarshal(e.Meta, meta); err != nil {
 			return nil, err
 		}
-		err := s.store.SaveSnapshot(&raftpb.Snapshot{Data: e.Body, Metadata: meta}, e.Keep, e.Replace)
-		return node.SnapshotSaved{Index: e.Index}, err
+		saved := node.SnapshotSaved{Index: e.Index}
+		if e.Ledger != nil { // now, to see that it is what it was
+			e.Body = e.Ledger.Encode()
+			s.h.w.referee.snapshot(s.h, e.Index, e.Body)
+			saved.Body = e.Body
+		}
+		return saved, s.store.SaveSnapshot(&raftpb.Snapshot{Data: e.Body, Metadata: meta}, e.Keep, e.Replace)
 	case node.SaveIdentity:
 		return node.IdentitySaved{}, s.store.SaveIdentity(e.Identity)
 	case node.SetAside:
