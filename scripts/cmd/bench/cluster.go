@@ -55,6 +55,7 @@ func (b *bench) cluster(n int) ([]*instance, func(), error) {
 			i.seed = addrs[0]
 		}
 		i.client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+			MaxIdleConnsPerHost: 512,
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 				return (&net.Dialer{}).DialContext(ctx, "unix", i.socket())
 			},
@@ -141,31 +142,45 @@ var errAnswer = errors.New("the node refused")
 
 // ask makes one request and decodes the answer into out.
 func (i *instance) ask(ctx context.Context, method, path string, body, out any) error {
-	var send io.Reader
+	var send []byte
 	if body != nil {
 		text, err := json.Marshal(body)
 		if err != nil {
 			return err
 		}
-		send = bytes.NewReader(text)
+		send = text
 	}
-	request, err := http.NewRequestWithContext(ctx, method, "http://hb"+path, send)
+	text, err := i.exchange(ctx, method, path, send)
 	if err != nil {
 		return err
+	}
+	return json.Unmarshal(text, out)
+}
+
+// post sends bytes as they are, and is content with any answer that is a success.
+func (i *instance) post(ctx context.Context, path string, body []byte) error {
+	_, err := i.exchange(ctx, http.MethodPost, path, body)
+	return err
+}
+
+func (i *instance) exchange(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://hb"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
 	}
 	answer, err := i.client.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, 16<<20))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if answer.StatusCode/100 != 2 {
-		return fmt.Errorf("%w: %s %s: %s: %s", errAnswer, method, path, answer.Status, text)
+		return nil, fmt.Errorf("%w: %s %s: %s: %s", errAnswer, method, path, answer.Status, text)
 	}
-	return json.Unmarshal(text, out)
+	return text, nil
 }
 
 // await asks a node again and again until something holds; when that cannot be,

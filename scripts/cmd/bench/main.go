@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -27,6 +28,8 @@ type bench struct {
 	dir, hb, seeds string // temporary directory; programs under it
 	kills, submits int
 	crashes        int
+	length         time.Duration // of each load
+	etcd           string        // a peer's program; empty: no peer
 	machine        machine
 }
 
@@ -67,6 +70,7 @@ func figures() []figure {
 		{name: "view", measure: (*bench).fullView},
 		{name: "leader", measure: (*bench).nextLeader},
 		{name: "submit", measure: (*bench).submit},
+		{name: "commits", measure: (*bench).commits},
 		{name: "command", measure: (*bench).commands},
 		{name: "idle", measure: (*bench).idle},
 		{name: "simulator", measure: (*bench).simulator},
@@ -75,13 +79,24 @@ func figures() []figure {
 	}
 }
 
+// names lists the figures there are.
+func names() string {
+	var all []string
+	for _, f := range figures() {
+		all = append(all, f.name)
+	}
+	return strings.Join(all, ", ")
+}
+
 func main() {
 	b := &bench{}
 	flag.StringVar(&b.hb, "hb", "", "measure this program instead of building one")
 	flag.IntVar(&b.kills, "kills", 10, "how often to kill the leader")
 	flag.IntVar(&b.submits, "submits", 50, "how many tasks to submit")
 	flag.IntVar(&b.crashes, "crashes", 40, "for a prediction, how many nodes to kill at least, and how many fall silent")
-	only := flag.String("only", ".", "take only the figures (view, leader, submit, command, idle, simulator; only if named prediction5, prediction20) that match this `REGEXP`")
+	flag.DurationVar(&b.length, "length", 3*time.Second, "how long to keep up each load, three times")
+	flag.StringVar(&b.etcd, "etcd", os.Getenv("ETCD"), "put this `PROGRAM`, etcd, under the same load by turns (default: $ETCD)")
+	only := flag.String("only", ".", "take only the figures ("+names()+") that match this `REGEXP`; long ones only if it names them")
 	where := flag.String("dir", "", "keep the nodes' data under `DIR`, whose disk is measured (default: the temporary directory)")
 	strict := flag.Bool("strict", false, "exit 1 when a goal is missed")
 	flag.Parse()
