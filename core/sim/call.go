@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"time"
+
 	"hb/core"
 	"hb/core/node"
 )
@@ -16,12 +18,31 @@ type Call struct {
 	// could give one (Lost).
 	Done, Lost bool
 
+	world *World
 	id    uint64
 	asked moment
 	// seen is what the referee knew when the call began.
 	seen glance
 	then func(*Call)
 	each func(body any)
+}
+
+// Seen is one thing that somebody outside could know: what a client asked, and
+// what it was told between two moments of the world's time. Lost says that it
+// was told nothing, or only that nobody knows. Of what the log tells, Body is nil
+// and Answer the task's record.
+type Seen struct {
+	Asked, Answered time.Duration
+	Body            node.Request
+	Answer          any
+	Lost            bool
+}
+
+// seen shows a call that is over.
+func (w *World) seen(c *Call) {
+	if w.options.Watch != nil {
+		w.options.Watch(Seen{Asked: c.asked, Answered: w.now, Body: c.Body, Answer: c.Answer(), Lost: c.Lost})
+	}
 }
 
 // Answer is the last of the replies, nil while there is none.
@@ -47,7 +68,7 @@ func (w *World) Ask(host int, body node.Request) *Call {
 // ask does so, and calls then when the call is done.
 func (w *World) ask(h *host, body node.Request, then func(*Call)) *Call {
 	w.calls++
-	c := &Call{Host: h.i, Body: body, id: w.calls, asked: w.now, seen: w.referee.glance(body), then: then}
+	c := &Call{world: w, Host: h.i, Body: body, id: w.calls, asked: w.now, seen: w.referee.glance(body), then: then}
 	if !h.up() {
 		c.lose()
 		return c
@@ -72,6 +93,7 @@ func (c *Call) lose() {
 		return
 	}
 	c.Done, c.Lost = true, true
+	c.world.seen(c)
 	if c.then != nil {
 		c.then(c)
 	}
@@ -94,6 +116,7 @@ func (h *host) reply(e node.Reply) {
 	delete(h.calls, e.ID)
 	h.w.referee.answered(c)
 	c.Done = true
+	h.w.seen(c)
 	if c.then != nil {
 		c.then(c)
 	}

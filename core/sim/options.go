@@ -40,6 +40,9 @@ type Options struct {
 	Faults Faults
 	// Clients is how many clients work during Run; default 4.
 	Clients int
+	// Watch sees every call of a client when it is over, and every task when the
+	// log first tells something new of it; nil: nobody does.
+	Watch func(Seen)
 	// Trace gets every event and effect as a line; nil writes none.
 	Trace io.Writer
 }

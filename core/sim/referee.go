@@ -54,7 +54,7 @@ func (r *referee) check(invariant string, err error) {
 func (r *referee) follow(h *host) {
 	w := r.w
 	w.calls++
-	c := &Call{Host: h.i, Body: node.FollowLog{Follow: true}, id: w.calls}
+	c := &Call{world: w, Host: h.i, Body: node.FollowLog{Follow: true}, id: w.calls}
 	c.each = func(body any) {
 		if rec, ok := body.(node.LogRecord); ok {
 			r.told(h, rec)
@@ -103,6 +103,9 @@ func (r *referee) apply(rec node.LogRecord, entry *wire.Entry) {
 			r.check("a task has one final record, and its grants only advance", r.tasks.see(t))
 		}
 		if o.Task != nil {
+			if r.w.options.Watch != nil {
+				r.w.options.Watch(Seen{Asked: r.w.now, Answered: r.w.now, Answer: o.Task})
+			}
 			r.check("a task has one final record, and its grants only advance", r.tasks.see(o.Task))
 			r.check("what is recorded is what happened", r.runs.confirm(o.Task))
 		}

@@ -57,7 +57,7 @@ func run(only string, seeds int) (survived int, err error) {
 
 // copyModule copies what the seeds are made of to dir.
 func copyModule(dir string) error {
-	for _, name := range []string{"core", "scripts/cmd"} {
+	for _, name := range []string{"core", "scripts/cmd", "scripts/linear"} {
 		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(name)); err != nil {
 			return err
 		}

@@ -57,6 +57,20 @@ var mutants = []mutant{
 		"		n.replogStep(replog.Read{Ticket: r.ticket})\n",
 		"		n.readAnswered(r.ticket, readResult{ok: true, index: n.replog.Commit(), term: n.replog.Term(), leader: n.self.id})\n",
 	}}},
+	{"a read without a quorum, seen by clients alone", []change{{
+		"core/node/read.go",
+		"		n.replogStep(replog.Read{Ticket: r.ticket})\n",
+		"		n.readAnswered(r.ticket, readResult{ok: true, index: n.replog.Commit(), term: n.replog.Term(), leader: n.self.id})\n",
+	}, {
+		// The referee, who knows the log, is sent off: the history must do.
+		"core/sim/referee.go",
+		"		r.check(\"a confirmed leader leads\", r.reads.leader(c.seen, a.Term))\n",
+		"",
+	}, {
+		"core/sim/referee.go",
+		"		r.check(\"reads are linearizable\", r.reads.task(c.seen, ask.Task, t, gone))\n",
+		"		_, _, _ = ask, t, gone\n",
+	}}},
 	{"an overtaken leader acknowledges what it never saw", []change{{
 		"core/node/work.go",
 		"	if fence.Index() > n.ledger.Applied() {\n		return false",

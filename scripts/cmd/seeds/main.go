@@ -5,6 +5,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"hb/core/sim"
+	"hb/scripts/linear"
 )
 
 // settings are the flags.
@@ -78,7 +80,7 @@ func single(s settings) int {
 		s.once = true
 	}
 	begin := cpuTime()
-	report, err := sim.Run(o)
+	report, err := run(o)
 	spent := cpuTime() - begin
 	if err == nil && !s.once {
 		err = again(s.options(s.seed), report)
@@ -89,6 +91,21 @@ func single(s settings) int {
 		return 1
 	}
 	return 0
+}
+
+// run simulates one seed and judges what its clients saw.
+func run(o sim.Options) (sim.Report, error) {
+	var seen linear.Recorder
+	o.Watch = seen.Watch
+	report, err := sim.Run(o)
+	if err == nil {
+		err = linear.Check(seen.History())
+	}
+	var v *sim.Violation
+	if err != nil && !errors.As(err, &v) {
+		err = fmt.Errorf("seed %d: what clients saw is linearizable: %w", o.Seed, err)
+	}
+	return report, err
 }
 
 // again runs a seed once more and compares the hashes.

@@ -45,7 +45,7 @@ func work(s settings, in io.Reader, out io.Writer) int {
 func judge(s settings, seed uint64) verdict {
 	v := verdict{Seed: seed}
 	begin := cpuTime()
-	report, err := sim.Run(s.options(seed))
+	report, err := run(s.options(seed))
 	v.Spent, v.Report = cpuTime()-begin, report
 	if err == nil && !s.once {
 		err = again(s.options(seed), report)
