@@ -94,7 +94,7 @@ func (m *Machine) learned(now core.Instant, e member.Evidence, pass bool) bool {
 // follow tells everybody concerned that the table changed.
 func (m *Machine) follow(now core.Instant, c member.Change) {
 	if c.Before.Living() != c.After.Living() || c.Before.Incarnation != c.After.Incarnation || c.Before.Instance != c.After.Instance {
-		m.reconcile.changed = now
+		m.unsettled(now, c.After.Living() && !c.Before.Living())
 	}
 	if c.After.Accuser == m.self && m.news.mode == spread.Piggyback && !m.without.Has(detect.Buddy) {
 		m.news.haste.First(c.After.ID)

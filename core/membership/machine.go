@@ -97,7 +97,7 @@ func New(o Options) *Machine {
 		cluster: o.Cluster, table: table,
 		news:  newNews(o),
 		notes: notes{said: map[string]bool{}}, testimonies: map[core.NodeID]testimony{}, unrest: map[core.NodeID]*unrest{},
-		reconcile: reconcile{fresh: true, last: o.Cluster}, heal: heal{told: map[core.NodeID]core.Instant{}},
+		reconcile: reconcile{fresh: true, last: o.Cluster, check: core.Never}, heal: heal{told: map[core.NodeID]core.Instant{}},
 	}
 }
 
@@ -150,7 +150,7 @@ func (m *Machine) wake(now core.Instant) {
 		return
 	}
 	m.detector = m.newDetector(detect.Options{Table: m.table, Period: m.period, Rand: m.rand, Now: now, Without: m.without})
-	m.heal.next = m.healTime(now)
+	m.heal.next, m.reconcile.born = m.healTime(now), now
 	if own := m.table.Self(); own.Status == core.Left && own.Incarnation < math.MaxUint32 {
 		own.Status = core.Alive
 		own.Incarnation++
@@ -180,6 +180,7 @@ func (m *Machine) tick(now core.Instant) {
 	if now >= m.detector.Next() {
 		m.detect(now, detect.Tick{})
 	}
+	m.checkView(now)
 	m.tryHealing(now)
 	m.goOnCalling(now)
 	m.lookAtNames(now)
@@ -205,7 +206,7 @@ func (m *Machine) Next() core.Instant {
 	if m.leave != nil {
 		next = core.Earlier(next, m.leave.next)
 	}
-	return core.Earlier(next, m.nextBulletin())
+	return core.Earlier(core.Earlier(next, m.reconcile.check), m.nextBulletin())
 }
 
 // SetCluster says which cluster the node belongs to, from the next Step on. A
@@ -224,7 +225,7 @@ func (m *Machine) SetCluster(tag wire.Tag) {
 		last = tag
 	}
 	m.detector, m.leave, m.cluster, m.leader = nil, nil, tag, 0
-	m.reconcile = reconcile{fresh: true, last: last}
+	m.reconcile = reconcile{fresh: true, last: last, check: core.Never}
 }
 
 // SetLog sets what heartbeats say about the log.

@@ -21,10 +21,48 @@ type reconcile struct {
 	wait    time.Duration // grows while it does not help
 	// fresh says that this node has just come and knows to be behind.
 	fresh bool
+	// born is when it came, check when it next asks somebody for a view to
+	// compare with its own; Never if it is not to.
+	born, check core.Instant
 }
 
-// maxSyncWait bounds the wait between tables that nothing is learned from.
-const maxSyncWait = 30 * time.Second
+const (
+	// maxSyncWait bounds the wait between tables that nothing is learned from.
+	maxSyncWait = 30 * time.Second
+	// newcomer is how many periods a node is one. Of those that come at the same
+	// time each is let in with a table that lacks the ones behind it, and news
+	// that goes round by chance misses somebody: so a newcomer does not wait for
+	// a ping to tell it, but asks as soon as its table is quiet, for as long as
+	// that brings something new.
+	newcomer = 5
+	// quiet is for how many bulletins nothing has changed then.
+	quiet = 2
+)
+
+// young says that this node has come a short while ago.
+func (m *Machine) young(now core.Instant) bool {
+	return now < m.reconcile.born.Add(newcomer*m.period) && !m.without.Has(detect.AntiEntropy)
+}
+
+// unsettled notes that somebody has come, or gone, or is another than before.
+func (m *Machine) unsettled(now core.Instant, came bool) {
+	m.reconcile.changed = now
+	if came && m.young(now) {
+		wait := quiet * spread.Gap
+		m.reconcile.check = now.Add(wait + time.Duration(m.rand.Int64N(int64(wait/2))))
+	}
+}
+
+// checkView asks any member for its view: compare looks at it in the ack.
+func (m *Machine) checkView(now core.Instant) {
+	if now < m.reconcile.check {
+		return
+	}
+	m.reconcile.check = core.Never
+	for _, r := range m.table.Pick(m.rand, 1, func(r member.Row) bool { return r.Living() && r.ID != m.self }) {
+		m.send(r.ID, r.Addr, wire.Packet{Kind: wire.KindPing, Nonce: m.nonce(), Target: r.ID})
+	}
+}
 
 // compare looks at the view of the sender, after its news have been merged.
 func (m *Machine) compare(now core.Instant, from netip.AddrPort, p *wire.Packet) {
@@ -35,12 +73,15 @@ func (m *Machine) compare(now core.Instant, from netip.AddrPort, p *wire.Packet)
 		return
 	}
 	// News goes round in Limit bulletins; twice that is ample.
-	settled := m.reconcile.changed.Add(max(m.period, 2*spread.Gap*time.Duration(spread.Limit(m.table.Living()))))
-	if !m.reconcile.fresh && now < settled {
+	settled, least := max(m.period, 2*spread.Gap*time.Duration(spread.Limit(m.table.Living()))), m.period
+	if m.young(now) {
+		settled, least = quiet*spread.Gap, quiet*spread.Gap
+	}
+	if !m.reconcile.fresh && now < m.reconcile.changed.Add(settled) {
 		return
 	}
 	m.reconcile.fresh = false
-	m.reconcile.wait = min(max(2*m.reconcile.wait, m.period), maxSyncWait)
+	m.reconcile.wait = min(max(2*m.reconcile.wait, least), maxSyncWait)
 	m.reconcile.next = now.Add(m.reconcile.wait)
 	if row, ok := m.table.Get(p.From); ok {
 		from = row.Addr

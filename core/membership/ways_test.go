@@ -170,7 +170,7 @@ func TestUnicastSendsEachNewsOnceToEachOther(t *testing.T) {
 		switch {
 		case w.spread == spread.Multicast && l.casts != 1:
 			t.Errorf("multicast: the death took %d multicasts", l.casts)
-		case w.spread == spread.Unicast && (l.casts != 0 || extra > 9*4+9):
+		case w.spread == spread.Unicast && (l.casts != 0 || extra > 9*5+9):
 			t.Errorf("unicast: the death took %d multicasts; %d packets were sent meanwhile", l.casts, extra)
 		}
 	}
