@@ -71,3 +71,17 @@ func TestFreePortsAreDistinct(t *testing.T) {
 		seen[a] = true
 	}
 }
+
+func TestAPredictionIsMetWithinItsTolerance(t *testing.T) {
+	for measured, want := range map[float64]bool{0.84: false, 0.86: true, 1: true, 1.14: true, 1.16: false} {
+		if r := compare("x", "s", []float64{2 * measured}, 2); r.met != want {
+			t.Errorf("%v of 1 predicted: %+v", measured, r)
+		}
+	}
+	if mean, off := meanOf([]float64{1, 2, 3}); mean != 2 || off < 1.15 || off > 1.16 {
+		t.Errorf("1, 2, 3: %v ± %v", mean, off)
+	}
+	if got := besideWeakView(5); got < 5.4 || got > 5.43 {
+		t.Errorf("of five nodes each sends %v a second beside", got)
+	}
+}

@@ -121,16 +121,13 @@ func (s *sightings) beside(p *prediction, name string) (rows []row) {
 	for _, f := range []struct {
 		what      string
 		measured  []float64
-		predicted *float64
+		predicted float64
 	}{
 		{"suspected", s.suspected, p.Detection.Mean},
 		{"first called dead", s.first, p.Dead.FirstMean},
 		{"dead everywhere", s.all, p.Dead.AllMean},
 	} {
-		if f.predicted != nil {
-			*f.predicted += ending
-		}
-		rows = append(rows, compare(name+f.what, "s", f.measured, f.predicted))
+		rows = append(rows, compare(name+f.what, "s", f.measured, f.predicted+ending))
 	}
 	if ending > 0.001 {
 		rows[2].name += fmt.Sprintf(" (%.2g s of each for the kernel to end it)", ending)
@@ -143,15 +140,15 @@ const tolerance = 0.15
 
 // compare makes the row of a prediction. The period is one second, so that what
 // is predicted in periods is in seconds.
-func compare(name, unit string, measured []float64, predicted *float64) row {
+func compare(name, unit string, measured []float64, predicted float64) row {
 	mean, off := meanOf(measured)
-	if predicted == nil {
-		return row{name, fmt.Sprintf("%.3g %s", mean, unit), "", true}
+	ratio, figure := mean/predicted, fmt.Sprintf("%.3g %s", mean, unit)
+	if n := len(measured); n > 1 {
+		figure += fmt.Sprintf(" ± %.0f %% (mean of %d)", 100*off/mean, n)
 	}
-	ratio := mean / *predicted
 	return row{
-		name, fmt.Sprintf("%.3g %s ± %.0f %% (mean of %d)", mean, unit, 100*off/mean, len(measured)),
-		fmt.Sprintf("%.3g %s; ratio %.2f", *predicted, unit, ratio), math.Abs(ratio-1) <= tolerance,
+		name, figure,
+		fmt.Sprintf("%.3g %s; ratio %.2f", predicted, unit, ratio), math.Abs(ratio-1) <= tolerance,
 	}
 }
 
@@ -172,11 +169,11 @@ func meanOf(values []float64) (mean, off float64) {
 // prediction is what is needed of one row of hb.simulation/1.
 type prediction struct {
 	Detection struct {
-		Mean *float64 `json:"mean_periods"`
+		Mean float64 `json:"mean_periods"`
 	} `json:"detection"`
 	Dead struct {
-		FirstMean *float64 `json:"first_mean_periods"`
-		AllMean   *float64 `json:"all_mean_periods"`
+		FirstMean float64 `json:"first_mean_periods"`
+		AllMean   float64 `json:"all_mean_periods"`
 	} `json:"dead"`
 	Load struct {
 		Messages float64 `json:"messages_mean"`
