@@ -448,7 +448,7 @@ func (f *fake) probe(q node.Probe) any {
 }
 
 // mesh is one of a (1), b (2), c (3) and d (4), of which c does not answer and d
-// hears a but is not heard; many have more members, of which all is well.
+// hears a but is not heard; alone there are a and c, many have more members, of which all is well.
 func (f *fake) mesh(q node.ProbeMesh) any {
 	v := node.MeshView{Members: []node.MeshMember{
 		{ID: 1, Name: "a", Self: true, Answered: true}, {ID: 2, Name: "b", Answered: true}, {ID: 3, Name: "c"}, {ID: 4, Name: "d", Answered: true},
@@ -460,6 +460,9 @@ func (f *fake) mesh(q node.ProbeMesh) any {
 		for i := range 20 {
 			v.Members = append(v.Members, node.MeshMember{ID: core.NodeID(5 + i), Name: "m" + strconv.Itoa(5+i), Answered: true})
 		}
+	}
+	if f.mode == "alone" {
+		v.Members = []node.MeshMember{{ID: 1, Name: "a", Self: true, Answered: true}, {ID: 3, Name: "c"}}
 	}
 	for _, from := range v.Members {
 		for _, to := range v.Members {

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -158,6 +159,9 @@ func (m *matrix) summary() *render.Table {
 
 // words says what is wrong; nothing when everybody answers everybody.
 func (m *matrix) words() (lines []string) {
+	if !slices.ContainsFunc(m.members, func(o control.MeshMember) bool { return o.Answered && !o.Self }) {
+		return []string{"nobody answers this node: it is cut off, or all others are down"}
+	}
 	silent := make([]bool, len(m.members)) // said of as a whole
 	for i, member := range m.members {
 		if member.Answered {
