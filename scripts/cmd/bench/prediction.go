@@ -63,15 +63,15 @@ func predicted(size int) func(*bench, context.Context) ([]row, error) {
 
 const (
 	// sideBySide is how many nodes run at once, as several clusters.
-	sideBySide = 40
+	sideBySide = 60
 	// streamsIdle is how long a cluster is left alone before a crash: a bit longer
 	// than a stream is kept that nobody uses (netutil). Nodes that have just joined
 	// have streams with others, and notice each other's ends by them.
 	streamsIdle = 125 * time.Second
 )
 
-// crashes lets nodes of all clusters crash, a fifth of each in turn and then all
-// brought back, until there were so many.
+// crashes lets one node of each cluster crash, again and again, until there were so
+// many.
 func crashes(watches []*watch, times int, quiet time.Duration, take, bring func(*instance) error) (*sightings, error) {
 	var all sightings
 	for len(all.first) < times {
@@ -91,7 +91,8 @@ func crashes(watches []*watch, times int, quiet time.Duration, take, bring func(
 	return &all, nil
 }
 
-// round lets a fifth of one cluster crash, one after another.
+// round lets one node of a quiet cluster crash, and brings it back. Only one: the
+// log says that it is down, and whoever fetches that has a stream again.
 func (w *watch) round(seen *sightings, quiet time.Duration, take, bring func(*instance) error) error {
 	if err := settled(w.ctx, w.nodes); err != nil {
 		return err
@@ -101,18 +102,11 @@ func (w *watch) round(seen *sightings, quiet time.Duration, take, bring func(*in
 	case <-w.ctx.Done():
 		return w.ctx.Err()
 	}
-	w.down = nil
-	for _, k := range rand.Perm(len(w.nodes))[:len(w.nodes)/5] {
-		if err := w.crash(seen, w.nodes[k], take); err != nil {
-			return err
-		}
+	victim := w.nodes[rand.IntN(len(w.nodes))]
+	if err := w.crash(seen, victim, take); err != nil {
+		return err
 	}
-	for _, i := range w.down {
-		if err := bring(i); err != nil {
-			return err
-		}
-	}
-	return nil
+	return bring(victim)
 }
 
 // beside are the rows of what was seen and what was predicted.
@@ -213,15 +207,13 @@ func (s *sightings) add(o sightings) {
 type watch struct {
 	ctx     context.Context
 	nodes   []*instance
-	down    []*instance // those that have crashed
 	cursors map[*instance]string
 }
 
 // crash takes one node away, at any time of a period, and waits until all others
 // know.
 func (w *watch) crash(seen *sightings, victim *instance, take func(*instance) error) error {
-	<-time.After(2*time.Second + rand.N(time.Second))
-	w.down = append(w.down, victim)
+	<-time.After(rand.N(time.Second))
 	if err := w.catchUp(); err != nil {
 		return err
 	}
@@ -232,11 +224,11 @@ func (w *watch) crash(seen *sightings, victim *instance, take func(*instance) er
 	seen.ending = append(seen.ending, time.Since(from).Seconds())
 	var suspected, first, all time.Time
 	for _, i := range w.nodes {
-		if slices.Contains(w.down, i) {
+		if i == victim {
 			continue
 		}
 		err := i.await(w.ctx, 100*time.Millisecond, "call "+victim.name+" dead", func() bool {
-			return i.sees(w.ctx, len(w.nodes)-len(w.down)) && !i.suspects(w.ctx)
+			return i.sees(w.ctx, len(w.nodes)-1) && !i.suspects(w.ctx)
 		})
 		if err != nil {
 			return err
@@ -278,9 +270,6 @@ func earlier(a, b time.Time) time.Time {
 // catchUp forgets what has happened until now.
 func (w *watch) catchUp() error {
 	for _, i := range w.nodes {
-		if slices.Contains(w.down, i) {
-			continue
-		}
 		if _, err := w.news(i); err != nil {
 			return err
 		}
