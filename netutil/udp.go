@@ -55,9 +55,12 @@ func ListenUDP(at netip.AddrPort) (*UDP, error) {
 	return &UDP{conn: conn, raw: raw, v4: at.Addr().Is4()}, nil
 }
 
-// ListenTCP accepts streams at an address and port (0: any free one).
+// ListenTCP accepts streams at an address and port (0: any free one). The kernel
+// asks whether the other side is still there when a stream has been idle for
+// longer than its sender would have left it open.
 func ListenTCP(at netip.AddrPort) (net.Listener, error) {
-	return net.Listen(network("tcp", at.Addr()), at.String())
+	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: idleLimit + idleLimit/2}}
+	return lc.Listen(context.Background(), network("tcp", at.Addr()), at.String())
 }
 
 // network keeps an IPv4 address an IPv4 socket: Go would else open one that

@@ -45,6 +45,15 @@ func TestTheMachineIsMeasured(t *testing.T) {
 	}
 }
 
+func TestTheKernelsCountsAreFoundByTheirNames(t *testing.T) {
+	text := "Ip: Forwarding OutDatagrams\nIp: 1 9\nTcp: MaxConn OutSegs\nTcp: -1 77\nUdp: InDatagrams OutDatagrams\nUdp: 5 6\n"
+	for name, want := range map[[2]string]int{{"Udp:", "OutDatagrams"}: 6, {"Tcp:", "OutSegs"}: 77, {"Tcp:", "MaxConn"}: -1, {"Tcp:", "none"}: 0, {"Icmp:", "OutMsgs"}: 0} {
+		if got := snmp(text, name[0], name[1]); got != want {
+			t.Errorf("%v is %d, wanted %d", name, got, want)
+		}
+	}
+}
+
 func TestUsageOfARunningAndOfAnEndedProcess(t *testing.T) {
 	if _, rss := usage(os.Getpid()); rss < 1<<20 {
 		t.Errorf("this test runs in %d bytes", rss)

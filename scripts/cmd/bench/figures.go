@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"time"
 
@@ -233,59 +232,6 @@ func (b *bench) commands(ctx context.Context) ([]row, error) {
 		rows = append(rows, r)
 	}
 	return rows, nil
-}
-
-// idle watches three nodes that have nothing to do.
-func (b *bench) idle(ctx context.Context) ([]row, error) {
-	const watch, goalCPU, goalMB = 10 * time.Second, 1.0, 40.0
-	nodes, end, err := b.cluster(3)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	if err := settled(ctx, nodes); err != nil {
-		return nil, err
-	}
-	before := map[*instance]time.Duration{}
-	from := time.Now()
-	for _, i := range nodes {
-		before[i], _ = usage(i.process.Process.Pid)
-	}
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-time.After(watch):
-	}
-	var mostCPU, mostMB float64
-	for _, i := range nodes {
-		cpu, rss := usage(i.process.Process.Pid)
-		mostCPU = max(mostCPU, 100*(cpu-before[i]).Seconds()/time.Since(from).Seconds())
-		mostMB = max(mostMB, float64(rss)/1e6)
-	}
-	if mostMB == 0 {
-		return nil, fmt.Errorf("cannot read /proc of the nodes")
-	}
-	return []row{
-		{"an idle node, share of a core, most of three", fmt.Sprintf("%.2f %%", mostCPU), fmt.Sprintf("%.0f %%", goalCPU), mostCPU <= goalCPU},
-		{"an idle node, resident memory, most of three", fmt.Sprintf("%.1f MB", mostMB), fmt.Sprintf("%.0f MB", goalMB), mostMB <= goalMB},
-	}, nil
-}
-
-// usage reads a process's processor time and resident bytes; zeros when it is
-// gone.
-func usage(pid int) (cpu time.Duration, rss int64) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, 0
-	}
-	// Fields count from 3 behind the name, which may hold anything but ")".
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	at := func(n int) int64 {
-		v, _ := strconv.ParseInt(fields[n-3], 10, 64)
-		return v
-	}
-	const perTick = time.Second / 100 // USER_HZ, on every Linux that Go knows
-	return time.Duration(at(14)+at(15)) * perTick, at(24) * int64(os.Getpagesize())
 }
 
 // simulator runs five whole nodes in virtual time on one core.
