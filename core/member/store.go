@@ -3,6 +3,7 @@ package member
 import (
 	"maps"
 	"net/netip"
+	"unsafe"
 
 	"hb/core"
 	"hb/core/wire"
@@ -19,6 +20,13 @@ type stored struct {
 	incarnation core.Incarnation
 	status      core.Status
 	why         wire.Reason
+}
+
+// BytesPerRow is what a row takes in this table, with its share of the index and
+// of the order, and without its labels.
+func (t *Table) BytesPerRow() float64 {
+	bytes := len(t.rows)*int(unsafe.Sizeof(stored{})) + 4*len(t.index.slots) + 4*len(t.order)
+	return float64(bytes) / float64(max(1, len(t.rows)))
 }
 
 // labels are never written to once they are in a row.

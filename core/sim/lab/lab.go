@@ -209,6 +209,23 @@ func (l *Lab) Steadiness(at, of int) membership.Steadiness {
 	return l.hosts[at].machine.Steadiness(l.now, ID(of))
 }
 
+// AllKnowAll says whether every member that is up holds all that are up, and
+// nobody else, for living.
+func (l *Lab) AllKnowAll() bool {
+	up := 0
+	for i := range l.hosts {
+		if l.hosts[i].up {
+			up++
+		}
+	}
+	for i := range l.hosts {
+		if l.hosts[i].up && l.Table(i).Living() != up {
+			return false
+		}
+	}
+	return true
+}
+
 // Traffic is what a member has sent and got so far.
 func (l *Lab) Traffic(i int) Traffic { return l.hosts[i].traffic }
 

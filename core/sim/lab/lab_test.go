@@ -160,3 +160,15 @@ func TestNothingIsRevivedThatDidNotDie(t *testing.T) {
 	l.Revive(1)
 	l.Run(20 * time.Second)
 }
+
+func TestACrowdThatJoinsAtOnceKnowsEachOtherSoon(t *testing.T) {
+	const crowd = 200
+	l := New(Options{Seed: 1, Members: crowd, Detector: swim.New, Strangers: true})
+	l.Run(2 * time.Second)
+	for i := 1; i < crowd; i++ {
+		l.Join(i, 0)
+	}
+	if !l.Until(4*time.Second, 100*time.Millisecond, l.AllKnowAll) {
+		t.Error("after 4 s somebody does not know somebody")
+	}
+}

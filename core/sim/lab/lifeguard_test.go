@@ -23,7 +23,7 @@ func TestOneLongBlockIsFoundEverywhere(t *testing.T) {
 		t.Fatalf("%+v", toll)
 	}
 	for i := range toll.First { // 5·log10(128) s of suspicion, after at least a period
-		if toll.First[i] < 11.5 || toll.Full[i] < toll.First[i] || toll.Full[i] > 18 {
+		if toll.First[i] < 10.9 || toll.Full[i] < toll.First[i] || toll.Full[i] > 18 {
 			t.Errorf("first after %g s, everywhere after %g", toll.First[i], toll.Full[i])
 		}
 	}

@@ -95,13 +95,13 @@ func (p Pure) detections(trials int) *Sample {
 }
 
 // Mistakes lets everybody live under the network's loss, for at least so many
-// probes, and counts those that fail. If that leaves too few to say the rate
-// within 5 %, it counts weighed ones.
+// probes, and counts those that fail. Where theory expects too few of them to say
+// the rate within 5 % at four deviations, it counts weighed ones.
 func (p Pure) Mistakes(probes int) Rate {
 	switch {
 	case p.Loss == 0:
 		return poissonRate(0, probes)
-	case MistakeTheory(p.Loss, p.Helpers)*float64(probes) < 1600:
+	case MistakeTheory(p.Loss, p.Helpers)*float64(probes) < 6400:
 		return p.weighedMistakes(probes)
 	}
 	t := p.tallies(probes, 0)

@@ -45,8 +45,9 @@ func TestTheLivingAreAccusedAsOftenAsSWIMSays(t *testing.T) {
 
 func TestWeighingAndCountingAgree(t *testing.T) {
 	p := Pure{Seed: 9, Members: 50, Helpers: 1, Loss: 0.1}
-	counted, weighed := p.Mistakes(40_000), p.weighedMistakes(20_000)
-	if counted.Weighed || !weighed.Weighed {
+	tally := p.tallies(40_000, 0)
+	counted, weighed := poissonRate(tally.count, tally.trials), p.weighedMistakes(20_000)
+	if counted.Weighed || !weighed.Weighed || !p.Mistakes(40_000).Weighed || p.Mistakes(100_000).Weighed {
 		t.Fatalf("%+v, %+v", counted, weighed)
 	}
 	if math.Abs(counted.Value-weighed.Value) > 0.06*counted.Value {

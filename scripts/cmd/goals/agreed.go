@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"hb/core/ledger"
@@ -10,9 +11,15 @@ import (
 	"hb/core/wire"
 )
 
-// agreedLossy runs whole nodes, every hundredth of which comes to lose 80 % of its
+// agreement measures what the logs of whole nodes agree on. A process can run
+// only one such cluster at a time.
+type agreement struct{ mutex sync.Mutex }
+
+// lossy runs whole nodes, every hundredth of which comes to lose 80 % of its
 // packets, and counts the changes that their log agrees on.
-func agreedLossy(s scale) (string, verdict) {
+func (a *agreement) lossy(s scale) (string, verdict) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
 	n := s.nodes
 	w := sim.New(sim.Options{Seed: s.seed, Nodes: n})
 	defer w.Close()
@@ -22,17 +29,7 @@ func agreedLossy(s scale) (string, verdict) {
 		return err.Error(), missed
 	}
 	w.For(10 * time.Second)
-	voters := map[string]bool{}
-	for _, m := range members(w) {
-		voters[m.Name] = m.Role == "leader" || m.Role == "voter"
-	}
-	bad := map[string]bool{}
-	for i := n - 1; i > 0 && len(bad) < n/100; i-- {
-		if name := fmt.Sprintf("n%d", i+1); !voters[name] { // as the simulator calls its hosts
-			bad[name] = true
-			w.Lose(i, 0.8)
-		}
-	}
+	bad := spoil(w, n, n/100, 0.8)
 	w.For(20 * time.Second)
 	soon := len(directory(w, ledger.Down))
 	w.For(40 * time.Second)
@@ -47,7 +44,49 @@ func agreedLossy(s scale) (string, verdict) {
 		return err.Error(), missed
 	}
 	return fmt.Sprintf("%d nodes, %d faulty: %d agreed down after 20 s, %d after 60 s, %d of them sound; changes of %v members",
-		n, len(bad), soon, len(down), wrong, changes), s.judgeLarge(soon == len(bad) && len(down) == soon && wrong == 0 && len(changes) <= 2)
+		n, len(bad), soon, len(down), wrong, changes), s.judgeNodes(soon == len(bad) && len(down) == soon && wrong == 0 && len(changes) <= 2)
+}
+
+// ten lets ten of many whole nodes crash at once, and counts the changes
+// that their log agrees on, and how long that takes.
+func (a *agreement) ten(s scale) (string, verdict) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	n := s.nodes
+	w := sim.New(sim.Options{Seed: s.seed, Nodes: n})
+	defer w.Close()
+	w.Start(n)
+	if err := w.Until(func() bool { return len(directory(w, ledger.Up)) == n }, time.Minute); err != nil {
+		return err.Error(), missed
+	}
+	w.For(10 * time.Second)
+	spoil(w, n, 10, 1) // silent: no host answers for them
+	began := w.Now()
+	err := w.Until(func() bool { return len(directory(w, ledger.Down)) == 10 }, time.Minute)
+	took := w.Now() - began
+	if err != nil {
+		return err.Error(), missed
+	}
+	w.For(20 * time.Second)
+	changes := changesOf(w)
+	return fmt.Sprintf("%d nodes: agreed after %.1f s, changes of %v members", n, took.Seconds(), changes) + over("", took.Seconds(), 8),
+		s.judgeNodes(took <= 8*time.Second && len(changes) == 1)
+}
+
+// spoil lets so many of n nodes that are no voters lose a share of their packets.
+func spoil(w *sim.World, n, many int, share float64) map[string]bool {
+	voters := map[string]bool{}
+	for _, m := range members(w) {
+		voters[m.Name] = m.Role == "leader" || m.Role == "voter"
+	}
+	bad := map[string]bool{}
+	for i := n - 1; i > 0 && len(bad) < many; i-- {
+		if name := fmt.Sprintf("n%d", i+1); !voters[name] { // as the simulator calls its hosts
+			bad[name] = true
+			w.Lose(i, share)
+		}
+	}
+	return bad
 }
 
 // members are those of the first node's directory.

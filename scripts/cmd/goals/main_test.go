@@ -1,6 +1,8 @@
 package main
 
 import (
+	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +22,7 @@ func TestEveryGoalSaysWhatIsWantedAndCanBeMissed(t *testing.T) {
 }
 
 func TestSmallTrialsOfTheQuickGoals(t *testing.T) {
-	s := scale{seed: 1, trials: 300, crashes: 10, large: 100, joiners: 20}
+	s := scale{seed: 1, trials: 300, crashes: 10, large: 60, joiners: 20}
 	for name, measure := range map[string]func(scale) (string, verdict){
 		"joiners": joinersUnderLoss, "loss": heavyLoss, "ten": tenAtOnce, "split": split,
 	} {
@@ -28,11 +30,38 @@ func TestSmallTrialsOfTheQuickGoals(t *testing.T) {
 			t.Errorf("%s: %s%s", name, v, got)
 		}
 	}
-	if got, v := joinAtOnce(s); v != unjudged || !strings.Contains(got, "20 know each other") {
+	if got, v := joinAtOnce(s); v != unjudged || !strings.Contains(got, "2000: --full") {
 		t.Errorf("joining: %s%s", v, got)
+	}
+	if took, whole := join(s, 20); !whole || took > 5*time.Second {
+		t.Errorf("20 joined in %s: %v", took, whole)
+	}
+	if got := over("it", 5.5, 5); got != "; it 10.0 % over 5" || over("it", 5, 5) != "" {
+		t.Error(got)
 	}
 	if got, _ := faulty(s, nobodyHears); !strings.Contains(got, "of 1 faulty 1 are dead") {
 		t.Errorf("cut off: %s", got)
+	}
+}
+
+func TestGoalsArePrintedInOrderWithWhatWasTriedWhereTheyAreMissed(t *testing.T) {
+	first := make(chan bool)
+	all := []goal{
+		{what: "one", tried: "this", measure: func(scale) (string, verdict) { <-first; return "so", missed }},
+		{what: "other", tried: "that", measure: func(scale) (string, verdict) { close(first); return "", reached }},
+		{what: "left out", measure: func(scale) (string, verdict) { return "", missed }},
+	}
+	if runtime.GOMAXPROCS(0) < 2 {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	}
+	var out strings.Builder
+	if short := run(&out, scale{}, all, regexp.MustCompile("o[nt]")); short != 1 {
+		t.Errorf("%d missed", short)
+	}
+	text := out.String()
+	if !strings.Contains(text, "MISSED    one") || !strings.Contains(text, "tried     this") || strings.Contains(text, "that") ||
+		strings.Index(text, "one") > strings.Index(text, "other") || strings.Contains(text, "left out") {
+		t.Error(text)
 	}
 }
 
