@@ -39,6 +39,7 @@ func TestSmallTrialsOfTheQuickGoals(t *testing.T) {
 	if got := over("it", 5.5, 5); got != "; it 10.0 % over 5" || over("it", 5, 5) != "" {
 		t.Error(got)
 	}
+	s.large = 100
 	if got, _ := faulty(s, nobodyHears); !strings.Contains(got, "of 1 faulty 1 are dead") {
 		t.Errorf("cut off: %s", got)
 	}
