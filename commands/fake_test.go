@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -214,7 +215,7 @@ func (f *fake) answer(r node.Request) any {
 	case node.ChangeSchedule:
 		return f.changeSchedule(q)
 	case node.ListTasks:
-		return f.list()
+		return f.list(q.Query)
 	case node.AppendNote:
 		return node.Appended{Index: uint64(len(q.Text))}
 	case node.Probe:
@@ -350,7 +351,7 @@ func explained() any {
 }
 
 // list is always the same, whatever was submitted.
-func (f *fake) list() node.TasksView {
+func (f *fake) list(q ledger.Query) node.TasksView {
 	var v node.TasksView
 	add := func(n byte, q *wire.Spec) *wire.Task {
 		t := taskOf(node.SubmitTask{Task: core.MintTaskID(instant/1_000_000, [10]byte{n}), Spec: q})
@@ -360,6 +361,14 @@ func (f *fake) list() node.TasksView {
 	add(1, &wire.Spec{Name: "backup", Argv: []string{"outcome", "failed", "7"}, Key: "nightly"})
 	queued := add(2, &wire.Spec{Name: "sh", Argv: []string{"sh", "-c", "echo 'it''s'"}})
 	queued.Status, queued.Attempts = "queued", nil
+	v.Tasks = slices.DeleteFunc(v.Tasks, func(t *wire.Task) bool {
+		return len(q.Status) > 0 && !slices.Contains(q.Status, t.Status) || q.Name != "" && t.Spec.Name != q.Name ||
+			t.SubmittedNanos < q.Since || q.Node != 0 && (len(t.Attempts) == 0 || core.NodeID(t.Attempts[0].Node) != q.Node)
+	})
+	if len(v.Tasks) > 1 && f.mode == "paged" { // one a page
+		at := min(int(q.After.Order), 1)
+		v.Tasks, v.Next, v.More = v.Tasks[at:at+1], ledger.Cursor{Order: 1}, at == 0
+	}
 	return v
 }
 

@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +44,7 @@ func listFlags() []cli.Flag {
 		&cli.StringFlag{Name: "name", Usage: "only tasks called `NAME`"},
 		&cli.StringFlag{Name: "node", Usage: "only tasks whose last attempt was granted to `NODE`"},
 		&cli.DurationFlag{Name: "since", Usage: "only tasks submitted in the last `DURATION`"},
+		&cli.IntFlag{Name: "limit", Usage: "only the `N` of them that were submitted last"},
 	}
 }
 
@@ -57,31 +57,52 @@ func runTaskList(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := c.answerContext()
-	if err != nil {
-		return err
+	q := control.TaskQuery{Status: c.StringSlice("status"), Name: c.String("name"), Node: c.String("node"), Newest: c.Int("limit")}
+	if c.IsSet("limit") && q.Newest < 1 {
+		return usage("--limit %d: one or more are meant", q.Newest)
 	}
-	defer cancel()
-	list, err := client.Tasks(ctx)
-	if err != nil {
-		return err
+	if c.IsSet("since") {
+		q.Since = time.Now().Add(-c.Duration("since"))
 	}
-	oldest := time.Now().Add(-c.Duration("since"))
-	list.Tasks = slices.DeleteFunc(list.Tasks, func(t control.TaskRow) bool {
-		return c.IsSet("status") && !slices.Contains(c.StringSlice("status"), t.Status) ||
-			c.IsSet("name") && t.Name != c.String("name") ||
-			c.IsSet("node") && orEmpty(t.Node) != c.String("node") ||
-			c.IsSet("since") && (t.Submitted == nil || t.Submitted.Before(oldest))
-	})
-	return printTasks(c, list)
+	whole := &control.Tasks{Schema: "hb.tasks/1", Tasks: []control.TaskRow{}}
+	for more := true; more; {
+		page, err := taskPage(c, client, q)
+		if err != nil {
+			return err
+		}
+		if c.form == "json" { // one document
+			whole.Tasks = append(whole.Tasks, page.Tasks...)
+		} else if err := printTasks(c, page, q.After != ""); err != nil {
+			return err
+		}
+		if more = page.Next != nil; more {
+			q.After = *page.Next
+		}
+	}
+	if c.form == "json" {
+		return render.JSON(c.stdout, whole)
+	}
+	return nil
 }
 
-func printTasks(c *call, list *control.Tasks) error {
+// taskPage asks for one page, for which the node has as long as for any answer.
+func taskPage(c *call, client *control.Client, q control.TaskQuery) (*control.Tasks, error) {
+	ctx, cancel, err := c.answerContext()
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	return client.TaskPage(ctx, q)
+}
+
+// printTasks prints a page of the list; one that goes on has no header.
+func printTasks(c *call, list *control.Tasks, goesOn bool) error {
 	t := &render.Table{
 		Header: []string{"ID", "NAME", "STATUS", "NODE", "TRY", "SUBMITTED", "ENDED", "EXIT", "COMMAND"},
 		Shrink: []int{1, 3, 8},
 		Drop:   []int{6, 4, 5, 1},
 		Paint:  3,
+		Bare:   goesOn,
 	}
 	var records []any
 	for _, task := range list.Tasks {

@@ -24,6 +24,8 @@ type Table struct {
 	// Paint is the column whose words are coloured by what they mean, plus
 	// one; zero is none.
 	Paint int
+	// Bare leaves the header out: the rows go on where another table ended.
+	Bare bool
 }
 
 const (
@@ -56,6 +58,9 @@ func (t *Table) Write(w io.Writer, width int, color bool) error {
 	text, err := lay(rows)
 	if err != nil {
 		return err
+	}
+	if t.Bare {
+		_, text, _ = bytes.Cut(text, []byte("\n"))
 	}
 	_, err = w.Write(text)
 	return err

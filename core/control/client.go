@@ -79,6 +79,12 @@ func (c *Client) Tasks(ctx context.Context) (*Tasks, error) {
 	return get[Tasks](ctx, c, "/v1/tasks")
 }
 
+// TaskPage lists the tasks of a query, as many as are there at once; Next of the
+// page is the After of the query for those that follow.
+func (c *Client) TaskPage(ctx context.Context, q TaskQuery) (*Tasks, error) {
+	return get[Tasks](ctx, c, "/v1/tasks?"+q.words().Encode())
+}
+
 // Task gives one task.
 func (c *Client) Task(ctx context.Context, id string) (*Task, error) {
 	return get[Task](ctx, c, taskPath(id, ""))

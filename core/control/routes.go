@@ -52,7 +52,11 @@ func (s server) transfer(r *http.Request) (any, error) {
 }
 
 func (s server) tasks(r *http.Request) (any, error) {
-	v, err := one[node.TasksView](r.Context(), s, node.ListTasks{})
+	q, err := s.taskQuery(r)
+	if err != nil {
+		return nil, err
+	}
+	v, err := one[node.TasksView](r.Context(), s, node.ListTasks{Query: q})
 	if err != nil {
 		return nil, err
 	}

@@ -159,11 +159,8 @@ func explanationOf(v *wire.Explained) Explanation {
 }
 
 func tasksOf(v node.TasksView, who names) Tasks {
-	out := Tasks{Schema: "hb.tasks/1", Tasks: []TaskRow{}}
+	out := Tasks{Schema: "hb.tasks/1", Tasks: []TaskRow{}, Next: known(cursorWord(v.Next), v.More)}
 	for _, t := range v.Tasks {
-		if t.N > 0 {
-			continue // hb task show has them
-		}
 		row := TaskRow{
 			ID:        ledger.Name(t),
 			Name:      t.GetSpec().GetName(),

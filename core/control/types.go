@@ -287,6 +287,8 @@ type Result struct {
 type Tasks struct {
 	Schema string    `json:"schema"`
 	Tasks  []TaskRow `json:"tasks"`
+	// Next is where the next page begins (?after=), null on the last.
+	Next *string `json:"next"`
 }
 
 // TaskRow is a task in a list; node and attempt are those of the last grant.

@@ -151,6 +151,9 @@ func (s *State) load(l *wire.Ledger) error {
 		case open != nil && s.tasks.granted[core.Fence(open.Fence)] != nil:
 			return fmt.Errorf("task %v has the open grant of another", id)
 		}
+		if t.N == 0 {
+			t.Spec = s.specs.of(t.Spec)
+		}
 		order, finals[endPlace(t)] = submitPlace(t), true
 		s.tasks.add(t)
 	}

@@ -78,6 +78,7 @@ type State struct {
 	schedules []*wire.Schedule // by name
 
 	tasks  index
+	specs  shared
 	bounds bounds
 }
 
@@ -91,6 +92,7 @@ func New(cluster core.ClusterID, name string) *State {
 		members: map[core.NodeID]*wire.Agreed{}, names: map[string]core.NodeID{},
 		graves: map[core.NodeID]*wire.Tombstone{},
 		tasks:  newIndex(),
+		specs:  shared{},
 		bounds: bounds{open: MaxOpen, openBytes: MaxOpenBytes, records: KeepRecords, recordBytes: KeepBytes, left: KeepLeft},
 	}
 }

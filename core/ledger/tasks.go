@@ -60,6 +60,7 @@ func (s *State) room(elements int) *wire.Verdict {
 // create puts a new task into the queue, with its elements if it has any.
 func (s *State) create(o *Outcome, t *wire.Task, targets []core.NodeID, missing []*wire.Missing) {
 	t.Status, t.Index, t.Order, t.SubmittedNanos = Queued, o.Fence.Index(), uint64(o.Fence), s.wall
+	t.Spec = s.specs.of(t.Spec)
 	if isParent(t) {
 		t.Status, t.Elements, t.Missing = Running, uint32(len(targets)), missing
 	}

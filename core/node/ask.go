@@ -50,7 +50,9 @@ func (n *Node) asked(ev Asked) {
 	case ListElements:
 		n.reply(ev.ID, TasksView{Tasks: n.ledger.Elements(q.Task)}, true)
 	case ListTasks:
-		n.reply(ev.ID, TasksView{Tasks: n.ledger.Tasks()}, true)
+		var v TasksView
+		v.Tasks, v.Next, v.More = n.ledger.Page(q.Query)
+		n.reply(ev.ID, v, true)
 	case ExplainTask:
 		n.explain(ev.ID, q)
 	case RetryTask:

@@ -41,7 +41,7 @@ type (
 	WaitTask struct{ Task core.TaskID }
 
 	// ListTasks is answered by a TasksView of what this node has applied.
-	ListTasks struct{}
+	ListTasks struct{ ledger.Query }
 
 	// ListElements is answered by a TasksView of a task's elements, as this
 	// node has applied them.
@@ -326,8 +326,12 @@ type (
 		Name  string
 	}
 
-	// TasksView is the list of tasks, oldest first.
-	TasksView struct{ Tasks []*wire.Task }
+	// TasksView is a list of tasks, oldest first. With More it goes on after Next.
+	TasksView struct {
+		Tasks []*wire.Task
+		Next  ledger.Cursor
+		More  bool
+	}
 
 	// SchedulesView is schedules by name.
 	SchedulesView struct{ Schedules []*wire.Schedule }

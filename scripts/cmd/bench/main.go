@@ -28,6 +28,7 @@ type bench struct {
 	dir, hb, seeds string // temporary directory; programs under it
 	kills, submits int
 	crashes        int
+	queued         int
 	length         time.Duration // of each load
 	etcd           string        // a peer's program; empty: no peer
 	machine        machine
@@ -73,6 +74,7 @@ func figures() []figure {
 		{name: "commits", measure: (*bench).commits},
 		{name: "command", measure: (*bench).commands},
 		{name: "idle", measure: (*bench).idle},
+		{name: "queue", measure: (*bench).queue},
 		{name: "simulator", measure: (*bench).simulator},
 		{name: "prediction5", measure: predicted(5), long: true},
 		{name: "prediction20", measure: predicted(20), long: true},
@@ -94,6 +96,7 @@ func main() {
 	flag.IntVar(&b.kills, "kills", 10, "how often to kill the leader")
 	flag.IntVar(&b.submits, "submits", 50, "how many tasks to submit")
 	flag.IntVar(&b.crashes, "crashes", 40, "for a prediction, how many nodes to kill at least, and how many fall silent")
+	flag.IntVar(&b.queued, "queued", 99_000, "how many tasks are to wait in the queue (the ledger takes 100,000)")
 	flag.DurationVar(&b.length, "length", 3*time.Second, "how long to keep up each load, three times")
 	flag.StringVar(&b.etcd, "etcd", os.Getenv("ETCD"), "put this `PROGRAM`, etcd, under the same load by turns (default: $ETCD)")
 	only := flag.String("only", ".", "take only the figures ("+names()+") that match this `REGEXP`; long ones only if it names them")
