@@ -177,6 +177,6 @@ func cut(r *wire.Result, most int) *wire.Result {
 		Exit: r.Exit, Signal: r.Signal, TimedOut: r.TimedOut, Cancelled: r.Cancelled, Lost: r.Lost, Error: r.Error,
 		StartedNanos: r.StartedNanos, EndedNanos: r.EndedNanos,
 		StdoutTail: tail(r.StdoutTail), StderrTail: tail(r.StderrTail),
-		Truncated: truncated, CpuNanos: r.CpuNanos, MaxRssBytes: r.MaxRssBytes,
+		Truncated: truncated, CpuNanos: r.CpuNanos, MaxRssBytes: r.MaxRssBytes, OutputLost: r.OutputLost,
 	}
 }
