@@ -111,12 +111,21 @@ func (c *call) output(ctx context.Context, client *control.Client, id string, fo
 	var end tails
 	task, err := client.Output(ctx, id, follow, func(piece *control.Output) error {
 		end.add(piece)
+		c.warnOfGap(piece)
 		return c.copyOutput(piece)
 	})
 	if err == nil {
 		end.warn(c, task)
 	}
 	return task, err
+}
+
+// warnOfGap tells a person where output is missing: a member keeps the first and
+// the last part of what is very long.
+func (c *call) warnOfGap(piece *control.Output) {
+	if piece.Gap > 0 && !c.quiet && !c.isJSON() {
+		fmt.Fprintf(c.stderr, "\nhb: here %d bytes of output are missing: its member has not kept them\n", piece.Gap)
+	}
 }
 
 // copyOutput writes a piece of a task's output to the stream it came from.

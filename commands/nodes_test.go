@@ -30,13 +30,14 @@ func TestRealScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Deadline:            time.Now().Add(8 * time.Minute),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
-			"nodes": all.nodes,
-			"start": all.start,
-			"crash": all.crash,
-			"stop":  all.stop,
-			"use":   all.use,
-			"lines": lines,
+			"exits":   exits,
+			"nodes":   all.nodes,
+			"start":   all.start,
+			"crash":   all.crash,
+			"stop":    all.stop,
+			"restart": all.restart,
+			"use":     all.use,
+			"lines":   lines,
 		},
 	})
 }
@@ -158,9 +159,21 @@ func (s *stages) crash(ts *testscript.TestScript, neg bool, args []string) {
 
 // stop NAME... ends nodes in order; each must exit 0.
 func (s *stages) stop(ts *testscript.TestScript, neg bool, args []string) {
+	s.end(ts, syscall.SIGTERM, args)
+}
+
+// restart NAME... ends nodes in order, and starts them again: their tasks go on.
+func (s *stages) restart(ts *testscript.TestScript, neg bool, args []string) {
+	s.end(ts, syscall.SIGUSR1, args)
 	for _, name := range args {
+		s.start(ts, false, []string{name})
+	}
+}
+
+func (s *stages) end(ts *testscript.TestScript, sig syscall.Signal, names []string) {
+	for _, name := range names {
 		p := s.take(ts, name)
-		ts.Check(p.Process.Signal(syscall.SIGTERM))
+		ts.Check(p.Process.Signal(sig))
 		if err := p.Wait(); err != nil {
 			ts.Fatalf("node %s: %v:\n%s", name, err, s.get(ts).logs[name])
 		}

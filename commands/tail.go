@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"hb/commands/render"
 	"hb/core/control"
 )
 
@@ -40,7 +41,12 @@ func (t *tails) missing(task *control.Task) bool {
 
 // warn tells a person that the output is not all there.
 func (t *tails) warn(c *call, task *control.Task) {
-	if task != nil && !c.quiet && t.missing(task) {
-		fmt.Fprintf(c.stderr, "hb: the end of the output of task %s is missing: its member has kept no more\nhint: hb task show %s has the last lines\n", task.ID, task.ID)
+	if task == nil || c.quiet || !t.missing(task) {
+		return
 	}
+	why := "its member has kept no more"
+	if task.Result.OutputLost != nil {
+		why = "its member could not keep it: " + *task.Result.OutputLost
+	}
+	fmt.Fprintf(c.stderr, "hb: the end of the output of task %s is missing: %s\nhint: hb task show %s has the last lines\n", task.ID, render.Safe(why), task.ID)
 }

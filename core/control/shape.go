@@ -183,12 +183,12 @@ func submittedOf(v node.Submitted) Submitted {
 	}
 }
 
-func outputOf(v node.Output, offset uint64) Output {
+func outputOf(v node.Output, offset, gap uint64) Output {
 	stream := "stdout"
 	if v.Stream == 2 {
 		stream = "stderr"
 	}
-	return Output{Schema: "hb.output/1", Attempt: v.Attempt, Stream: stream, Offset: offset, Data: v.Data}
+	return Output{Schema: "hb.output/1", Attempt: v.Attempt, Stream: stream, Offset: offset, Gap: gap, Data: v.Data}
 }
 
 func eventOf(v node.Record) Event {

@@ -111,14 +111,16 @@ func (s server) output(r *http.Request) (node.Request, func(any) any, error) {
 			if v.Attempt != attempt {
 				attempt, offset = v.Attempt, 0
 			}
-			at := offset
-			offset += uint64(len(v.Data))
+			gap := max(v.At, offset) - offset
+			at := offset + gap
+			offset = at + uint64(len(v.Data))
+			skip -= min(skip, gap)
 			cut := min(skip, uint64(len(v.Data)))
 			skip -= cut
 			if v.Data = v.Data[cut:]; len(v.Data) == 0 {
 				return nil
 			}
-			return outputOf(v, at+cut)
+			return outputOf(v, at+cut, gap)
 		case *wire.Task:
 			return Output{Schema: "hb.output/1", Task: taskOf(v, s.names(r.Context()))}
 		}

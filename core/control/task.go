@@ -115,6 +115,7 @@ func resultOf(r *wire.Result) *Result {
 		CPU:        time.Duration(r.CpuNanos).Seconds(),
 		MaxRSS:     r.MaxRssBytes,
 		Error:      text(r.Error),
+		OutputLost: text(r.OutputLost),
 	}
 }
 

@@ -281,6 +281,7 @@ type Result struct {
 	CPU        float64 `json:"cpu_seconds"`
 	MaxRSS     int64   `json:"max_rss_bytes"`
 	Error      *string `json:"error"`
+	OutputLost *string `json:"output_lost"` // why the end of its output was not kept
 }
 
 // Tasks is the shape hb.tasks/1: what this node has applied, oldest first.
@@ -310,9 +311,10 @@ type TaskRow struct {
 type Output struct {
 	Schema  string `json:"schema"`
 	Attempt uint32 `json:"attempt"`
-	Stream  string `json:"stream"` // stdout, stderr
-	Offset  uint64 `json:"offset"` // of Data in the attempt's output, both streams counted
-	Data    []byte `json:"data"`   // base64
+	Stream  string `json:"stream"`    // stdout, stderr
+	Offset  uint64 `json:"offset"`    // of Data in the attempt's output, both streams counted
+	Gap     uint64 `json:"gap_bytes"` // of the output right before Data that its member has not kept
+	Data    []byte `json:"data"`      // base64
 	Task    *Task  `json:"task"`
 }
 

@@ -225,7 +225,7 @@ func (t *tasks) listen(s *session, l *runnerd.Link) {
 }
 
 func spooled(o *wire.RunnerOutput) node.Spooled {
-	ev := node.Spooled{Ticket: o.GetTicket(), Data: o.GetData(), Skipped: o.GetSkipped(), EOF: o.GetEof()}
+	ev := node.Spooled{Ticket: o.GetTicket(), Data: o.GetData(), Skipped: o.GetSkipped(), At: o.GetAt(), EOF: o.GetEof()}
 	if o.GetError() != "" {
 		ev.Err = errors.New(o.GetError())
 	}

@@ -105,10 +105,11 @@ type (
 	Spooled struct {
 		Ticket uint64
 		Data   []byte
-		// Skipped is how many bytes before the data are not kept.
-		Skipped uint64
-		EOF     bool
-		Err     error
+		// Skipped is how many bytes of the spool before the data are not kept;
+		// then At is how many bytes of output come before the data.
+		Skipped, At uint64
+		EOF         bool
+		Err         error
 	}
 
 	// Shutdown asks for an orderly end (SIGTERM): leadership handed over, disk

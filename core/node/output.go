@@ -111,7 +111,7 @@ func (n *Node) spooled(ev Spooled) {
 		return
 	}
 	delete(n.pulls.remote, ev.Ticket)
-	c := &wire.OutputChunk{Id: ask.pull.Id, Fence: ask.pull.Fence, From: ask.pull.From, Data: ev.Data, Eof: ev.EOF}
+	c := &wire.OutputChunk{Id: ask.pull.Id, Fence: ask.pull.Fence, From: ask.pull.From, Data: ev.Data, Eof: ev.EOF, Skipped: ev.Skipped, At: ev.At}
 	if ev.Err != nil {
 		c.Error = ev.Err.Error()
 	}
@@ -140,16 +140,16 @@ func (n *Node) outputPiece(f *follower, c *wire.OutputChunk) {
 		n.advanceOutput(f)
 		return
 	}
-	a, rest := t.Attempts[f.attempt], c.Data
+	a, rest, at := t.Attempts[f.attempt], c.Data, c.At
 	for len(rest) >= spoolHeader {
 		size := int(binary.BigEndian.Uint32(rest) & 0xffffff)
 		if size > len(rest)-spoolHeader {
 			break
 		}
-		n.reply(f.id, Output{Attempt: a.N, Stream: int(rest[0]), Data: rest[spoolHeader : spoolHeader+size]}, false)
-		rest = rest[spoolHeader+size:]
+		n.reply(f.id, Output{Attempt: a.N, Stream: int(rest[0]), Data: rest[spoolHeader : spoolHeader+size], At: at}, false)
+		rest, at = rest[spoolHeader+size:], 0
 	}
-	f.from += uint64(len(c.Data) - len(rest))
+	f.from += c.Skipped + uint64(len(c.Data)-len(rest))
 	switch {
 	case c.Eof, c.Error != "" && f.over:
 		f.attempt, f.from = f.attempt+1, 0

@@ -341,6 +341,9 @@ type (
 		Attempt uint32
 		Stream  int // 1 stdout, 2 stderr
 		Data    []byte
+		// At is, behind a gap, how many bytes of the attempt's output come
+		// before the data, those that are missing counted; 0: no gap.
+		At uint64
 	}
 
 	// Appended is the index of a note.

@@ -348,7 +348,7 @@ func (r *runner) read(q *wire.RunnerRead) {
 		if err != nil {
 			out.Error = err.Error()
 		}
-		out.Data, out.Skipped, out.Eof = p.data, uint64(p.skipped), p.eof && ended
+		out.Data, out.Skipped, out.At, out.Eof = p.data, uint64(p.skipped), uint64(p.at), p.eof && ended
 	}()
 }
 

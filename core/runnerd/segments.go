@@ -1,6 +1,7 @@
 package runnerd
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,16 +10,25 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 )
 
-func segmentPath(path string, start int64) string { return path + "." + strconv.FormatInt(start, 10) }
+// segment is one file of a spool: the place at which it begins, and how many
+// bytes of output come before. Both are in its name.
+type segment struct{ start, at int64 }
+
+func (s segment) path(spool string) string {
+	if s.start == 0 {
+		return spool
+	}
+	return fmt.Sprintf("%s.%d-%d", spool, s.start, s.at)
+}
 
 // pieceOf is what a reader gets of a spool.
 type pieceOf struct {
 	data []byte
-	// skipped is how many bytes before the data are not kept.
-	skipped int64
+	// skipped is how many bytes of the spool before the data are not kept, and
+	// at, then, how many bytes of output come before the data.
+	skipped, at int64
 	// eof says that nothing follows.
 	eof bool
 }
@@ -38,30 +48,30 @@ func readSpool(path string, from, size int64, max int) (p pieceOf, err error) {
 var errDropped = errors.New("the output was dropped meanwhile")
 
 func readOnce(path string, from, size int64, max int) (p pieceOf, err error) {
-	starts, err := segmentsOf(path)
+	files, err := segmentsOf(path)
 	if err != nil {
 		return p, err
 	}
 	at, next := 0, -1 // the file with the place, and the one after it
-	for i, start := range starts {
-		if start <= from {
+	for i, file := range files {
+		if file.start <= from {
 			at = i
 		} else if next < 0 {
 			next = i
 		}
 	}
-	end, err := endOf(path, starts, at)
+	end, err := endOf(path, files[at])
 	if err != nil {
 		return p, err
 	}
 	if next >= 0 && from >= end { // the place is in the gap
-		p.skipped = starts[next] - from
-		from, at = starts[next], next
-		if end, err = endOf(path, starts, at); err != nil {
+		p.skipped, p.at = files[next].start-from, files[next].at
+		from, at = files[next].start, next
+		if end, err = endOf(path, files[at]); err != nil {
 			return p, err
 		}
 	}
-	last := at == len(starts)-1
+	last := at == len(files)-1
 	if last && size >= 0 {
 		end = min(end, size)
 	}
@@ -69,49 +79,43 @@ func readOnce(path string, from, size int64, max int) (p pieceOf, err error) {
 		return p, fmt.Errorf("the output ends at byte %d; %d was asked for", end, from)
 	}
 	var torn bool
-	if p.data, torn, err = readRecords(fileOf(path, starts, at), from-starts[at], end-starts[at], max); err != nil {
+	if p.data, torn, err = readRecords(files[at].path(path), from-files[at].start, end-files[at].start, max); err != nil {
 		return p, err
 	}
 	p.eof = last && (torn || from+int64(len(p.data)) == end)
 	return p, nil
 }
 
-// segmentsOf are the places at which the files of a spool begin, sorted.
-func segmentsOf(path string) ([]int64, error) {
+// segmentsOf are the files of a spool, sorted.
+func segmentsOf(path string) ([]segment, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	starts := []int64{0}
+	files := []segment{{}}
 	names, err := filepath.Glob(path + ".*")
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		if start, err := strconv.ParseInt(name[len(path)+1:], 10, 64); err == nil {
-			starts = append(starts, start)
+		var s segment
+		if n, err := fmt.Sscanf(name[len(path):], ".%d-%d", &s.start, &s.at); n == 2 && err == nil {
+			files = append(files, s)
 		}
 	}
-	slices.Sort(starts)
-	return starts, nil
-}
-
-func fileOf(path string, starts []int64, at int) string {
-	if starts[at] == 0 {
-		return path
-	}
-	return segmentPath(path, starts[at])
+	slices.SortFunc(files, func(a, b segment) int { return cmp.Compare(a.start, b.start) })
+	return files, nil
 }
 
 // endOf is the place at which a file of a spool ends.
-func endOf(path string, starts []int64, at int) (int64, error) {
-	info, err := os.Stat(fileOf(path, starts, at))
+func endOf(path string, s segment) (int64, error) {
+	info, err := os.Stat(s.path(path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, errDropped
 	}
 	if err != nil {
 		return 0, err
 	}
-	return starts[at] + info.Size(), nil
+	return s.start + info.Size(), nil
 }
 
 // readRecords reads whole records of one file. Torn says that what is left of
@@ -162,15 +166,15 @@ func wholeRecords(data []byte, max int) (int, error) {
 
 // dropSpool deletes a spool.
 func dropSpool(path string) error {
-	starts, err := segmentsOf(path)
+	files, err := segmentsOf(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		return err
 	}
-	for i := len(starts) - 1; i >= 0; i-- { // the first file last: with it the spool is found
-		if err := os.Remove(fileOf(path, starts, i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, file := range slices.Backward(files) { // the first file last: with it the spool is found
+		if err := os.Remove(file.path(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // first record on, whether those before it are still kept or not.
 //
 // Its first part is a file named after the fence; what comes when that is full
-// goes into segments, FENCE.PLACE, of which the newest are kept. So a reader
+// goes into segments, FENCE.PLACE-BYTES, of which the newest are kept. So a reader
 // finds, without asking anybody, what there is and what is missing.
 const (
 	spoolHeader = 4
@@ -38,11 +38,12 @@ type spool struct {
 
 	mu       sync.Mutex
 	file     *os.File
-	start    int64   // the place at which the file begins
-	size     int64   // the place at which the next record begins
-	segments []int64 // the places at which the segments begin
-	dropped  bool    // something is missing in the middle
-	failed   error   // why nothing is kept any more
+	start    int64 // the place at which the file begins
+	size     int64 // the place at which the next record begins
+	bytes    int64 // of output in the records before it
+	segments []segment
+	dropped  bool  // something is missing in the middle
+	failed   error // why nothing is kept any more
 	ended    bool
 	changed  chan struct{} // closed at the next change
 }
@@ -90,7 +91,7 @@ func (s *spool) write(stream byte, data []byte) {
 		_ = s.file.Truncate(s.size - s.start) // readers stop at s.size anyway
 		return
 	}
-	s.size += int64(len(record))
+	s.size, s.bytes = s.size+int64(len(record)), s.bytes+int64(len(data))
 	s.wake()
 }
 
@@ -106,16 +107,17 @@ func (s *spool) makeRoom(more int64) error {
 	}
 	if len(s.segments) > lastSegments {
 		s.dropped = true
-		_ = os.Remove(segmentPath(s.path, s.segments[0]))
+		_ = os.Remove(s.segments[0].path(s.path))
 		s.segments = s.segments[1:]
 	}
-	file, err := createFile(segmentPath(s.path, s.size))
+	next := segment{s.size, s.bytes}
+	file, err := createFile(next.path(s.path))
 	if err != nil {
 		return err
 	}
 	s.file.Close()
 	s.file, s.start = file, s.size
-	s.segments = append(s.segments, s.size)
+	s.segments = append(s.segments, next)
 	return nil
 }
 

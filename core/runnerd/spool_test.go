@@ -138,19 +138,26 @@ func TestOfALongOutputTheFirstAndTheLastPartAreKept(t *testing.T) {
 		}
 		size, _, _ := s.state()
 		truncated, why := s.end()
-		from, last, missing := int64(0), -1, int64(0)
+		from, last, missing, bytes := int64(0), -1, int64(0), int64(0)
 		for eof := false; !eof; {
 			p, err := readSpool(path, from, size, 50)
 			if err != nil {
 				t.Fatalf("at %d of %d: %v", from, size, err)
 			}
 			from, missing, eof = from+p.skipped, missing+p.skipped, p.eof
+			if p.skipped > 0 {
+				bytes = p.at
+			}
 			for _, piece := range pieces(t, p.data) {
 				i, _ := slices.BinarySearch(places, from)
 				if piece.data != fmt.Sprint("record ", i) || p.skipped == 0 && i != last+1 {
 					t.Fatalf("at %d of %d: %+v after record %d", from, size, piece, last)
 				}
-				from, last, p.skipped = from+int64(spoolHeader+len(piece.data)), i, 0
+				if bytes != from-int64(spoolHeader*i) {
+					t.Fatalf("%d bytes of output are said to come before record %d at %d", bytes, i, from)
+				}
+				from, bytes = from+int64(spoolHeader+len(piece.data)), bytes+int64(len(piece.data))
+				last, p.skipped = i, 0
 			}
 		}
 		if last != n-1 || from != size || truncated != (missing > 0) || why != nil {

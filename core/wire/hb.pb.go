@@ -2829,9 +2829,11 @@ type OutputChunk struct {
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	Fence         uint64                 `protobuf:"varint,2,opt,name=fence,proto3" json:"fence,omitempty"`
 	From          uint64                 `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`
-	Data          []byte                 `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`   // whole spool records (core/runner says how laid out)
-	Eof           bool                   `protobuf:"varint,5,opt,name=eof,proto3" json:"eof,omitempty"`    // the attempt has ended and this was its last byte
-	Error         string                 `protobuf:"bytes,6,opt,name=error,proto3" json:"error,omitempty"` // the spool is not here
+	Data          []byte                 `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`          // whole spool records (core/runner says how laid out)
+	Eof           bool                   `protobuf:"varint,5,opt,name=eof,proto3" json:"eof,omitempty"`           // the attempt has ended and this was its last byte
+	Error         string                 `protobuf:"bytes,6,opt,name=error,proto3" json:"error,omitempty"`        // the spool is not here
+	Skipped       uint64                 `protobuf:"varint,145,opt,name=skipped,proto3" json:"skipped,omitempty"` // bytes of the spool before the data that are not kept
+	At            uint64                 `protobuf:"varint,146,opt,name=at,proto3" json:"at,omitempty"`           // with skipped: how many bytes of output are before the data
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2906,6 +2908,20 @@ func (x *OutputChunk) GetError() string {
 		return x.Error
 	}
 	return ""
+}
+
+func (x *OutputChunk) GetSkipped() uint64 {
+	if x != nil {
+		return x.Skipped
+	}
+	return 0
+}
+
+func (x *OutputChunk) GetAt() uint64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
 }
 
 // Entry is the payload of one log entry: commands applied in order.
@@ -6797,7 +6813,8 @@ type RunnerOutput struct {
 	Data          []byte                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
 	Eof           bool                   `protobuf:"varint,3,opt,name=eof,proto3" json:"eof,omitempty"`
 	Error         string                 `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
-	Skipped       uint64                 `protobuf:"varint,5,opt,name=skipped,proto3" json:"skipped,omitempty"` // bytes before the data that are not kept
+	Skipped       uint64                 `protobuf:"varint,5,opt,name=skipped,proto3" json:"skipped,omitempty"` // as in OutputChunk
+	At            uint64                 `protobuf:"varint,6,opt,name=at,proto3" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6863,6 +6880,13 @@ func (x *RunnerOutput) GetError() string {
 func (x *RunnerOutput) GetSkipped() uint64 {
 	if x != nil {
 		return x.Skipped
+	}
+	return 0
+}
+
+func (x *RunnerOutput) GetAt() uint64 {
+	if x != nil {
+		return x.At
 	}
 	return 0
 }
@@ -7145,14 +7169,16 @@ const file_hb_proto_rawDesc = "" +
 	"\x04task\x18\x02 \x01(\fR\x04task\x12\x14\n" +
 	"\x05fence\x18\x03 \x01(\x04R\x05fence\x12\x12\n" +
 	"\x04from\x18\x04 \x01(\x04R\x04from\x12\x1b\n" +
-	"\tmax_bytes\x18\x05 \x01(\rR\bmaxBytes\"\x83\x01\n" +
+	"\tmax_bytes\x18\x05 \x01(\rR\bmaxBytes\"\xaf\x01\n" +
 	"\vOutputChunk\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x12\n" +
 	"\x04from\x18\x03 \x01(\x04R\x04from\x12\x12\n" +
 	"\x04data\x18\x04 \x01(\fR\x04data\x12\x10\n" +
 	"\x03eof\x18\x05 \x01(\bR\x03eof\x12\x14\n" +
-	"\x05error\x18\x06 \x01(\tR\x05error\"O\n" +
+	"\x05error\x18\x06 \x01(\tR\x05error\x12\x19\n" +
+	"\askipped\x18\x91\x01 \x01(\x04R\askipped\x12\x0f\n" +
+	"\x02at\x18\x92\x01 \x01(\x04R\x02at\"O\n" +
 	"\x05Entry\x12\x1d\n" +
 	"\n" +
 	"wall_nanos\x18\x01 \x01(\x03R\twallNanos\x12'\n" +
@@ -7478,13 +7504,14 @@ const file_hb_proto_rawDesc = "" +
 	"\x06ticket\x18\x01 \x01(\x04R\x06ticket\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x12\n" +
 	"\x04from\x18\x03 \x01(\x04R\x04from\x12\x1b\n" +
-	"\tmax_bytes\x18\x04 \x01(\rR\bmaxBytes\"|\n" +
+	"\tmax_bytes\x18\x04 \x01(\rR\bmaxBytes\"\x8c\x01\n" +
 	"\fRunnerOutput\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\x04R\x06ticket\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x10\n" +
 	"\x03eof\x18\x03 \x01(\bR\x03eof\x12\x14\n" +
 	"\x05error\x18\x04 \x01(\tR\x05error\x12\x18\n" +
-	"\askipped\x18\x05 \x01(\x04R\askipped\"4\n" +
+	"\askipped\x18\x05 \x01(\x04R\askipped\x12\x0e\n" +
+	"\x02at\x18\x06 \x01(\x04R\x02at\"4\n" +
 	"\n" +
 	"RunnerNote\x12\x12\n" +
 	"\x04warn\x18\x01 \x01(\bR\x04warn\x12\x12\n" +
