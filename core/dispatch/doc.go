@@ -99,6 +99,14 @@
 // dead takes so long that this cannot go round at speed, and a task is not to
 // wait for what its members do.
 //
+// # Members that come back
+//
+// A member's tasks go on without its daemon. So one that has said that it is only
+// started again keeps its grants for restartGrace, and one that has crashed keeps
+// for returnGrace those of tasks that may not run again: until then it can tell
+// how they ended. Any other grant of a member that is agreed down is taken back
+// at once.
+//
 // # Exclusive tasks
 //
 // The grant of a task with an exclusive key is not taken back from a lost member

@@ -25,6 +25,7 @@ type grant struct {
 	taken     core.Instant // until when a Requeue is on its way
 	since     core.Instant // when this leader first saw it
 	exclusive string       // the key that it holds
+	once      bool         // it may not run again
 	renewed   core.Instant // when its lease was last renewed
 	spec      *wire.Spec
 	expected  float64 // how many seconds it should take there; 0: nobody knows
@@ -122,7 +123,7 @@ func (m *Machine) follow(now core.Instant, t *wire.Task, open *wire.Attempt) {
 	id := core.TaskID(t.Id)
 	g := m.grants[id]
 	if g == nil {
-		g = &grant{task: id, fence: core.Fence(open.Fence), node: core.NodeID(open.Node), due: core.Never, since: now, exclusive: t.Spec.Exclusive}
+		g = &grant{task: id, fence: core.Fence(open.Fence), node: core.NodeID(open.Node), due: core.Never, since: now, exclusive: t.Spec.Exclusive, once: t.Spec.Once}
 		m.grants[id] = g
 		if h := m.byID[g.node]; h != nil {
 			g.spec, g.expected = t.Spec, m.expected(h, t.Spec)
@@ -202,7 +203,7 @@ func (m *Machine) takeBack(now core.Instant, g *grant, why string, unstarted boo
 	if now < g.taken {
 		return
 	}
-	if until := m.leaseEnd(g); now < until && !unstarted {
+	if until := max(m.leaseEnd(g), m.returnEnd(g)); now < until && !unstarted {
 		m.wakeAt(g, until)
 		return
 	}

@@ -15,6 +15,8 @@ type host struct {
 	name     string
 	instance core.Instance
 	state    string
+	reason   string       // why it is not up
+	gone     core.Instant // since when it is not
 	tags     map[string]string
 	load     core.Load
 	known    bool    // load was reported since the member last started
@@ -83,7 +85,7 @@ func (m *Machine) hostFor(row *wire.Agreed) *host {
 		h.instance, h.known, h.lost = instance, false, false
 	}
 	h.name, h.state, h.tags = row.Row.Name, row.State, row.Row.Tags
-	h.drained, h.evict = row.Drained, row.Evict
+	h.drained, h.evict, h.reason = row.Drained, row.Evict, row.Reason
 	return h
 }
 
@@ -92,7 +94,7 @@ func (m *Machine) hostFor(row *wire.Agreed) *host {
 func (m *Machine) memberChanged(now core.Instant, row *wire.Agreed) {
 	h := m.hostFor(row)
 	if h.state != ledger.Up {
-		h.known = false
+		h.known, h.gone = false, now
 	}
 	for _, t := range m.opt.Ledger().OpenOn(h.id) {
 		if g := m.grants[core.TaskID(t.Id)]; g != nil {

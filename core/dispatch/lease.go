@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"time"
+
 	"hb/core"
 	"hb/core/ledger"
 	"hb/core/wire"
@@ -14,6 +16,32 @@ func (m *Machine) leaseEnd(g *grant) core.Instant {
 		return 0
 	}
 	return max(m.led, g.since, g.renewed).Add(core.Lease + core.LeaseGrace)
+}
+
+const (
+	// restartGrace is how long a member that has said that it will be back keeps
+	// its grants, and returnGrace how long one that crashed keeps those that may
+	// not run again: its tasks go on without it, and it may soon tell how they
+	// ended. Nobody waits for more than that answer.
+	restartGrace = 30 * time.Second
+	returnGrace  = 10 * time.Second
+)
+
+// returnEnd is until when the member of a grant may come back to it. What is
+// cancelled needs no answer.
+func (m *Machine) returnEnd(g *grant) core.Instant {
+	h := m.byID[g.node]
+	if h == nil || h.state != ledger.Down || g.cancelled {
+		return 0
+	}
+	gone := max(m.led, h.gone)
+	switch {
+	case h.reason == ledger.Restart:
+		return gone.Add(restartGrace)
+	case g.once && h.reason == ledger.Crash:
+		return gone.Add(returnGrace)
+	}
+	return 0
 }
 
 // Renew says whether a runner may let an exclusive attempt run on, and counts

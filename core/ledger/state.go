@@ -55,6 +55,13 @@ const (
 	Left = "left"
 )
 
+// Reasons for which a member is down: its node was found to be gone, or has said
+// that it will be back soon.
+const (
+	Crash   = "crash"
+	Restart = "restart"
+)
+
 // State is the ledger as of one index of the log.
 type State struct {
 	cluster core.ClusterID

@@ -27,9 +27,10 @@ type agreement struct {
 
 // Why a member is not up.
 const (
-	reasonLeft     = "left"
-	reasonCrash    = "crash"
+	reasonLeft     = ledger.Left
+	reasonCrash    = ledger.Crash
 	reasonShutdown = "shutdown"
+	reasonRestart  = ledger.Restart
 	reasonUnsteady = "unsteady"
 )
 
@@ -192,12 +193,15 @@ func (n *Node) stale(m *wire.Agreed, row member.Row) bool {
 	case m.State == ledger.Down && m.Reason == reasonUnsteady:
 		return n.steadyAgain(row.ID)
 	case m.State == ledger.Down:
-		return m.Reason != reasonShutdown // that run has said itself that it ends
+		return !saidItself(m.Reason)
 	case m.State == ledger.Left:
 		return false // comes back with a newer instance only
 	}
 	return m.Row.Addr != row.Addr.String() || m.Row.Name != row.Name || m.Row.Raft != uint64(row.Raft) || m.Row.Version != row.Version || m.Row.Features != uint32(row.Features)
 }
+
+// saidItself says whether a run that is down for that reason has said so itself.
+func saidItself(reason string) bool { return reason == reasonShutdown || reason == reasonRestart }
 
 func (n *Node) proposeAgreed(c *wire.Command) {
 	n.agreement.flying++

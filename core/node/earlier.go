@@ -29,7 +29,7 @@ func (n *Node) startOver(id core.NodeID, start core.Instance) (why string, over 
 	case !known:
 	case n.outdated(id, start):
 		return fmt.Sprintf("%s runs with start %d of its data directory, and the cluster knows start %d, at %s", m.Row.Name, start, m.Row.Instance, m.Row.Addr), true
-	case start == core.Instance(m.Row.Instance) && m.State == ledger.Down && m.Reason == reasonShutdown:
+	case start == core.Instance(m.Row.Instance) && m.State == ledger.Down && saidItself(m.Reason):
 		return fmt.Sprintf("%s runs with start %d of its data directory, which has ended in order before", m.Row.Name, start), true
 	}
 	return "", false

@@ -114,7 +114,7 @@ type (
 
 	// Shutdown asks for an orderly end (SIGTERM): leadership handed over, disk
 	// flushed, membership kept. Stop follows. Tasks are ended, unless it is only
-	// a restart: then nothing is said to the others, who hardly notice.
+	// a restart: then the others are told to wait for it.
 	Shutdown struct{ Restart bool }
 )
 

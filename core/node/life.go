@@ -116,17 +116,21 @@ func (n *Node) advanceLife() {
 // sayGoodbye has the log say that this run of the node ends, again and again:
 // in the middle of a change of leader nobody takes a command.
 func (n *Node) sayGoodbye() {
-	if n.life.restart || n.othersKnow() || n.replog.Leading() || n.life.telling || n.life.asked != 0 && n.now < n.life.asked.Add(goodbyeAgain) {
+	if n.othersKnow() || n.replog.Leading() || n.life.telling || n.life.asked != 0 && n.now < n.life.asked.Add(goodbyeAgain) {
 		return
 	}
 	n.life.asked, n.life.telling = n.now, true
-	n.proposeSelfDown(reasonShutdown, func(answer) { n.life.telling = false })
+	reason := reasonShutdown
+	if n.life.restart {
+		reason = reasonRestart
+	}
+	n.proposeSelfDown(reason, func(answer) { n.life.telling = false })
 }
 
 // othersKnow says that nobody will miss this node: another leads and has it in
 // the log, or there is nobody to tell.
 func (n *Node) othersKnow() bool {
-	if !n.self.joined || n.alone() && n.votes() || n.life.restart && !n.replog.Leading() {
+	if !n.self.joined || n.alone() && n.votes() {
 		return true
 	}
 	lost := n.leader().id == 0 && n.now >= n.lastLeader.heard.Add(leaderlessLimit)

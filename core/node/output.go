@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/ledger"
 	"hb/core/wire"
 )
 
@@ -182,7 +183,7 @@ func (n *Node) unreachableRunner(a *wire.Attempt) bool {
 		return false
 	}
 	m, ok := n.ledger.Member(core.NodeID(a.Node))
-	return !ok || m.State != "up" || m.Row.Instance != a.Instance
+	return !ok || m.State != ledger.Up
 }
 
 // endOutput gives the client its last answer.
