@@ -35,6 +35,7 @@ type daemon struct {
 	queue    *queue
 	network  *network
 	tasks    *tasks
+	nothing  *nothing // in the place of tasks; nil: tasks run
 	socket   net.Listener
 	logger   *logger
 	writer   *diskWriter
@@ -69,7 +70,11 @@ func (d *daemon) run(ctx context.Context) *core.Fault {
 	server := d.serveClients()
 	p := newPace()
 	d.group.Go(func() { d.measure(p) })
-	go d.tasks.keep()
+	if d.nothing != nil {
+		d.group.Go(func() { d.nothing.run(d.queue.tell) })
+	} else {
+		go d.tasks.keep()
+	}
 	d.group.Go(func() { d.announce(ctx) })
 
 	l := &loop{
@@ -89,7 +94,11 @@ func (d *daemon) run(ctx context.Context) *core.Fault {
 	d.writer.box.close()
 	writing.Wait()
 	closeServer(server)
-	d.tasks.end(fault == nil && !restarting(ctx))
+	if d.nothing != nil {
+		d.nothing.box.close()
+	} else {
+		d.tasks.end(fault == nil && !restarting(ctx))
+	}
 	d.network.closePools(farewell)
 	d.network.close()
 	d.group.Wait()
@@ -108,6 +117,9 @@ func restarting(ctx context.Context) bool { return errors.Is(context.Cause(ctx),
 
 // carry carries out one effect, without waiting for it.
 func (d *daemon) carry(f node.Effect) {
+	if d.nothing != nil && d.nothing.carry(f) {
+		return
+	}
 	switch f := f.(type) {
 	case node.SendDatagram:
 		d.network.send(f.To, f.Data)

@@ -62,6 +62,9 @@ type Options struct {
 	// ended them; then they are ended by the runner process. Negative: not at
 	// all. Default: a minute under Dev, else for ever.
 	Linger time.Duration
+	// Nothing says that tasks end well as soon as they begin, and that nothing is
+	// run: to measure what is around them.
+	Nothing bool
 	// Log gets the operator's lines; nil drops them.
 	Log io.Writer
 	// Ready is called once, when the socket answers; nil is allowed.

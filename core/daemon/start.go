@@ -269,6 +269,9 @@ func (d *daemon) openTasks(id core.NodeID) *core.Fault {
 		spawn: d.group.Go, tell: d.queue.tell, log: d.logger.line, quit: d.ctx.Done(),
 		sessions: newMailbox[*session](), goodbye: make(chan bool, 1), over: make(chan struct{}),
 	}
+	if d.options.Nothing {
+		d.nothing = &nothing{newMailbox[node.Event]()}
+	}
 	return nil
 }
 

@@ -97,7 +97,8 @@ func (n *Node) enqueue(c *wire.Command) {
 }
 
 // flush proposes what was gathered, unless an append of ours is still on its
-// way to the disk: then more may come and share the next one.
+// way to the disk: then more may come and share the next one. While leadership
+// is handed over it waits for who leads then.
 func (n *Node) flush() {
 	p := &n.proposals
 	switch {
@@ -106,7 +107,7 @@ func (n *Node) flush() {
 	case !n.replog.Leading():
 		n.returnBatch()
 		return
-	case n.replog.Unsynced() && p.bytes < batchBytes:
+	case n.replog.Unsynced() && p.bytes < batchBytes, n.replog.HandsOver():
 		return
 	}
 	batch := p.batch

@@ -284,6 +284,10 @@ func (l *Log) Doubts() bool { return l.doubt.held != (position{}) }
 // that come now are better batched until it is there.
 func (l *Log) Unsynced() bool { return len(l.disk.pending) > 0 }
 
+// HandsOver says that this leader waits for another voter to take over, and
+// would refuse every proposal until that is decided.
+func (l *Log) HandsOver() bool { return l.Leading() && l.engine.BasicStatus().LeadTransferee != 0 }
+
 // TermAt gives the term of an entry; false when it is not here any more, or not
 // yet.
 func (l *Log) TermAt(index uint64) (uint64, bool) { return l.tail.term(index) }

@@ -25,6 +25,7 @@ const patience = time.Minute
 type instance struct {
 	name, dir, addr, seed string
 	hb                    string
+	idle                  bool // its tasks are nothing
 	process               *exec.Cmd
 	ended                 chan struct{} // closed when the process is no more
 	client                *http.Client
@@ -33,6 +34,11 @@ type instance struct {
 // cluster starts n nodes at once; the first founds, the others have it as seed.
 // The function it gives ends them all and waits.
 func (b *bench) cluster(n int) ([]*instance, func(), error) {
+	return b.clusterOf(n, func(*instance) {})
+}
+
+// clusterOf is cluster with a last word on each node before it starts.
+func (b *bench) clusterOf(n int, before func(*instance)) ([]*instance, func(), error) {
 	dir, err := os.MkdirTemp(b.dir, "c")
 	if err != nil {
 		return nil, nil, err
@@ -65,6 +71,7 @@ func (b *bench) cluster(n int) ([]*instance, func(), error) {
 			return nil, nil, err
 		}
 		nodes = append(nodes, i)
+		before(i)
 		if err := i.start(); err != nil {
 			end()
 			return nil, nil, err
@@ -86,12 +93,13 @@ func freePorts(n int) (addrs []string, err error) {
 	return addrs, nil
 }
 
+func (i *instance) data() string   { return filepath.Join(i.dir, "data") }
 func (i *instance) socket() string { return filepath.Join(i.dir, "hb.sock") }
 
 // start runs the node, for the first time or again.
 func (i *instance) start() error {
 	args := []string{"node", "--dev", "--name", i.name, "--bind", i.addr,
-		"--data", filepath.Join(i.dir, "data"), "--socket", i.socket()}
+		"--data", i.data(), "--socket", i.socket()}
 	if i.seed != "" {
 		args = append(args, "--seed", i.seed)
 	}
@@ -100,7 +108,11 @@ func (i *instance) start() error {
 		return err
 	}
 	defer log.Close()
-	i.process = exec.Command(i.hb, args...)
+	program := i.hb
+	if i.idle {
+		program, args = i.idlerCommand()
+	}
+	i.process = exec.Command(program, args...)
 	i.process.Stdout, i.process.Stderr = log, log
 	// Should this process be killed, its nodes go with it.
 	i.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

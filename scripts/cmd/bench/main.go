@@ -72,6 +72,7 @@ func figures() []figure {
 		{name: "leader", measure: (*bench).nextLeader},
 		{name: "submit", measure: (*bench).submit},
 		{name: "commits", measure: (*bench).commits},
+		{name: "tasks", measure: (*bench).tasks},
 		{name: "command", measure: (*bench).commands},
 		{name: "idle", measure: (*bench).idle},
 		{name: "queue", measure: (*bench).queue},
@@ -102,7 +103,15 @@ func main() {
 	only := flag.String("only", ".", "take only the figures ("+names()+") that match this `REGEXP`; long ones only if it names them")
 	where := flag.String("dir", "", "keep the nodes' data under `DIR`, whose disk is measured (default: the temporary directory)")
 	strict := flag.Bool("strict", false, "exit 1 when a goal is missed")
+	idler := flag.String("idler", "", "internal: be a node whose tasks are nothing, as this `JSON` says")
 	flag.Parse()
+	if *idler != "" {
+		if err := runIdler(*idler); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(70)
+		}
+		return
+	}
 	pattern, err := regexp.Compile(*only)
 	if err != nil || flag.NArg() > 0 {
 		flag.Usage()
