@@ -14,7 +14,7 @@ type reserved struct {
 
 func reservedPackages() []reserved {
 	return []reserved{
-		{"hb/core/daemon", []string{"commands/node.go", "commands/demo.go", "core/daemon/"}, "client commands talk to control; only these two run a node"},
+		{"hb/core/daemon", []string{"commands/node.go", "commands/demo.go", "scripts/cmd/bench/nothing.go", "core/daemon/"}, "client commands talk to control; only these run a node"},
 		{"hb/core/sim", []string{"commands/simulate.go", "commands/simulate_balance.go", "commands/simulated_balance.go", "commands/simulated.go", "commands/simulated_plot.go", "core/sim/", "scripts/"}, "the simulator is no part of a node"},
 		{"github.com/olekukonko/tablewriter", []string{"commands/render/"}, "how rows look is decided in one place"},
 		{"gonum.org/v1/plot", []string{"commands/chart/"}, "how figures look is decided in one place"},
