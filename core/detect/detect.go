@@ -46,6 +46,8 @@ type Detector interface {
 	// Unreachable says that a member does not answer this node, which may not
 	// judge it: a remark for people, which never travels.
 	Unreachable(core.NodeID) bool
+	// Uses are the mechanisms beyond its algorithm that it has.
+	Uses() Extras
 	// Accusers lists who suspects a member now, the first one first.
 	Accusers(core.NodeID) []core.NodeID
 }

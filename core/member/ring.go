@@ -26,6 +26,24 @@ func (t *Table) Beside() (before, after core.NodeID) {
 	return before, after
 }
 
+// Behind gives up to so many members alive that stand before this node on the
+// ring, the nearest first.
+func (t *Table) Behind(most int) (behind []core.NodeID) {
+	own := Place(t.self)
+	farther := func(a, b core.NodeID) int { return cmp.Compare(own-Place(a), own-Place(b)) }
+	t.each(func(s *stored) bool {
+		if s.status != core.Alive || s.id == t.self {
+			return true
+		}
+		if at, _ := slices.BinarySearchFunc(behind, s.id, farther); at < most {
+			behind = slices.Insert(behind, at, s.id)
+			behind = behind[:min(len(behind), most)]
+		}
+		return true
+	})
+	return behind
+}
+
 // Closer gives the members before and after self on the ring when there is one
 // more. A zero stands for nobody.
 func Closer(self, id, before, after core.NodeID) (newBefore, newAfter core.NodeID) {

@@ -48,3 +48,30 @@ func TestTheRingLeavesOutWhoIsDoubted(t *testing.T) {
 		t.Errorf("after this node comes %d, which is suspected", now)
 	}
 }
+
+func TestBehindAreTheNearestInOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ids := rapid.SliceOfNDistinct(rapid.Uint64Range(1, 1000), 1, 20, func(id uint64) uint64 { return id }).Draw(t, "ids")
+		tables := map[core.NodeID]*Table{}
+		for _, id := range ids {
+			table := New(Row{ID: core.NodeID(id), Instance: 1})
+			for _, other := range ids {
+				table.Merge(1, Evidence{Row: Row{ID: core.NodeID(other), Instance: 1, Status: core.Alive}})
+			}
+			tables[core.NodeID(id)] = table
+		}
+		for id, table := range tables {
+			behind := table.Behind(3)
+			if len(behind) != min(3, len(ids)-1) {
+				t.Fatalf("%d of %d", len(behind), len(ids))
+			}
+			at := id
+			for _, b := range behind { // a step back at a time
+				if before, _ := tables[at].Beside(); before != b {
+					t.Fatalf("behind %d comes %d, not %d", at, b, before)
+				}
+				at = b
+			}
+		}
+	})
+}

@@ -261,6 +261,11 @@ func (m *Machine) Heard(id core.NodeID) (core.Instant, bool) {
 // and so judges nobody.
 func (m *Machine) Isolated() bool { return m.detector != nil && m.detector.Isolated() }
 
+// Uses says that the machine has some mechanisms.
+func (m *Machine) Uses(these detect.Extras) bool {
+	return m.detector != nil && m.detector.Uses().Has(these)
+}
+
 // Unreachable says that a member does not answer this node, which may not judge
 // it.
 func (m *Machine) Unreachable(id core.NodeID) bool {

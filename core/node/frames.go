@@ -82,6 +82,7 @@ var (
 // memberFrame hands on a frame of this node's own cluster.
 func (n *Node) memberFrame(from core.NodeID, e *wire.Envelope) {
 	switch body := e.Body.(type) {
+	case *wire.Envelope_Watch: // that the stream is open is all
 	case *wire.Envelope_Raft:
 		n.raftCame(from, body.Raft)
 	case *wire.Envelope_Pull:

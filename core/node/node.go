@@ -64,6 +64,7 @@ type Node struct {
 	pulls     pulls
 	agreement agreement
 	unmet     map[core.NodeID]*unmet
+	wards     wards
 }
 
 // parts are the machines, and the steppers that drive them.

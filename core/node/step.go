@@ -123,6 +123,7 @@ func (n *Node) settle() {
 	n.noteAlone()
 	n.tellPeers()
 	n.agree()
+	n.keepWards()
 	n.reportLoad(false)
 	n.serveReads()
 	n.retryProposals()
@@ -169,7 +170,7 @@ func (n *Node) Next() core.Instant {
 	for _, t := range [...]core.Instant{
 		n.membership.Next(), n.discovery.Next(), n.replog.Next(), n.dispatcher.Next(), n.timetable.Next(), n.runner.Next(),
 		n.nextRead(), n.proposals.look, n.nextOutput(), n.nextProbe(), n.nextSurvey(), n.nextMesh(), n.nextLife(), n.nextAgree(), n.nextLoad(),
-		n.nextExplaining(), n.nextDraining(), n.nextStepAside(),
+		n.nextExplaining(), n.nextDraining(), n.nextStepAside(), n.nextWards(),
 	} {
 		next = core.Earlier(next, t)
 	}

@@ -118,6 +118,7 @@ func (n *Node) rowChanged(f membership.Changed) {
 	}
 	n.peersChanged = true
 	n.agreement.look = n.now
+	n.wardsChanged()
 	if row.ID == n.self.id {
 		return
 	}
@@ -175,6 +176,9 @@ func (n *Node) streamLost(ev StreamLost) {
 	n.discover(discover.Refused{Addr: ev.To, Reason: "no answer from there"})
 	if row, ok := n.rowAt(ev.To); ok && row.Raft != 0 {
 		delete(n.streamed, row.ID)
+		if ev.Refused {
+			n.wardLost(row.ID)
+		}
 		n.replogStep(replog.Lost{Raft: row.Raft, Refused: ev.Refused})
 	}
 	n.probeLost(ev)

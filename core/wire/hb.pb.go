@@ -67,6 +67,7 @@ type Envelope struct {
 	//	*Envelope_Position
 	//	*Envelope_MeshAsk
 	//	*Envelope_Mesh
+	//	*Envelope_Watch
 	Body          isEnvelope_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -419,6 +420,15 @@ func (x *Envelope) GetMesh() *Mesh {
 	return nil
 }
 
+func (x *Envelope) GetWatch() *Watch {
+	if x != nil {
+		if x, ok := x.Body.(*Envelope_Watch); ok {
+			return x.Watch
+		}
+	}
+	return nil
+}
+
 type isEnvelope_Body interface {
 	isEnvelope_Body()
 }
@@ -539,6 +549,10 @@ type Envelope_Mesh struct {
 	Mesh *Mesh `protobuf:"bytes,116,opt,name=mesh,proto3,oneof"`
 }
 
+type Envelope_Watch struct {
+	Watch *Watch `protobuf:"bytes,100,opt,name=watch,proto3,oneof"`
+}
+
 func (*Envelope_Join) isEnvelope_Body() {}
 
 func (*Envelope_Welcome) isEnvelope_Body() {}
@@ -597,6 +611,46 @@ func (*Envelope_MeshAsk) isEnvelope_Body() {}
 
 func (*Envelope_Mesh) isEnvelope_Body() {}
 
+func (*Envelope_Watch) isEnvelope_Body() {}
+
+// Watch says nothing: it keeps a stream open, whose end tells that the process at
+// the other end is gone.
+type Watch struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Watch) Reset() {
+	*x = Watch{}
+	mi := &file_hb_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Watch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Watch) ProtoMessage() {}
+
+func (x *Watch) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Watch.ProtoReflect.Descriptor instead.
+func (*Watch) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{1}
+}
+
 // Join asks any member to be let in.
 type Join struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -613,7 +667,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_hb_proto_msgTypes[1]
+	mi := &file_hb_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -625,7 +679,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[1]
+	mi := &file_hb_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -638,7 +692,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{1}
+	return file_hb_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Join) GetName() string {
@@ -705,7 +759,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_hb_proto_msgTypes[2]
+	mi := &file_hb_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -717,7 +771,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[2]
+	mi := &file_hb_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -730,7 +784,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{2}
+	return file_hb_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Welcome) GetCluster() []byte {
@@ -789,7 +843,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_hb_proto_msgTypes[3]
+	mi := &file_hb_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -801,7 +855,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[3]
+	mi := &file_hb_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -814,7 +868,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{3}
+	return file_hb_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Refusal) GetReason() string {
@@ -863,7 +917,7 @@ type Rows struct {
 
 func (x *Rows) Reset() {
 	*x = Rows{}
-	mi := &file_hb_proto_msgTypes[4]
+	mi := &file_hb_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -875,7 +929,7 @@ func (x *Rows) String() string {
 func (*Rows) ProtoMessage() {}
 
 func (x *Rows) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[4]
+	mi := &file_hb_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -888,7 +942,7 @@ func (x *Rows) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rows.ProtoReflect.Descriptor instead.
 func (*Rows) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{4}
+	return file_hb_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Rows) GetRows() []*Row {
@@ -927,7 +981,7 @@ type Row struct {
 
 func (x *Row) Reset() {
 	*x = Row{}
-	mi := &file_hb_proto_msgTypes[5]
+	mi := &file_hb_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -939,7 +993,7 @@ func (x *Row) String() string {
 func (*Row) ProtoMessage() {}
 
 func (x *Row) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[5]
+	mi := &file_hb_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -952,7 +1006,7 @@ func (x *Row) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Row.ProtoReflect.Descriptor instead.
 func (*Row) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{5}
+	return file_hb_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Row) GetId() uint64 {
@@ -1057,7 +1111,7 @@ type Echo struct {
 
 func (x *Echo) Reset() {
 	*x = Echo{}
-	mi := &file_hb_proto_msgTypes[6]
+	mi := &file_hb_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1069,7 +1123,7 @@ func (x *Echo) String() string {
 func (*Echo) ProtoMessage() {}
 
 func (x *Echo) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[6]
+	mi := &file_hb_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1082,7 +1136,7 @@ func (x *Echo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Echo.ProtoReflect.Descriptor instead.
 func (*Echo) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{6}
+	return file_hb_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Echo) GetNonce() uint64 {
@@ -1115,7 +1169,7 @@ type Pull struct {
 
 func (x *Pull) Reset() {
 	*x = Pull{}
-	mi := &file_hb_proto_msgTypes[7]
+	mi := &file_hb_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1127,7 +1181,7 @@ func (x *Pull) String() string {
 func (*Pull) ProtoMessage() {}
 
 func (x *Pull) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[7]
+	mi := &file_hb_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1140,7 +1194,7 @@ func (x *Pull) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pull.ProtoReflect.Descriptor instead.
 func (*Pull) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{7}
+	return file_hb_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Pull) GetNonce() uint64 {
@@ -1211,7 +1265,7 @@ type Page struct {
 
 func (x *Page) Reset() {
 	*x = Page{}
-	mi := &file_hb_proto_msgTypes[8]
+	mi := &file_hb_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1223,7 +1277,7 @@ func (x *Page) String() string {
 func (*Page) ProtoMessage() {}
 
 func (x *Page) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[8]
+	mi := &file_hb_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1236,7 +1290,7 @@ func (x *Page) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Page.ProtoReflect.Descriptor instead.
 func (*Page) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{8}
+	return file_hb_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Page) GetNonce() uint64 {
@@ -1313,7 +1367,7 @@ type Propose struct {
 
 func (x *Propose) Reset() {
 	*x = Propose{}
-	mi := &file_hb_proto_msgTypes[9]
+	mi := &file_hb_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1325,7 +1379,7 @@ func (x *Propose) String() string {
 func (*Propose) ProtoMessage() {}
 
 func (x *Propose) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[9]
+	mi := &file_hb_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1338,7 +1392,7 @@ func (x *Propose) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Propose.ProtoReflect.Descriptor instead.
 func (*Propose) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{9}
+	return file_hb_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Propose) GetId() uint64 {
@@ -1370,7 +1424,7 @@ type Proposed struct {
 
 func (x *Proposed) Reset() {
 	*x = Proposed{}
-	mi := &file_hb_proto_msgTypes[10]
+	mi := &file_hb_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1382,7 +1436,7 @@ func (x *Proposed) String() string {
 func (*Proposed) ProtoMessage() {}
 
 func (x *Proposed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[10]
+	mi := &file_hb_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1395,7 +1449,7 @@ func (x *Proposed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proposed.ProtoReflect.Descriptor instead.
 func (*Proposed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{10}
+	return file_hb_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Proposed) GetId() uint64 {
@@ -1450,7 +1504,7 @@ type ReadIndex struct {
 
 func (x *ReadIndex) Reset() {
 	*x = ReadIndex{}
-	mi := &file_hb_proto_msgTypes[11]
+	mi := &file_hb_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1462,7 +1516,7 @@ func (x *ReadIndex) String() string {
 func (*ReadIndex) ProtoMessage() {}
 
 func (x *ReadIndex) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[11]
+	mi := &file_hb_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1475,7 +1529,7 @@ func (x *ReadIndex) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndex.ProtoReflect.Descriptor instead.
 func (*ReadIndex) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{11}
+	return file_hb_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ReadIndex) GetId() uint64 {
@@ -1498,7 +1552,7 @@ type ReadIndexed struct {
 
 func (x *ReadIndexed) Reset() {
 	*x = ReadIndexed{}
-	mi := &file_hb_proto_msgTypes[12]
+	mi := &file_hb_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1564,7 @@ func (x *ReadIndexed) String() string {
 func (*ReadIndexed) ProtoMessage() {}
 
 func (x *ReadIndexed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[12]
+	mi := &file_hb_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1577,7 @@ func (x *ReadIndexed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndexed.ProtoReflect.Descriptor instead.
 func (*ReadIndexed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{12}
+	return file_hb_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReadIndexed) GetId() uint64 {
@@ -1564,7 +1618,7 @@ type PositionAsk struct {
 
 func (x *PositionAsk) Reset() {
 	*x = PositionAsk{}
-	mi := &file_hb_proto_msgTypes[13]
+	mi := &file_hb_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1576,7 +1630,7 @@ func (x *PositionAsk) String() string {
 func (*PositionAsk) ProtoMessage() {}
 
 func (x *PositionAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[13]
+	mi := &file_hb_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1589,7 +1643,7 @@ func (x *PositionAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PositionAsk.ProtoReflect.Descriptor instead.
 func (*PositionAsk) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{13}
+	return file_hb_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PositionAsk) GetNonce() uint64 {
@@ -1618,7 +1672,7 @@ type Position struct {
 
 func (x *Position) Reset() {
 	*x = Position{}
-	mi := &file_hb_proto_msgTypes[14]
+	mi := &file_hb_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1630,7 +1684,7 @@ func (x *Position) String() string {
 func (*Position) ProtoMessage() {}
 
 func (x *Position) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[14]
+	mi := &file_hb_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1643,7 +1697,7 @@ func (x *Position) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Position.ProtoReflect.Descriptor instead.
 func (*Position) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{14}
+	return file_hb_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Position) GetNonce() uint64 {
@@ -1729,7 +1783,7 @@ type Standing struct {
 
 func (x *Standing) Reset() {
 	*x = Standing{}
-	mi := &file_hb_proto_msgTypes[15]
+	mi := &file_hb_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1741,7 +1795,7 @@ func (x *Standing) String() string {
 func (*Standing) ProtoMessage() {}
 
 func (x *Standing) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[15]
+	mi := &file_hb_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1754,7 +1808,7 @@ func (x *Standing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standing.ProtoReflect.Descriptor instead.
 func (*Standing) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{15}
+	return file_hb_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Standing) GetRaft() uint64 {
@@ -1794,7 +1848,7 @@ type MeshAsk struct {
 
 func (x *MeshAsk) Reset() {
 	*x = MeshAsk{}
-	mi := &file_hb_proto_msgTypes[16]
+	mi := &file_hb_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1806,7 +1860,7 @@ func (x *MeshAsk) String() string {
 func (*MeshAsk) ProtoMessage() {}
 
 func (x *MeshAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[16]
+	mi := &file_hb_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1819,7 +1873,7 @@ func (x *MeshAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeshAsk.ProtoReflect.Descriptor instead.
 func (*MeshAsk) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{16}
+	return file_hb_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MeshAsk) GetNonce() uint64 {
@@ -1863,7 +1917,7 @@ type Mesh struct {
 
 func (x *Mesh) Reset() {
 	*x = Mesh{}
-	mi := &file_hb_proto_msgTypes[17]
+	mi := &file_hb_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1875,7 +1929,7 @@ func (x *Mesh) String() string {
 func (*Mesh) ProtoMessage() {}
 
 func (x *Mesh) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[17]
+	mi := &file_hb_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1888,7 +1942,7 @@ func (x *Mesh) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mesh.ProtoReflect.Descriptor instead.
 func (*Mesh) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{17}
+	return file_hb_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Mesh) GetNonce() uint64 {
@@ -1932,7 +1986,7 @@ type MeshView struct {
 
 func (x *MeshView) Reset() {
 	*x = MeshView{}
-	mi := &file_hb_proto_msgTypes[18]
+	mi := &file_hb_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1944,7 +1998,7 @@ func (x *MeshView) String() string {
 func (*MeshView) ProtoMessage() {}
 
 func (x *MeshView) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[18]
+	mi := &file_hb_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1957,7 +2011,7 @@ func (x *MeshView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeshView.ProtoReflect.Descriptor instead.
 func (*MeshView) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{18}
+	return file_hb_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MeshView) GetId() uint64 {
@@ -1998,7 +2052,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_hb_proto_msgTypes[19]
+	mi := &file_hb_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2010,7 +2064,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[19]
+	mi := &file_hb_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2023,7 +2077,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{19}
+	return file_hb_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Transfer) GetTo() uint64 {
@@ -2047,7 +2101,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_hb_proto_msgTypes[20]
+	mi := &file_hb_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2059,7 +2113,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[20]
+	mi := &file_hb_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2072,7 +2126,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{20}
+	return file_hb_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Grant) GetTask() []byte {
@@ -2123,7 +2177,7 @@ type Kill struct {
 
 func (x *Kill) Reset() {
 	*x = Kill{}
-	mi := &file_hb_proto_msgTypes[21]
+	mi := &file_hb_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2135,7 +2189,7 @@ func (x *Kill) String() string {
 func (*Kill) ProtoMessage() {}
 
 func (x *Kill) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[21]
+	mi := &file_hb_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2148,7 +2202,7 @@ func (x *Kill) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kill.ProtoReflect.Descriptor instead.
 func (*Kill) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{21}
+	return file_hb_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Kill) GetTask() []byte {
@@ -2189,7 +2243,7 @@ type Running struct {
 
 func (x *Running) Reset() {
 	*x = Running{}
-	mi := &file_hb_proto_msgTypes[22]
+	mi := &file_hb_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2201,7 +2255,7 @@ func (x *Running) String() string {
 func (*Running) ProtoMessage() {}
 
 func (x *Running) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[22]
+	mi := &file_hb_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2214,7 +2268,7 @@ func (x *Running) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Running.ProtoReflect.Descriptor instead.
 func (*Running) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{22}
+	return file_hb_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Running) GetFences() []uint64 {
@@ -2235,7 +2289,7 @@ type Explain struct {
 
 func (x *Explain) Reset() {
 	*x = Explain{}
-	mi := &file_hb_proto_msgTypes[23]
+	mi := &file_hb_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2247,7 +2301,7 @@ func (x *Explain) String() string {
 func (*Explain) ProtoMessage() {}
 
 func (x *Explain) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[23]
+	mi := &file_hb_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2260,7 +2314,7 @@ func (x *Explain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explain.ProtoReflect.Descriptor instead.
 func (*Explain) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{23}
+	return file_hb_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Explain) GetId() uint64 {
@@ -2291,7 +2345,7 @@ type Explained struct {
 
 func (x *Explained) Reset() {
 	*x = Explained{}
-	mi := &file_hb_proto_msgTypes[24]
+	mi := &file_hb_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2303,7 +2357,7 @@ func (x *Explained) String() string {
 func (*Explained) ProtoMessage() {}
 
 func (x *Explained) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[24]
+	mi := &file_hb_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2316,7 +2370,7 @@ func (x *Explained) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explained.ProtoReflect.Descriptor instead.
 func (*Explained) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{24}
+	return file_hb_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Explained) GetId() uint64 {
@@ -2373,7 +2427,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_hb_proto_msgTypes[25]
+	mi := &file_hb_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2385,7 +2439,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[25]
+	mi := &file_hb_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2398,7 +2452,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{25}
+	return file_hb_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Candidate) GetNode() uint64 {
@@ -2482,7 +2536,7 @@ type LeaseAsk struct {
 
 func (x *LeaseAsk) Reset() {
 	*x = LeaseAsk{}
-	mi := &file_hb_proto_msgTypes[26]
+	mi := &file_hb_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2494,7 +2548,7 @@ func (x *LeaseAsk) String() string {
 func (*LeaseAsk) ProtoMessage() {}
 
 func (x *LeaseAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[26]
+	mi := &file_hb_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2507,7 +2561,7 @@ func (x *LeaseAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseAsk.ProtoReflect.Descriptor instead.
 func (*LeaseAsk) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{26}
+	return file_hb_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LeaseAsk) GetId() uint64 {
@@ -2536,7 +2590,7 @@ type LeaseGiven struct {
 
 func (x *LeaseGiven) Reset() {
 	*x = LeaseGiven{}
-	mi := &file_hb_proto_msgTypes[27]
+	mi := &file_hb_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2548,7 +2602,7 @@ func (x *LeaseGiven) String() string {
 func (*LeaseGiven) ProtoMessage() {}
 
 func (x *LeaseGiven) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[27]
+	mi := &file_hb_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2561,7 +2615,7 @@ func (x *LeaseGiven) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseGiven.ProtoReflect.Descriptor instead.
 func (*LeaseGiven) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{27}
+	return file_hb_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *LeaseGiven) GetId() uint64 {
@@ -2590,7 +2644,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_hb_proto_msgTypes[28]
+	mi := &file_hb_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2602,7 +2656,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[28]
+	mi := &file_hb_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2615,7 +2669,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{28}
+	return file_hb_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Refused) GetTask() []byte {
@@ -2651,7 +2705,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_hb_proto_msgTypes[29]
+	mi := &file_hb_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2663,7 +2717,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[29]
+	mi := &file_hb_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2676,7 +2730,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{29}
+	return file_hb_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Done) GetTask() []byte {
@@ -2710,7 +2764,7 @@ type DoneAck struct {
 
 func (x *DoneAck) Reset() {
 	*x = DoneAck{}
-	mi := &file_hb_proto_msgTypes[30]
+	mi := &file_hb_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2722,7 +2776,7 @@ func (x *DoneAck) String() string {
 func (*DoneAck) ProtoMessage() {}
 
 func (x *DoneAck) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[30]
+	mi := &file_hb_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2735,7 +2789,7 @@ func (x *DoneAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DoneAck.ProtoReflect.Descriptor instead.
 func (*DoneAck) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{30}
+	return file_hb_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DoneAck) GetFence() uint64 {
@@ -2759,7 +2813,7 @@ type OutputPull struct {
 
 func (x *OutputPull) Reset() {
 	*x = OutputPull{}
-	mi := &file_hb_proto_msgTypes[31]
+	mi := &file_hb_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2771,7 +2825,7 @@ func (x *OutputPull) String() string {
 func (*OutputPull) ProtoMessage() {}
 
 func (x *OutputPull) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[31]
+	mi := &file_hb_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2784,7 +2838,7 @@ func (x *OutputPull) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputPull.ProtoReflect.Descriptor instead.
 func (*OutputPull) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{31}
+	return file_hb_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *OutputPull) GetId() uint64 {
@@ -2840,7 +2894,7 @@ type OutputChunk struct {
 
 func (x *OutputChunk) Reset() {
 	*x = OutputChunk{}
-	mi := &file_hb_proto_msgTypes[32]
+	mi := &file_hb_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2852,7 +2906,7 @@ func (x *OutputChunk) String() string {
 func (*OutputChunk) ProtoMessage() {}
 
 func (x *OutputChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[32]
+	mi := &file_hb_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2865,7 +2919,7 @@ func (x *OutputChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputChunk.ProtoReflect.Descriptor instead.
 func (*OutputChunk) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{32}
+	return file_hb_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *OutputChunk) GetId() uint64 {
@@ -2935,7 +2989,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_hb_proto_msgTypes[33]
+	mi := &file_hb_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2947,7 +3001,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[33]
+	mi := &file_hb_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2960,7 +3014,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{33}
+	return file_hb_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Entry) GetWallNanos() int64 {
@@ -3010,7 +3064,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_hb_proto_msgTypes[34]
+	mi := &file_hb_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3022,7 +3076,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[34]
+	mi := &file_hb_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3035,7 +3089,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{34}
+	return file_hb_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Command) GetProposer() uint64 {
@@ -3345,7 +3399,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_hb_proto_msgTypes[35]
+	mi := &file_hb_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3357,7 +3411,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[35]
+	mi := &file_hb_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3370,7 +3424,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{35}
+	return file_hb_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Verdict) GetCode() uint32 {
@@ -3404,7 +3458,7 @@ type MemberUp struct {
 
 func (x *MemberUp) Reset() {
 	*x = MemberUp{}
-	mi := &file_hb_proto_msgTypes[36]
+	mi := &file_hb_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3416,7 +3470,7 @@ func (x *MemberUp) String() string {
 func (*MemberUp) ProtoMessage() {}
 
 func (x *MemberUp) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[36]
+	mi := &file_hb_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3429,7 +3483,7 @@ func (x *MemberUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberUp.ProtoReflect.Descriptor instead.
 func (*MemberUp) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{36}
+	return file_hb_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *MemberUp) GetRows() []*Row {
@@ -3451,7 +3505,7 @@ type MemberDown struct {
 
 func (x *MemberDown) Reset() {
 	*x = MemberDown{}
-	mi := &file_hb_proto_msgTypes[37]
+	mi := &file_hb_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3463,7 +3517,7 @@ func (x *MemberDown) String() string {
 func (*MemberDown) ProtoMessage() {}
 
 func (x *MemberDown) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[37]
+	mi := &file_hb_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3476,7 +3530,7 @@ func (x *MemberDown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberDown.ProtoReflect.Descriptor instead.
 func (*MemberDown) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{37}
+	return file_hb_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *MemberDown) GetIds() []uint64 {
@@ -3510,7 +3564,7 @@ type SetVoters struct {
 
 func (x *SetVoters) Reset() {
 	*x = SetVoters{}
-	mi := &file_hb_proto_msgTypes[38]
+	mi := &file_hb_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3522,7 +3576,7 @@ func (x *SetVoters) String() string {
 func (*SetVoters) ProtoMessage() {}
 
 func (x *SetVoters) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[38]
+	mi := &file_hb_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3535,7 +3589,7 @@ func (x *SetVoters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetVoters.ProtoReflect.Descriptor instead.
 func (*SetVoters) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{38}
+	return file_hb_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SetVoters) GetTarget() uint32 {
@@ -3556,7 +3610,7 @@ type SetVote struct {
 
 func (x *SetVote) Reset() {
 	*x = SetVote{}
-	mi := &file_hb_proto_msgTypes[39]
+	mi := &file_hb_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3568,7 +3622,7 @@ func (x *SetVote) String() string {
 func (*SetVote) ProtoMessage() {}
 
 func (x *SetVote) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[39]
+	mi := &file_hb_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3581,7 +3635,7 @@ func (x *SetVote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetVote.ProtoReflect.Descriptor instead.
 func (*SetVote) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{39}
+	return file_hb_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *SetVote) GetNode() uint64 {
@@ -3609,7 +3663,7 @@ type RaiseFeatures struct {
 
 func (x *RaiseFeatures) Reset() {
 	*x = RaiseFeatures{}
-	mi := &file_hb_proto_msgTypes[40]
+	mi := &file_hb_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3621,7 +3675,7 @@ func (x *RaiseFeatures) String() string {
 func (*RaiseFeatures) ProtoMessage() {}
 
 func (x *RaiseFeatures) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[40]
+	mi := &file_hb_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3634,7 +3688,7 @@ func (x *RaiseFeatures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaiseFeatures.ProtoReflect.Descriptor instead.
 func (*RaiseFeatures) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{40}
+	return file_hb_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RaiseFeatures) GetTo() uint32 {
@@ -3656,7 +3710,7 @@ type Forget struct {
 
 func (x *Forget) Reset() {
 	*x = Forget{}
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3668,7 +3722,7 @@ func (x *Forget) String() string {
 func (*Forget) ProtoMessage() {}
 
 func (x *Forget) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3681,7 +3735,7 @@ func (x *Forget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Forget.ProtoReflect.Descriptor instead.
 func (*Forget) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{41}
+	return file_hb_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Forget) GetNode() uint64 {
@@ -3716,7 +3770,7 @@ type SetSchedule struct {
 
 func (x *SetSchedule) Reset() {
 	*x = SetSchedule{}
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3728,7 +3782,7 @@ func (x *SetSchedule) String() string {
 func (*SetSchedule) ProtoMessage() {}
 
 func (x *SetSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3741,7 +3795,7 @@ func (x *SetSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSchedule.ProtoReflect.Descriptor instead.
 func (*SetSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{42}
+	return file_hb_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SetSchedule) GetSchedule() *Schedule {
@@ -3768,7 +3822,7 @@ type DropSchedule struct {
 
 func (x *DropSchedule) Reset() {
 	*x = DropSchedule{}
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3780,7 +3834,7 @@ func (x *DropSchedule) String() string {
 func (*DropSchedule) ProtoMessage() {}
 
 func (x *DropSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3793,7 +3847,7 @@ func (x *DropSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropSchedule.ProtoReflect.Descriptor instead.
 func (*DropSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{43}
+	return file_hb_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *DropSchedule) GetName() string {
@@ -3814,7 +3868,7 @@ type PauseSchedule struct {
 
 func (x *PauseSchedule) Reset() {
 	*x = PauseSchedule{}
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3826,7 +3880,7 @@ func (x *PauseSchedule) String() string {
 func (*PauseSchedule) ProtoMessage() {}
 
 func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3839,7 +3893,7 @@ func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseSchedule.ProtoReflect.Descriptor instead.
 func (*PauseSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{44}
+	return file_hb_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *PauseSchedule) GetName() string {
@@ -3870,7 +3924,7 @@ type Fire struct {
 
 func (x *Fire) Reset() {
 	*x = Fire{}
-	mi := &file_hb_proto_msgTypes[45]
+	mi := &file_hb_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3882,7 +3936,7 @@ func (x *Fire) String() string {
 func (*Fire) ProtoMessage() {}
 
 func (x *Fire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[45]
+	mi := &file_hb_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3895,7 +3949,7 @@ func (x *Fire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fire.ProtoReflect.Descriptor instead.
 func (*Fire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{45}
+	return file_hb_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Fire) GetName() string {
@@ -3958,7 +4012,7 @@ type Schedule struct {
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_hb_proto_msgTypes[46]
+	mi := &file_hb_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3970,7 +4024,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[46]
+	mi := &file_hb_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3983,7 +4037,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{46}
+	return file_hb_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Schedule) GetName() string {
@@ -4101,7 +4155,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4113,7 +4167,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4126,7 +4180,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{47}
+	return file_hb_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Note) GetText() []byte {
@@ -4147,7 +4201,7 @@ type Submit struct {
 
 func (x *Submit) Reset() {
 	*x = Submit{}
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4159,7 +4213,7 @@ func (x *Submit) String() string {
 func (*Submit) ProtoMessage() {}
 
 func (x *Submit) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4172,7 +4226,7 @@ func (x *Submit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submit.ProtoReflect.Descriptor instead.
 func (*Submit) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{48}
+	return file_hb_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Submit) GetTask() []byte {
@@ -4221,7 +4275,7 @@ type Spec struct {
 
 func (x *Spec) Reset() {
 	*x = Spec{}
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4233,7 +4287,7 @@ func (x *Spec) String() string {
 func (*Spec) ProtoMessage() {}
 
 func (x *Spec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4246,7 +4300,7 @@ func (x *Spec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spec.ProtoReflect.Descriptor instead.
 func (*Spec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{49}
+	return file_hb_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Spec) GetName() string {
@@ -4424,7 +4478,7 @@ type Assign struct {
 
 func (x *Assign) Reset() {
 	*x = Assign{}
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4436,7 +4490,7 @@ func (x *Assign) String() string {
 func (*Assign) ProtoMessage() {}
 
 func (x *Assign) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4449,7 +4503,7 @@ func (x *Assign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assign.ProtoReflect.Descriptor instead.
 func (*Assign) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{50}
+	return file_hb_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Assign) GetTask() []byte {
@@ -4499,7 +4553,7 @@ type Finish struct {
 
 func (x *Finish) Reset() {
 	*x = Finish{}
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4511,7 +4565,7 @@ func (x *Finish) String() string {
 func (*Finish) ProtoMessage() {}
 
 func (x *Finish) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4524,7 +4578,7 @@ func (x *Finish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finish.ProtoReflect.Descriptor instead.
 func (*Finish) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{51}
+	return file_hb_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Finish) GetTask() []byte {
@@ -4562,7 +4616,7 @@ type Requeue struct {
 
 func (x *Requeue) Reset() {
 	*x = Requeue{}
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4574,7 +4628,7 @@ func (x *Requeue) String() string {
 func (*Requeue) ProtoMessage() {}
 
 func (x *Requeue) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4587,7 +4641,7 @@ func (x *Requeue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requeue.ProtoReflect.Descriptor instead.
 func (*Requeue) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{52}
+	return file_hb_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Requeue) GetTask() []byte {
@@ -4630,7 +4684,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4642,7 +4696,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4655,7 +4709,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{53}
+	return file_hb_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Drain) GetNode() uint64 {
@@ -4690,7 +4744,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4702,7 +4756,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4715,7 +4769,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{54}
+	return file_hb_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Cancel) GetTask() []byte {
@@ -4742,7 +4796,7 @@ type Expire struct {
 
 func (x *Expire) Reset() {
 	*x = Expire{}
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4754,7 +4808,7 @@ func (x *Expire) String() string {
 func (*Expire) ProtoMessage() {}
 
 func (x *Expire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4767,7 +4821,7 @@ func (x *Expire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expire.ProtoReflect.Descriptor instead.
 func (*Expire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{55}
+	return file_hb_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Expire) GetTasks() [][]byte {
@@ -4800,7 +4854,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4812,7 +4866,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4825,7 +4879,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{56}
+	return file_hb_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Result) GetExit() int32 {
@@ -4946,7 +5000,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4958,7 +5012,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4971,7 +5025,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{57}
+	return file_hb_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Record) GetBody() isRecord_Body {
@@ -5101,7 +5155,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5113,7 +5167,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5126,7 +5180,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{58}
+	return file_hb_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Mark) GetIndex() uint64 {
@@ -5153,7 +5207,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5165,7 +5219,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5178,7 +5232,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{59}
+	return file_hb_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Intent) GetGrant() *Grant {
@@ -5201,7 +5255,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5213,7 +5267,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5226,7 +5280,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{60}
+	return file_hb_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Started) GetFence() uint64 {
@@ -5274,7 +5328,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5286,7 +5340,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5299,7 +5353,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{61}
+	return file_hb_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Identity) GetFormat() uint32 {
@@ -5380,7 +5434,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_hb_proto_msgTypes[62]
+	mi := &file_hb_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5392,7 +5446,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[62]
+	mi := &file_hb_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5405,7 +5459,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{62}
+	return file_hb_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Ledger) GetFormat() uint32 {
@@ -5512,7 +5566,7 @@ type Tombstone struct {
 
 func (x *Tombstone) Reset() {
 	*x = Tombstone{}
-	mi := &file_hb_proto_msgTypes[63]
+	mi := &file_hb_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5524,7 +5578,7 @@ func (x *Tombstone) String() string {
 func (*Tombstone) ProtoMessage() {}
 
 func (x *Tombstone) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[63]
+	mi := &file_hb_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5537,7 +5591,7 @@ func (x *Tombstone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tombstone.ProtoReflect.Descriptor instead.
 func (*Tombstone) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{63}
+	return file_hb_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Tombstone) GetNode() uint64 {
@@ -5585,7 +5639,7 @@ type Agreed struct {
 
 func (x *Agreed) Reset() {
 	*x = Agreed{}
-	mi := &file_hb_proto_msgTypes[64]
+	mi := &file_hb_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5597,7 +5651,7 @@ func (x *Agreed) String() string {
 func (*Agreed) ProtoMessage() {}
 
 func (x *Agreed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[64]
+	mi := &file_hb_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5610,7 +5664,7 @@ func (x *Agreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreed.ProtoReflect.Descriptor instead.
 func (*Agreed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{64}
+	return file_hb_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Agreed) GetRow() *Row {
@@ -5701,7 +5755,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_hb_proto_msgTypes[65]
+	mi := &file_hb_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5713,7 +5767,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[65]
+	mi := &file_hb_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5726,7 +5780,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{65}
+	return file_hb_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Task) GetId() []byte {
@@ -5903,7 +5957,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_hb_proto_msgTypes[66]
+	mi := &file_hb_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5915,7 +5969,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[66]
+	mi := &file_hb_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5928,7 +5982,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{66}
+	return file_hb_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Missing) GetNode() uint64 {
@@ -5976,7 +6030,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_hb_proto_msgTypes[67]
+	mi := &file_hb_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5988,7 +6042,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[67]
+	mi := &file_hb_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6001,7 +6055,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{67}
+	return file_hb_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Attempt) GetN() uint32 {
@@ -6084,7 +6138,7 @@ type ToRunner struct {
 
 func (x *ToRunner) Reset() {
 	*x = ToRunner{}
-	mi := &file_hb_proto_msgTypes[68]
+	mi := &file_hb_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6096,7 +6150,7 @@ func (x *ToRunner) String() string {
 func (*ToRunner) ProtoMessage() {}
 
 func (x *ToRunner) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[68]
+	mi := &file_hb_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6109,7 +6163,7 @@ func (x *ToRunner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToRunner.ProtoReflect.Descriptor instead.
 func (*ToRunner) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{68}
+	return file_hb_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ToRunner) GetBody() isToRunner_Body {
@@ -6291,7 +6345,7 @@ type FromRunner struct {
 
 func (x *FromRunner) Reset() {
 	*x = FromRunner{}
-	mi := &file_hb_proto_msgTypes[69]
+	mi := &file_hb_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6303,7 +6357,7 @@ func (x *FromRunner) String() string {
 func (*FromRunner) ProtoMessage() {}
 
 func (x *FromRunner) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[69]
+	mi := &file_hb_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6316,7 +6370,7 @@ func (x *FromRunner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FromRunner.ProtoReflect.Descriptor instead.
 func (*FromRunner) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{69}
+	return file_hb_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *FromRunner) GetBody() isFromRunner_Body {
@@ -6432,7 +6486,7 @@ type RunnerHello struct {
 
 func (x *RunnerHello) Reset() {
 	*x = RunnerHello{}
-	mi := &file_hb_proto_msgTypes[70]
+	mi := &file_hb_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6444,7 +6498,7 @@ func (x *RunnerHello) String() string {
 func (*RunnerHello) ProtoMessage() {}
 
 func (x *RunnerHello) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[70]
+	mi := &file_hb_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6457,7 +6511,7 @@ func (x *RunnerHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerHello.ProtoReflect.Descriptor instead.
 func (*RunnerHello) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{70}
+	return file_hb_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *RunnerHello) GetVersion() uint32 {
@@ -6500,7 +6554,7 @@ type RunnerAdopt struct {
 
 func (x *RunnerAdopt) Reset() {
 	*x = RunnerAdopt{}
-	mi := &file_hb_proto_msgTypes[71]
+	mi := &file_hb_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6512,7 +6566,7 @@ func (x *RunnerAdopt) String() string {
 func (*RunnerAdopt) ProtoMessage() {}
 
 func (x *RunnerAdopt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[71]
+	mi := &file_hb_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6525,7 +6579,7 @@ func (x *RunnerAdopt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerAdopt.ProtoReflect.Descriptor instead.
 func (*RunnerAdopt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{71}
+	return file_hb_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *RunnerAdopt) GetAttempts() []*Started {
@@ -6557,7 +6611,7 @@ type RunnerExec struct {
 
 func (x *RunnerExec) Reset() {
 	*x = RunnerExec{}
-	mi := &file_hb_proto_msgTypes[72]
+	mi := &file_hb_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6569,7 +6623,7 @@ func (x *RunnerExec) String() string {
 func (*RunnerExec) ProtoMessage() {}
 
 func (x *RunnerExec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[72]
+	mi := &file_hb_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6582,7 +6636,7 @@ func (x *RunnerExec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerExec.ProtoReflect.Descriptor instead.
 func (*RunnerExec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{72}
+	return file_hb_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *RunnerExec) GetFence() uint64 {
@@ -6644,7 +6698,7 @@ type RunnerRenew struct {
 
 func (x *RunnerRenew) Reset() {
 	*x = RunnerRenew{}
-	mi := &file_hb_proto_msgTypes[73]
+	mi := &file_hb_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6656,7 +6710,7 @@ func (x *RunnerRenew) String() string {
 func (*RunnerRenew) ProtoMessage() {}
 
 func (x *RunnerRenew) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[73]
+	mi := &file_hb_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6669,7 +6723,7 @@ func (x *RunnerRenew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerRenew.ProtoReflect.Descriptor instead.
 func (*RunnerRenew) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{73}
+	return file_hb_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *RunnerRenew) GetFence() uint64 {
@@ -6697,7 +6751,7 @@ type RunnerTerminate struct {
 
 func (x *RunnerTerminate) Reset() {
 	*x = RunnerTerminate{}
-	mi := &file_hb_proto_msgTypes[74]
+	mi := &file_hb_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6709,7 +6763,7 @@ func (x *RunnerTerminate) String() string {
 func (*RunnerTerminate) ProtoMessage() {}
 
 func (x *RunnerTerminate) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[74]
+	mi := &file_hb_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6722,7 +6776,7 @@ func (x *RunnerTerminate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerTerminate.ProtoReflect.Descriptor instead.
 func (*RunnerTerminate) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{74}
+	return file_hb_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *RunnerTerminate) GetFence() uint64 {
@@ -6751,7 +6805,7 @@ type RunnerRead struct {
 
 func (x *RunnerRead) Reset() {
 	*x = RunnerRead{}
-	mi := &file_hb_proto_msgTypes[75]
+	mi := &file_hb_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6763,7 +6817,7 @@ func (x *RunnerRead) String() string {
 func (*RunnerRead) ProtoMessage() {}
 
 func (x *RunnerRead) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[75]
+	mi := &file_hb_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6776,7 +6830,7 @@ func (x *RunnerRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerRead.ProtoReflect.Descriptor instead.
 func (*RunnerRead) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{75}
+	return file_hb_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *RunnerRead) GetTicket() uint64 {
@@ -6821,7 +6875,7 @@ type RunnerOutput struct {
 
 func (x *RunnerOutput) Reset() {
 	*x = RunnerOutput{}
-	mi := &file_hb_proto_msgTypes[76]
+	mi := &file_hb_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6833,7 +6887,7 @@ func (x *RunnerOutput) String() string {
 func (*RunnerOutput) ProtoMessage() {}
 
 func (x *RunnerOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[76]
+	mi := &file_hb_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6846,7 +6900,7 @@ func (x *RunnerOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerOutput.ProtoReflect.Descriptor instead.
 func (*RunnerOutput) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{76}
+	return file_hb_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *RunnerOutput) GetTicket() uint64 {
@@ -6901,7 +6955,7 @@ type RunnerNote struct {
 
 func (x *RunnerNote) Reset() {
 	*x = RunnerNote{}
-	mi := &file_hb_proto_msgTypes[77]
+	mi := &file_hb_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6913,7 +6967,7 @@ func (x *RunnerNote) String() string {
 func (*RunnerNote) ProtoMessage() {}
 
 func (x *RunnerNote) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[77]
+	mi := &file_hb_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6926,7 +6980,7 @@ func (x *RunnerNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerNote.ProtoReflect.Descriptor instead.
 func (*RunnerNote) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{77}
+	return file_hb_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *RunnerNote) GetWarn() bool {
@@ -6947,7 +7001,7 @@ var File_hb_proto protoreflect.FileDescriptor
 
 const file_hb_proto_rawDesc = "" +
 	"\n" +
-	"\bhb.proto\x12\x02hb\"\xd3\n" +
+	"\bhb.proto\x12\x02hb\"\xf6\n" +
 	"\n" +
 	"\bEnvelope\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
@@ -6989,8 +7043,10 @@ const file_hb_proto_rawDesc = "" +
 	"\fposition_ask\x18F \x01(\v2\x0f.hb.PositionAskH\x00R\vpositionAsk\x12*\n" +
 	"\bposition\x18G \x01(\v2\f.hb.PositionH\x00R\bposition\x12(\n" +
 	"\bmesh_ask\x18s \x01(\v2\v.hb.MeshAskH\x00R\ameshAsk\x12\x1e\n" +
-	"\x04mesh\x18t \x01(\v2\b.hb.MeshH\x00R\x04meshB\x06\n" +
-	"\x04body\"\xb8\x01\n" +
+	"\x04mesh\x18t \x01(\v2\b.hb.MeshH\x00R\x04mesh\x12!\n" +
+	"\x05watch\x18d \x01(\v2\t.hb.WatchH\x00R\x05watchB\x06\n" +
+	"\x04body\"\a\n" +
+	"\x05Watch\"\xb8\x01\n" +
 	"\x04Join\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x1a\n" +
@@ -7529,185 +7585,187 @@ func file_hb_proto_rawDescGZIP() []byte {
 	return file_hb_proto_rawDescData
 }
 
-var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 79)
+var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 80)
 var file_hb_proto_goTypes = []any{
 	(*Envelope)(nil),        // 0: hb.Envelope
-	(*Join)(nil),            // 1: hb.Join
-	(*Welcome)(nil),         // 2: hb.Welcome
-	(*Refusal)(nil),         // 3: hb.Refusal
-	(*Rows)(nil),            // 4: hb.Rows
-	(*Row)(nil),             // 5: hb.Row
-	(*Echo)(nil),            // 6: hb.Echo
-	(*Pull)(nil),            // 7: hb.Pull
-	(*Page)(nil),            // 8: hb.Page
-	(*Propose)(nil),         // 9: hb.Propose
-	(*Proposed)(nil),        // 10: hb.Proposed
-	(*ReadIndex)(nil),       // 11: hb.ReadIndex
-	(*ReadIndexed)(nil),     // 12: hb.ReadIndexed
-	(*PositionAsk)(nil),     // 13: hb.PositionAsk
-	(*Position)(nil),        // 14: hb.Position
-	(*Standing)(nil),        // 15: hb.Standing
-	(*MeshAsk)(nil),         // 16: hb.MeshAsk
-	(*Mesh)(nil),            // 17: hb.Mesh
-	(*MeshView)(nil),        // 18: hb.MeshView
-	(*Transfer)(nil),        // 19: hb.Transfer
-	(*Grant)(nil),           // 20: hb.Grant
-	(*Kill)(nil),            // 21: hb.Kill
-	(*Running)(nil),         // 22: hb.Running
-	(*Explain)(nil),         // 23: hb.Explain
-	(*Explained)(nil),       // 24: hb.Explained
-	(*Candidate)(nil),       // 25: hb.Candidate
-	(*LeaseAsk)(nil),        // 26: hb.LeaseAsk
-	(*LeaseGiven)(nil),      // 27: hb.LeaseGiven
-	(*Refused)(nil),         // 28: hb.Refused
-	(*Done)(nil),            // 29: hb.Done
-	(*DoneAck)(nil),         // 30: hb.DoneAck
-	(*OutputPull)(nil),      // 31: hb.OutputPull
-	(*OutputChunk)(nil),     // 32: hb.OutputChunk
-	(*Entry)(nil),           // 33: hb.Entry
-	(*Command)(nil),         // 34: hb.Command
-	(*Verdict)(nil),         // 35: hb.Verdict
-	(*MemberUp)(nil),        // 36: hb.MemberUp
-	(*MemberDown)(nil),      // 37: hb.MemberDown
-	(*SetVoters)(nil),       // 38: hb.SetVoters
-	(*SetVote)(nil),         // 39: hb.SetVote
-	(*RaiseFeatures)(nil),   // 40: hb.RaiseFeatures
-	(*Forget)(nil),          // 41: hb.Forget
-	(*SetSchedule)(nil),     // 42: hb.SetSchedule
-	(*DropSchedule)(nil),    // 43: hb.DropSchedule
-	(*PauseSchedule)(nil),   // 44: hb.PauseSchedule
-	(*Fire)(nil),            // 45: hb.Fire
-	(*Schedule)(nil),        // 46: hb.Schedule
-	(*Note)(nil),            // 47: hb.Note
-	(*Submit)(nil),          // 48: hb.Submit
-	(*Spec)(nil),            // 49: hb.Spec
-	(*Assign)(nil),          // 50: hb.Assign
-	(*Finish)(nil),          // 51: hb.Finish
-	(*Requeue)(nil),         // 52: hb.Requeue
-	(*Drain)(nil),           // 53: hb.Drain
-	(*Cancel)(nil),          // 54: hb.Cancel
-	(*Expire)(nil),          // 55: hb.Expire
-	(*Result)(nil),          // 56: hb.Result
-	(*Record)(nil),          // 57: hb.Record
-	(*Mark)(nil),            // 58: hb.Mark
-	(*Intent)(nil),          // 59: hb.Intent
-	(*Started)(nil),         // 60: hb.Started
-	(*Identity)(nil),        // 61: hb.Identity
-	(*Ledger)(nil),          // 62: hb.Ledger
-	(*Tombstone)(nil),       // 63: hb.Tombstone
-	(*Agreed)(nil),          // 64: hb.Agreed
-	(*Task)(nil),            // 65: hb.Task
-	(*Missing)(nil),         // 66: hb.Missing
-	(*Attempt)(nil),         // 67: hb.Attempt
-	(*ToRunner)(nil),        // 68: hb.ToRunner
-	(*FromRunner)(nil),      // 69: hb.FromRunner
-	(*RunnerHello)(nil),     // 70: hb.RunnerHello
-	(*RunnerAdopt)(nil),     // 71: hb.RunnerAdopt
-	(*RunnerExec)(nil),      // 72: hb.RunnerExec
-	(*RunnerRenew)(nil),     // 73: hb.RunnerRenew
-	(*RunnerTerminate)(nil), // 74: hb.RunnerTerminate
-	(*RunnerRead)(nil),      // 75: hb.RunnerRead
-	(*RunnerOutput)(nil),    // 76: hb.RunnerOutput
-	(*RunnerNote)(nil),      // 77: hb.RunnerNote
-	nil,                     // 78: hb.Row.TagsEntry
+	(*Watch)(nil),           // 1: hb.Watch
+	(*Join)(nil),            // 2: hb.Join
+	(*Welcome)(nil),         // 3: hb.Welcome
+	(*Refusal)(nil),         // 4: hb.Refusal
+	(*Rows)(nil),            // 5: hb.Rows
+	(*Row)(nil),             // 6: hb.Row
+	(*Echo)(nil),            // 7: hb.Echo
+	(*Pull)(nil),            // 8: hb.Pull
+	(*Page)(nil),            // 9: hb.Page
+	(*Propose)(nil),         // 10: hb.Propose
+	(*Proposed)(nil),        // 11: hb.Proposed
+	(*ReadIndex)(nil),       // 12: hb.ReadIndex
+	(*ReadIndexed)(nil),     // 13: hb.ReadIndexed
+	(*PositionAsk)(nil),     // 14: hb.PositionAsk
+	(*Position)(nil),        // 15: hb.Position
+	(*Standing)(nil),        // 16: hb.Standing
+	(*MeshAsk)(nil),         // 17: hb.MeshAsk
+	(*Mesh)(nil),            // 18: hb.Mesh
+	(*MeshView)(nil),        // 19: hb.MeshView
+	(*Transfer)(nil),        // 20: hb.Transfer
+	(*Grant)(nil),           // 21: hb.Grant
+	(*Kill)(nil),            // 22: hb.Kill
+	(*Running)(nil),         // 23: hb.Running
+	(*Explain)(nil),         // 24: hb.Explain
+	(*Explained)(nil),       // 25: hb.Explained
+	(*Candidate)(nil),       // 26: hb.Candidate
+	(*LeaseAsk)(nil),        // 27: hb.LeaseAsk
+	(*LeaseGiven)(nil),      // 28: hb.LeaseGiven
+	(*Refused)(nil),         // 29: hb.Refused
+	(*Done)(nil),            // 30: hb.Done
+	(*DoneAck)(nil),         // 31: hb.DoneAck
+	(*OutputPull)(nil),      // 32: hb.OutputPull
+	(*OutputChunk)(nil),     // 33: hb.OutputChunk
+	(*Entry)(nil),           // 34: hb.Entry
+	(*Command)(nil),         // 35: hb.Command
+	(*Verdict)(nil),         // 36: hb.Verdict
+	(*MemberUp)(nil),        // 37: hb.MemberUp
+	(*MemberDown)(nil),      // 38: hb.MemberDown
+	(*SetVoters)(nil),       // 39: hb.SetVoters
+	(*SetVote)(nil),         // 40: hb.SetVote
+	(*RaiseFeatures)(nil),   // 41: hb.RaiseFeatures
+	(*Forget)(nil),          // 42: hb.Forget
+	(*SetSchedule)(nil),     // 43: hb.SetSchedule
+	(*DropSchedule)(nil),    // 44: hb.DropSchedule
+	(*PauseSchedule)(nil),   // 45: hb.PauseSchedule
+	(*Fire)(nil),            // 46: hb.Fire
+	(*Schedule)(nil),        // 47: hb.Schedule
+	(*Note)(nil),            // 48: hb.Note
+	(*Submit)(nil),          // 49: hb.Submit
+	(*Spec)(nil),            // 50: hb.Spec
+	(*Assign)(nil),          // 51: hb.Assign
+	(*Finish)(nil),          // 52: hb.Finish
+	(*Requeue)(nil),         // 53: hb.Requeue
+	(*Drain)(nil),           // 54: hb.Drain
+	(*Cancel)(nil),          // 55: hb.Cancel
+	(*Expire)(nil),          // 56: hb.Expire
+	(*Result)(nil),          // 57: hb.Result
+	(*Record)(nil),          // 58: hb.Record
+	(*Mark)(nil),            // 59: hb.Mark
+	(*Intent)(nil),          // 60: hb.Intent
+	(*Started)(nil),         // 61: hb.Started
+	(*Identity)(nil),        // 62: hb.Identity
+	(*Ledger)(nil),          // 63: hb.Ledger
+	(*Tombstone)(nil),       // 64: hb.Tombstone
+	(*Agreed)(nil),          // 65: hb.Agreed
+	(*Task)(nil),            // 66: hb.Task
+	(*Missing)(nil),         // 67: hb.Missing
+	(*Attempt)(nil),         // 68: hb.Attempt
+	(*ToRunner)(nil),        // 69: hb.ToRunner
+	(*FromRunner)(nil),      // 70: hb.FromRunner
+	(*RunnerHello)(nil),     // 71: hb.RunnerHello
+	(*RunnerAdopt)(nil),     // 72: hb.RunnerAdopt
+	(*RunnerExec)(nil),      // 73: hb.RunnerExec
+	(*RunnerRenew)(nil),     // 74: hb.RunnerRenew
+	(*RunnerTerminate)(nil), // 75: hb.RunnerTerminate
+	(*RunnerRead)(nil),      // 76: hb.RunnerRead
+	(*RunnerOutput)(nil),    // 77: hb.RunnerOutput
+	(*RunnerNote)(nil),      // 78: hb.RunnerNote
+	nil,                     // 79: hb.Row.TagsEntry
 }
 var file_hb_proto_depIdxs = []int32{
-	1,  // 0: hb.Envelope.join:type_name -> hb.Join
-	2,  // 1: hb.Envelope.welcome:type_name -> hb.Welcome
-	3,  // 2: hb.Envelope.refusal:type_name -> hb.Refusal
-	7,  // 3: hb.Envelope.pull:type_name -> hb.Pull
-	8,  // 4: hb.Envelope.page:type_name -> hb.Page
-	9,  // 5: hb.Envelope.propose:type_name -> hb.Propose
-	10, // 6: hb.Envelope.proposed:type_name -> hb.Proposed
-	11, // 7: hb.Envelope.read_index:type_name -> hb.ReadIndex
-	12, // 8: hb.Envelope.read_indexed:type_name -> hb.ReadIndexed
-	20, // 9: hb.Envelope.grant:type_name -> hb.Grant
-	21, // 10: hb.Envelope.kill:type_name -> hb.Kill
-	29, // 11: hb.Envelope.done:type_name -> hb.Done
-	30, // 12: hb.Envelope.done_ack:type_name -> hb.DoneAck
-	31, // 13: hb.Envelope.output_pull:type_name -> hb.OutputPull
-	32, // 14: hb.Envelope.output_chunk:type_name -> hb.OutputChunk
-	6,  // 15: hb.Envelope.echo:type_name -> hb.Echo
-	4,  // 16: hb.Envelope.rows:type_name -> hb.Rows
-	19, // 17: hb.Envelope.transfer:type_name -> hb.Transfer
-	28, // 18: hb.Envelope.refused:type_name -> hb.Refused
-	22, // 19: hb.Envelope.running:type_name -> hb.Running
-	23, // 20: hb.Envelope.explain:type_name -> hb.Explain
-	24, // 21: hb.Envelope.explained:type_name -> hb.Explained
-	26, // 22: hb.Envelope.lease_ask:type_name -> hb.LeaseAsk
-	27, // 23: hb.Envelope.lease_given:type_name -> hb.LeaseGiven
-	13, // 24: hb.Envelope.position_ask:type_name -> hb.PositionAsk
-	14, // 25: hb.Envelope.position:type_name -> hb.Position
-	16, // 26: hb.Envelope.mesh_ask:type_name -> hb.MeshAsk
-	17, // 27: hb.Envelope.mesh:type_name -> hb.Mesh
-	5,  // 28: hb.Join.rows:type_name -> hb.Row
-	5,  // 29: hb.Welcome.rows:type_name -> hb.Row
-	5,  // 30: hb.Rows.rows:type_name -> hb.Row
-	78, // 31: hb.Row.tags:type_name -> hb.Row.TagsEntry
-	34, // 32: hb.Propose.command:type_name -> hb.Command
-	35, // 33: hb.Proposed.verdict:type_name -> hb.Verdict
-	15, // 34: hb.Position.standings:type_name -> hb.Standing
-	18, // 35: hb.Mesh.views:type_name -> hb.MeshView
-	49, // 36: hb.Grant.spec:type_name -> hb.Spec
-	49, // 37: hb.Explain.spec:type_name -> hb.Spec
-	25, // 38: hb.Explained.candidates:type_name -> hb.Candidate
-	56, // 39: hb.Done.result:type_name -> hb.Result
-	34, // 40: hb.Entry.commands:type_name -> hb.Command
-	36, // 41: hb.Command.member_up:type_name -> hb.MemberUp
-	37, // 42: hb.Command.member_down:type_name -> hb.MemberDown
-	48, // 43: hb.Command.submit:type_name -> hb.Submit
-	50, // 44: hb.Command.assign:type_name -> hb.Assign
-	51, // 45: hb.Command.finish:type_name -> hb.Finish
-	54, // 46: hb.Command.cancel:type_name -> hb.Cancel
-	47, // 47: hb.Command.note:type_name -> hb.Note
-	52, // 48: hb.Command.requeue:type_name -> hb.Requeue
-	55, // 49: hb.Command.expire:type_name -> hb.Expire
-	53, // 50: hb.Command.drain:type_name -> hb.Drain
-	38, // 51: hb.Command.set_voters:type_name -> hb.SetVoters
-	39, // 52: hb.Command.set_vote:type_name -> hb.SetVote
-	41, // 53: hb.Command.forget:type_name -> hb.Forget
-	40, // 54: hb.Command.raise_features:type_name -> hb.RaiseFeatures
-	42, // 55: hb.Command.set_schedule:type_name -> hb.SetSchedule
-	43, // 56: hb.Command.drop_schedule:type_name -> hb.DropSchedule
-	44, // 57: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
-	45, // 58: hb.Command.fire:type_name -> hb.Fire
-	5,  // 59: hb.MemberUp.rows:type_name -> hb.Row
-	46, // 60: hb.SetSchedule.schedule:type_name -> hb.Schedule
-	49, // 61: hb.Schedule.spec:type_name -> hb.Spec
-	49, // 62: hb.Submit.spec:type_name -> hb.Spec
-	56, // 63: hb.Finish.result:type_name -> hb.Result
-	59, // 64: hb.Record.intent:type_name -> hb.Intent
-	60, // 65: hb.Record.started:type_name -> hb.Started
-	29, // 66: hb.Record.ended:type_name -> hb.Done
-	58, // 67: hb.Record.mark:type_name -> hb.Mark
-	20, // 68: hb.Intent.grant:type_name -> hb.Grant
-	64, // 69: hb.Ledger.members:type_name -> hb.Agreed
-	65, // 70: hb.Ledger.tasks:type_name -> hb.Task
-	63, // 71: hb.Ledger.tombstones:type_name -> hb.Tombstone
-	46, // 72: hb.Ledger.schedules:type_name -> hb.Schedule
-	5,  // 73: hb.Agreed.row:type_name -> hb.Row
-	49, // 74: hb.Task.spec:type_name -> hb.Spec
-	67, // 75: hb.Task.attempts:type_name -> hb.Attempt
-	56, // 76: hb.Task.result:type_name -> hb.Result
-	66, // 77: hb.Task.missing:type_name -> hb.Missing
-	56, // 78: hb.Attempt.result:type_name -> hb.Result
-	70, // 79: hb.ToRunner.hello:type_name -> hb.RunnerHello
-	71, // 80: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
-	72, // 81: hb.ToRunner.exec:type_name -> hb.RunnerExec
-	73, // 82: hb.ToRunner.renew:type_name -> hb.RunnerRenew
-	74, // 83: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
-	75, // 84: hb.ToRunner.read:type_name -> hb.RunnerRead
-	70, // 85: hb.FromRunner.hello:type_name -> hb.RunnerHello
-	60, // 86: hb.FromRunner.started:type_name -> hb.Started
-	29, // 87: hb.FromRunner.ended:type_name -> hb.Done
-	76, // 88: hb.FromRunner.output:type_name -> hb.RunnerOutput
-	77, // 89: hb.FromRunner.note:type_name -> hb.RunnerNote
-	60, // 90: hb.RunnerAdopt.attempts:type_name -> hb.Started
-	91, // [91:91] is the sub-list for method output_type
-	91, // [91:91] is the sub-list for method input_type
-	91, // [91:91] is the sub-list for extension type_name
-	91, // [91:91] is the sub-list for extension extendee
-	0,  // [0:91] is the sub-list for field type_name
+	2,  // 0: hb.Envelope.join:type_name -> hb.Join
+	3,  // 1: hb.Envelope.welcome:type_name -> hb.Welcome
+	4,  // 2: hb.Envelope.refusal:type_name -> hb.Refusal
+	8,  // 3: hb.Envelope.pull:type_name -> hb.Pull
+	9,  // 4: hb.Envelope.page:type_name -> hb.Page
+	10, // 5: hb.Envelope.propose:type_name -> hb.Propose
+	11, // 6: hb.Envelope.proposed:type_name -> hb.Proposed
+	12, // 7: hb.Envelope.read_index:type_name -> hb.ReadIndex
+	13, // 8: hb.Envelope.read_indexed:type_name -> hb.ReadIndexed
+	21, // 9: hb.Envelope.grant:type_name -> hb.Grant
+	22, // 10: hb.Envelope.kill:type_name -> hb.Kill
+	30, // 11: hb.Envelope.done:type_name -> hb.Done
+	31, // 12: hb.Envelope.done_ack:type_name -> hb.DoneAck
+	32, // 13: hb.Envelope.output_pull:type_name -> hb.OutputPull
+	33, // 14: hb.Envelope.output_chunk:type_name -> hb.OutputChunk
+	7,  // 15: hb.Envelope.echo:type_name -> hb.Echo
+	5,  // 16: hb.Envelope.rows:type_name -> hb.Rows
+	20, // 17: hb.Envelope.transfer:type_name -> hb.Transfer
+	29, // 18: hb.Envelope.refused:type_name -> hb.Refused
+	23, // 19: hb.Envelope.running:type_name -> hb.Running
+	24, // 20: hb.Envelope.explain:type_name -> hb.Explain
+	25, // 21: hb.Envelope.explained:type_name -> hb.Explained
+	27, // 22: hb.Envelope.lease_ask:type_name -> hb.LeaseAsk
+	28, // 23: hb.Envelope.lease_given:type_name -> hb.LeaseGiven
+	14, // 24: hb.Envelope.position_ask:type_name -> hb.PositionAsk
+	15, // 25: hb.Envelope.position:type_name -> hb.Position
+	17, // 26: hb.Envelope.mesh_ask:type_name -> hb.MeshAsk
+	18, // 27: hb.Envelope.mesh:type_name -> hb.Mesh
+	1,  // 28: hb.Envelope.watch:type_name -> hb.Watch
+	6,  // 29: hb.Join.rows:type_name -> hb.Row
+	6,  // 30: hb.Welcome.rows:type_name -> hb.Row
+	6,  // 31: hb.Rows.rows:type_name -> hb.Row
+	79, // 32: hb.Row.tags:type_name -> hb.Row.TagsEntry
+	35, // 33: hb.Propose.command:type_name -> hb.Command
+	36, // 34: hb.Proposed.verdict:type_name -> hb.Verdict
+	16, // 35: hb.Position.standings:type_name -> hb.Standing
+	19, // 36: hb.Mesh.views:type_name -> hb.MeshView
+	50, // 37: hb.Grant.spec:type_name -> hb.Spec
+	50, // 38: hb.Explain.spec:type_name -> hb.Spec
+	26, // 39: hb.Explained.candidates:type_name -> hb.Candidate
+	57, // 40: hb.Done.result:type_name -> hb.Result
+	35, // 41: hb.Entry.commands:type_name -> hb.Command
+	37, // 42: hb.Command.member_up:type_name -> hb.MemberUp
+	38, // 43: hb.Command.member_down:type_name -> hb.MemberDown
+	49, // 44: hb.Command.submit:type_name -> hb.Submit
+	51, // 45: hb.Command.assign:type_name -> hb.Assign
+	52, // 46: hb.Command.finish:type_name -> hb.Finish
+	55, // 47: hb.Command.cancel:type_name -> hb.Cancel
+	48, // 48: hb.Command.note:type_name -> hb.Note
+	53, // 49: hb.Command.requeue:type_name -> hb.Requeue
+	56, // 50: hb.Command.expire:type_name -> hb.Expire
+	54, // 51: hb.Command.drain:type_name -> hb.Drain
+	39, // 52: hb.Command.set_voters:type_name -> hb.SetVoters
+	40, // 53: hb.Command.set_vote:type_name -> hb.SetVote
+	42, // 54: hb.Command.forget:type_name -> hb.Forget
+	41, // 55: hb.Command.raise_features:type_name -> hb.RaiseFeatures
+	43, // 56: hb.Command.set_schedule:type_name -> hb.SetSchedule
+	44, // 57: hb.Command.drop_schedule:type_name -> hb.DropSchedule
+	45, // 58: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
+	46, // 59: hb.Command.fire:type_name -> hb.Fire
+	6,  // 60: hb.MemberUp.rows:type_name -> hb.Row
+	47, // 61: hb.SetSchedule.schedule:type_name -> hb.Schedule
+	50, // 62: hb.Schedule.spec:type_name -> hb.Spec
+	50, // 63: hb.Submit.spec:type_name -> hb.Spec
+	57, // 64: hb.Finish.result:type_name -> hb.Result
+	60, // 65: hb.Record.intent:type_name -> hb.Intent
+	61, // 66: hb.Record.started:type_name -> hb.Started
+	30, // 67: hb.Record.ended:type_name -> hb.Done
+	59, // 68: hb.Record.mark:type_name -> hb.Mark
+	21, // 69: hb.Intent.grant:type_name -> hb.Grant
+	65, // 70: hb.Ledger.members:type_name -> hb.Agreed
+	66, // 71: hb.Ledger.tasks:type_name -> hb.Task
+	64, // 72: hb.Ledger.tombstones:type_name -> hb.Tombstone
+	47, // 73: hb.Ledger.schedules:type_name -> hb.Schedule
+	6,  // 74: hb.Agreed.row:type_name -> hb.Row
+	50, // 75: hb.Task.spec:type_name -> hb.Spec
+	68, // 76: hb.Task.attempts:type_name -> hb.Attempt
+	57, // 77: hb.Task.result:type_name -> hb.Result
+	67, // 78: hb.Task.missing:type_name -> hb.Missing
+	57, // 79: hb.Attempt.result:type_name -> hb.Result
+	71, // 80: hb.ToRunner.hello:type_name -> hb.RunnerHello
+	72, // 81: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
+	73, // 82: hb.ToRunner.exec:type_name -> hb.RunnerExec
+	74, // 83: hb.ToRunner.renew:type_name -> hb.RunnerRenew
+	75, // 84: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
+	76, // 85: hb.ToRunner.read:type_name -> hb.RunnerRead
+	71, // 86: hb.FromRunner.hello:type_name -> hb.RunnerHello
+	61, // 87: hb.FromRunner.started:type_name -> hb.Started
+	30, // 88: hb.FromRunner.ended:type_name -> hb.Done
+	77, // 89: hb.FromRunner.output:type_name -> hb.RunnerOutput
+	78, // 90: hb.FromRunner.note:type_name -> hb.RunnerNote
+	61, // 91: hb.RunnerAdopt.attempts:type_name -> hb.Started
+	92, // [92:92] is the sub-list for method output_type
+	92, // [92:92] is the sub-list for method input_type
+	92, // [92:92] is the sub-list for extension type_name
+	92, // [92:92] is the sub-list for extension extendee
+	0,  // [0:92] is the sub-list for field type_name
 }
 
 func init() { file_hb_proto_init() }
@@ -7745,8 +7803,9 @@ func file_hb_proto_init() {
 		(*Envelope_Position)(nil),
 		(*Envelope_MeshAsk)(nil),
 		(*Envelope_Mesh)(nil),
+		(*Envelope_Watch)(nil),
 	}
-	file_hb_proto_msgTypes[34].OneofWrappers = []any{
+	file_hb_proto_msgTypes[35].OneofWrappers = []any{
 		(*Command_MemberUp)(nil),
 		(*Command_MemberDown)(nil),
 		(*Command_Submit)(nil),
@@ -7766,7 +7825,7 @@ func file_hb_proto_init() {
 		(*Command_PauseSchedule)(nil),
 		(*Command_Fire)(nil),
 	}
-	file_hb_proto_msgTypes[57].OneofWrappers = []any{
+	file_hb_proto_msgTypes[58].OneofWrappers = []any{
 		(*Record_Entry)(nil),
 		(*Record_HardState)(nil),
 		(*Record_Intent)(nil),
@@ -7775,7 +7834,7 @@ func file_hb_proto_init() {
 		(*Record_Forgotten)(nil),
 		(*Record_Mark)(nil),
 	}
-	file_hb_proto_msgTypes[68].OneofWrappers = []any{
+	file_hb_proto_msgTypes[69].OneofWrappers = []any{
 		(*ToRunner_Hello)(nil),
 		(*ToRunner_Adopt)(nil),
 		(*ToRunner_Exec)(nil),
@@ -7787,7 +7846,7 @@ func file_hb_proto_init() {
 		(*ToRunner_Quit)(nil),
 		(*ToRunner_Disown)(nil),
 	}
-	file_hb_proto_msgTypes[69].OneofWrappers = []any{
+	file_hb_proto_msgTypes[70].OneofWrappers = []any{
 		(*FromRunner_Hello)(nil),
 		(*FromRunner_Started)(nil),
 		(*FromRunner_Ended)(nil),
@@ -7801,7 +7860,7 @@ func file_hb_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hb_proto_rawDesc), len(file_hb_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   79,
+			NumMessages:   80,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -238,6 +238,11 @@ func (d *detector) Heard(id core.NodeID) (core.Instant, bool) {
 // Isolated implements detect.Detector.
 func (d *detector) Isolated() bool { return d.gates.frozen() }
 
+// Uses implements detect.Detector. A refusal is nothing to it (doc.go).
+func (d *detector) Uses() detect.Extras {
+	return (detect.Question | detect.Grace | detect.IsolationGate | detect.PauseGate) &^ d.without
+}
+
 // Unreachable implements detect.Detector.
 func (d *detector) Unreachable(id core.NodeID) bool {
 	p := d.peers[id]

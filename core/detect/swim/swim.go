@@ -283,6 +283,11 @@ func (s *swim) RTT(id core.NodeID) (time.Duration, bool) {
 // Isolated implements detect.Detector.
 func (s *swim) Isolated() bool { return s.gates.frozen() }
 
+// Uses implements detect.Detector.
+func (s *swim) Uses() detect.Extras {
+	return detect.AllExtras &^ (detect.Question | detect.Grace) &^ s.without
+}
+
 // Unreachable implements detect.Detector.
 func (s *swim) Unreachable(id core.NodeID) bool {
 	c := s.suspicionOf(id)
