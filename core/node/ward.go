@@ -34,7 +34,7 @@ const (
 	wardsEach = 3
 	// wardEvery is how often a stream is used. Pools forget one that was not for
 	// two minutes.
-	wardEvery = time.Minute
+	wardEvery = 100 * time.Second
 )
 
 // keepWards keeps the streams open. After a change of the table it waits for a
