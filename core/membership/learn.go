@@ -3,6 +3,7 @@ package membership
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"hb/core"
 	"hb/core/detect"
@@ -197,10 +198,14 @@ func (m *Machine) Blame(id core.NodeID) string {
 		verb = "called dead by"
 	}
 	text := m.accusation(verb, row)
+	var others []string
 	for _, other := range m.Witnesses(id) {
 		if other != row.Accuser {
-			text += ", confirmed by " + m.nameOf(other)
+			others = append(others, m.nameOf(other))
 		}
+	}
+	if len(others) > 0 {
+		text += "; confirmed by " + strings.Join(others, ", ")
 	}
 	if m.Unreachable(id) {
 		text += "; nobody confirms it, so it is not called dead"
