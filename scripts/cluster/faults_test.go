@@ -22,13 +22,13 @@ var allFaults = flag.Bool("faults", false, "run the faults that take long, too")
 type fault struct {
 	name  string
 	nodes int
-	quick bool // no more than twenty seconds
+	quick bool // it takes no more than twenty seconds, and the machine may be slow
 	do    func(f *faulty)
 }
 
 func faults() []fault {
 	return []fault{
-		{"one stopped for 3 s", 5, true, func(f *faulty) { f.stopped(3*time.Second, f.member()) }},
+		{"one stopped for 3 s", 5, false, func(f *faulty) { f.stopped(3*time.Second, f.member()) }},
 		{"the leader stopped for 3 s", 5, false, func(f *faulty) { f.stopped(3*time.Second, f.c.leader(f.c.nodes[0])) }},
 		{"one stopped for 10 s", 5, false, func(f *faulty) { f.sick(f.member()); f.stopped(10*time.Second, f.ill...) }},
 		{"the leader stopped for 10 s", 5, false, func(f *faulty) {
@@ -49,7 +49,7 @@ func faults() []fault {
 		{"a stolen name", 4, true, stolenName},
 		{"a cloned data directory", 4, false, clonedDirectory},
 		{"another address, the same identity", 4, true, movedHouse},
-		{"ten of fourteen killed at once", 14, true, tenKilled},
+		{"ten of fourteen killed at once", 14, false, tenKilled},
 		{"a data directory put back from a backup", 4, true, rolledBack},
 	}
 }
