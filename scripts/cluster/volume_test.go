@@ -4,7 +4,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,10 +22,9 @@ type volume struct {
 // The request that stops an ext4 as a power cut does (ext4.h), and how: nothing
 // that is not on the disk yet gets there any more.
 const (
-	ext4Shutdown  = 0x8004587d
-	withoutFlush  = 2
-	volumeSize    = "256M"
-	smallestTmpfs = "96M"
+	ext4Shutdown = 0x8004587d
+	withoutFlush = 2
+	volumeSize   = "256M"
 )
 
 // volumes gives each node of a cluster a file system of its own. It skips, loudly,
@@ -88,8 +90,30 @@ func (v *volume) remount() {
 	}
 }
 
+// evict ends what still runs on the file system once its node is dead: the
+// runner process, and its tasks.
+func (v *volume) evict() {
+	open, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	for _, fd := range open {
+		if file, err := os.Readlink(fd); err == nil && strings.HasPrefix(file, v.at+"/") {
+			pid, _ := strconv.Atoi(strings.Split(fd, "/")[2])
+			unix.Kill(pid, unix.SIGKILL)
+		}
+	}
+}
+
+// umount may have to wait: a process that another test has just forked holds
+// all that this one had open, until it runs its own program.
 func (v *volume) umount() {
-	if out, err := exec.Command("umount", v.at).CombinedOutput(); err != nil {
-		v.t.Errorf("umount %s: %v: %s", v.at, err, out)
+	v.evict()
+	for end := time.Now().Add(30 * time.Second); ; <-time.After(50 * time.Millisecond) {
+		out, err := exec.Command("umount", v.at).CombinedOutput()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			v.t.Errorf("umount %s: %v: %s", v.at, err, out)
+			return
+		}
 	}
 }

@@ -1,0 +1,120 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"hb/core/control"
+)
+
+// bulk is a note of the size of many.
+var bulk = []byte(strings.Repeat("x", 60<<10))
+
+// fill writes a file until there is no room.
+func (v *volume) fill() (ballast string) {
+	v.t.Helper()
+	ballast = filepath.Join(v.at, "ballast")
+	f, err := os.Create(ballast)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer f.Close()
+	zeros := make([]byte, 1<<20)
+	for size := len(zeros); size > 4096; {
+		if _, err := f.Write(zeros[:size]); errors.Is(err, syscall.ENOSPC) {
+			size /= 2
+		} else if err != nil {
+			v.t.Fatal(err)
+		}
+	}
+	if err := f.Sync(); err != nil {
+		v.t.Fatal(err)
+	}
+	return ballast
+}
+
+// flood appends large notes through a node until something has happened.
+func (c *cluster) flood(n *node, happened func() bool) {
+	c.t.Helper()
+	way := control.NewClient(n.socket)
+	end := time.Now().Add(2 * time.Minute)
+	for !happened() {
+		if time.Now().After(end) {
+			c.t.Fatal("nothing happened however much was written")
+		}
+		patient, done := context.WithTimeout(c.t.Context(), 5*time.Second)
+		_, _ = way.Append(patient, bulk) // what was acknowledged is another test's matter
+		done()
+	}
+}
+
+func (n *node) says(words string) func() bool {
+	return func() bool { return strings.Contains(n.log.String(), words) }
+}
+
+func TestALeaderWhoseDiskIsFullYieldsAndGoesOnByItselfWhenThereIsRoom(t *testing.T) {
+	t.Parallel()
+	c := block(t, 7, 3)
+	var disks []*volume
+	for _, n := range c.nodes {
+		disks = append(disks, newVolume(t, c, n, n.dir, "64M"))
+	}
+	c.startAll()
+	for _, n := range c.nodes {
+		c.must(n, "wait", "ready", "members=3", "voters=3", "leader", "--timeout", "90s")
+	}
+	full := c.leader(c.nodes[0])
+	ballast := disks[c.at(full)].fill()
+	other := c.other(full)
+	c.flood(other, full.says("the disk is full: nothing is accepted until there is room"))
+	c.eventually("another leads", time.Minute, func() bool {
+		return c.hb(other, "leader").code == 0 && c.leader(other) != full
+	})
+	index := strings.TrimSpace(c.must(other, "log", "append", "with two disks"))
+	c.eventually("it calls itself degraded", time.Minute, func() bool {
+		return strings.Contains(c.must(full, "status"), "degraded")
+	})
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually("it has noticed the room", time.Minute, full.says("the disk has room again"))
+	for _, n := range c.nodes {
+		c.must(n, "wait", "ready", "quorum", "applied="+index, "--timeout", "90s")
+	}
+	at, _ := strconv.ParseUint(index, 10, 64)
+	if got := full.notesFrom(t, at)[at]; got != "with two disks" {
+		t.Errorf("%s has %q at %d", full.name, got, at)
+	}
+}
+
+func TestANodeWhoseDiskFailsStopsAndSaysSo(t *testing.T) {
+	t.Parallel()
+	c := block(t, 8, 3)
+	ill := c.nodes[1]
+	disk := newVolume(t, c, ill, ill.dir, volumeSize)
+	c.startAll()
+	for _, n := range c.nodes {
+		c.must(n, "wait", "ready", "members=3", "voters=3", "leader", "--timeout", "90s")
+	}
+	disk.cut() // and no mercy: whatever it writes now fails
+	if err := ill.cmd.Wait(); ill.cmd.ProcessState.ExitCode() != 74 {
+		t.Errorf("it ended with %v:\n%s", err, ill.log)
+	}
+	ill.cmd = nil
+	for _, words := range []string{"input/output error", ill.data()} {
+		if !strings.Contains(ill.log.String(), words) {
+			t.Errorf("%q is not in what it said:\n%s", words, ill.log)
+		}
+	}
+	index := strings.TrimSpace(c.must(c.other(ill), "log", "append", "without it"))
+	disk.remount()
+	c.start(ill)
+	c.must(ill, "wait", "ready", "applied="+index, "--timeout", "90s")
+}
