@@ -89,8 +89,8 @@ func TestALeaderWhoseDiskIsFullYieldsAndGoesOnByItselfWhenThereIsRoom(t *testing
 		c.must(n, "wait", "ready", "quorum", "applied="+index, "--timeout", "90s")
 	}
 	at, _ := strconv.ParseUint(index, 10, 64)
-	if got := full.notesFrom(t, at)[at]; got != "with two disks" {
-		t.Errorf("%s has %q at %d", full.name, got, at)
+	if found, _ := full.notesFrom(t, at); found[at] != "with two disks" {
+		t.Errorf("%s has %q at %d", full.name, found[at], at)
 	}
 }
 
@@ -104,7 +104,10 @@ func TestANodeWhoseDiskFailsStopsAndSaysSo(t *testing.T) {
 		c.must(n, "wait", "ready", "members=3", "voters=3", "leader", "--timeout", "90s")
 	}
 	disk.cut() // and no mercy: whatever it writes now fails
-	if err := ill.cmd.Wait(); ill.cmd.ProcessState.ExitCode() != 74 {
+	ended := make(chan error, 1)
+	go func() { ended <- ill.cmd.Wait() }()
+	c.flood(c.other(ill), func() bool { return len(ended) > 0 })
+	if err := <-ended; ill.cmd.ProcessState.ExitCode() != 74 {
 		t.Errorf("it ended with %v:\n%s", err, ill.log)
 	}
 	ill.cmd = nil
