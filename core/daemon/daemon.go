@@ -189,6 +189,9 @@ func (d *daemon) measure(p *pace) {
 		return
 	}
 	defer s.close()
+	if s.dev = d.options.Dev; !s.dev {
+		s.strength = knownStrength(d.options.DataDir)
+	}
 	var r *rest
 	if d.options.Alone {
 		r = newRest()

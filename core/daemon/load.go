@@ -36,6 +36,10 @@ type own struct {
 // sampler measures the machine's load: what is used by anything but hb's tasks.
 type sampler struct {
 	stat, memory procFile
+	pressure     pressure
+	cgroup       cgroup
+	strength     strength
+	dev          bool // all machines count alike
 	own          *own
 	// The last sample, in seconds of processor time of all processors.
 	busy, total float64
@@ -52,12 +56,13 @@ func newSampler(own *own) (*sampler, error) {
 		stat.close()
 		return nil, err
 	}
-	return &sampler{stat: stat, memory: memory, own: own}, nil
+	return &sampler{stat: stat, memory: memory, pressure: openPressure(), cgroup: ownCgroup().limited(), own: own, dev: true}, nil
 }
 
 func (s *sampler) close() {
 	s.stat.close()
 	s.memory.close()
+	s.pressure.close()
 }
 
 // run samples whenever it is due, until quit is closed. A sample that fails is
@@ -106,9 +111,20 @@ func (s *sampler) sample() (core.Load, error) {
 	all := share(busy-s.busy, total-s.total)
 	s.busy, s.total, s.tasks = busy, total, tasks
 
-	load := core.Load{BusyPermille: others, FreeMemoryMiB: uint32(available >> 20), Stress: all}
+	if left, limit, limited := s.cgroup.memoryLeft(); limited && left < available {
+		memory, available = limit, max(1, left)
+	}
+	load := core.Load{BusyPermille: others, FreeMemoryMiB: uint32(available >> 20), Stress: max(all, s.pressure.worst())}
 	if memory > 0 && available > 0 {
-		load.Stress = max(all, memoryStress(available, memory))
+		load.Stress = max(load.Stress, memoryStress(available, memory))
+	}
+	if s.dev {
+		load.Strength, load.Slowdown = 1000, 1000
+		return load, nil
+	}
+	load.Strength, load.Slowdown = s.strength.permille(), 1000
+	if pids := s.own.pids.Load(); pids != nil && len(*pids) > 0 { // an idle machine may sleep
+		load.Slowdown = s.strength.slowdown()
 	}
 	return load, nil
 }

@@ -82,7 +82,7 @@ func (o *Options) complete() *core.Fault {
 		o.Log = io.Discard
 	}
 	if o.Slots <= 0 {
-		o.Slots = runtime.NumCPU()
+		o.Slots = slotsFor(runtime.NumCPU(), ownCgroup().processors())
 	}
 	if o.BeaconPort == 0 {
 		o.BeaconPort = netutil.BeaconPort

@@ -219,7 +219,7 @@ func (n *Node) reportLoad(now bool) {
 		load.Slots = 0
 	}
 	since := n.now.Sub(n.loadSent)
-	changed := load.Running != n.load.Running || load.Slots != n.load.Slots || load.Granted != n.load.Granted ||
+	changed := load.Running != n.load.Running || load.Slots != n.load.Slots || load.Granted != n.load.Granted || load.Slowdown != n.load.Slowdown ||
 		float64(diff(load.Stress, n.load.Stress))*since.Seconds() >= loadStep
 	if !now && since < loadIdle && !(changed && since >= loadEvery) {
 		return

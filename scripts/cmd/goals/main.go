@@ -1,4 +1,5 @@
-// Command goals measures in the laboratory (core/sim/lab) what hb's failure
+// Command goals measures in the laboratories (core/sim/lab, core/sim/balance) what
+// hb's choice of members for tasks and its failure
 // detection is meant to reach, and prints it beside the goal and beside what the
 // best known reach. What misses its goal says so; what the laboratory does not
 // measure is not in the list.
@@ -88,7 +89,7 @@ func main() {
 	}
 	debug.SetGCPercent(400)
 	fmt.Printf("seed %d; T = 1 s, loss and refusals as said, else none\n", s.seed)
-	fmt.Printf("\n%d missed\n", run(os.Stdout, s, goals(), pattern))
+	fmt.Printf("\n%d missed\n", run(os.Stdout, s, append(goals(), balanceGoals()...), pattern))
 }
 
 // run measures the goals that match, some at a time, prints them in order, and
