@@ -145,6 +145,9 @@ func TestOneNodeFoundsLeadsRunsAndRemembers(t *testing.T) {
 	if first.Cluster.IsZero() || first.Node == 0 || !first.Addr.Addr().IsLoopback() {
 		t.Fatalf("ready as %+v", first)
 	}
+	if runnerd.Been(o.DataDir) {
+		t.Error("there is a runner process before there is a task")
+	}
 	task := n.run("sh", "-c", "echo out; echo err >&2; exit 7")
 	if task.Exit == nil || *task.Exit != 7 || task.Status != "failed" {
 		t.Fatalf("the task is %+v", task)

@@ -50,7 +50,7 @@ func open(o Options) (d *daemon, fault *core.Fault) {
 	if fault := d.openSocket(); fault != nil {
 		return d, fault
 	}
-	if fault := d.openTasks(core.NodeID(restored.Identity.GetNode())); fault != nil {
+	if fault := d.openTasks(core.NodeID(restored.Identity.GetNode()), restored.JournalDamaged != nil); fault != nil {
 		return d, fault
 	}
 	d.machine = node.New(node.Options{
@@ -258,14 +258,14 @@ func (d *daemon) openSocket() *core.Fault {
 	return core.Faultf(core.CodeIO, "cannot make the socket %s: %v", d.options.Socket, err)
 }
 
-func (d *daemon) openTasks(id core.NodeID) *core.Fault {
+func (d *daemon) openTasks(id core.NodeID, doubtful bool) *core.Fault {
 	dir, err := filepath.Abs(d.options.DataDir)
 	if err != nil {
 		return diskFault(err)
 	}
 	d.tasks = &tasks{
 		runner: runnerd.Options{DataDir: dir, Linger: lingering(&d.options), Build: d.options.Version},
-		user:   userVariables(), name: d.options.Name, id: id, live: map[core.Fence]int{},
+		user:   userVariables(), name: d.options.Name, id: id, doubtful: doubtful, live: map[core.Fence]int{},
 		spawn: d.group.Go, tell: d.queue.tell, log: d.logger.line, quit: d.ctx.Done(),
 		sessions: newMailbox[*session](), goodbye: make(chan bool, 1), over: make(chan struct{}),
 	}

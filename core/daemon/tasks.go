@@ -35,6 +35,9 @@ type tasks struct {
 	log    func(warn bool, text string)
 	quit   <-chan struct{}
 
+	// doubtful says that the journal may have forgotten attempts.
+	doubtful bool
+
 	session  *session // to whom the loop speaks
 	sessions *mailbox[*session]
 	goodbye  chan bool     // the node has ended; true: for good
@@ -49,6 +52,8 @@ type session struct {
 	waiting []*wire.ToRunner
 	closed  bool
 	reads   map[uint64]bool // tickets without an answer yet
+	adopted int             // attempts that it begins with
+	needed  chan struct{}   // closed when something is said beside that
 }
 
 func (s *session) send(m *wire.ToRunner) {
@@ -57,6 +62,9 @@ func (s *session) send(m *wire.ToRunner) {
 	switch {
 	case s.closed:
 	case s.link == nil:
+		if len(s.waiting) == 1 {
+			close(s.needed)
+		}
 		s.waiting = append(s.waiting, m)
 	default:
 		s.link.Send(m)
@@ -106,8 +114,8 @@ func (s *session) close() (unanswered []uint64) {
 	return unanswered
 }
 
-// keep sees to it that there is a runner process, and brings what it says, one
-// session after the other, until the node ends.
+// keep sees to it that there is a runner process once one is needed, and brings
+// what it says, one session after the other, until the node ends.
 func (t *tasks) keep() {
 	defer close(t.over)
 	for {
@@ -116,6 +124,9 @@ func (t *tasks) keep() {
 			return
 		}
 		s := next[len(next)-1]
+		if !t.awaitNeed(s) {
+			return
+		}
 		link := t.connect()
 		if link == nil {
 			return
@@ -136,6 +147,21 @@ func (t *tasks) keep() {
 		}
 		t.log(true, "the runner process is gone; another is started")
 		t.tell(node.Orphaned{})
+	}
+}
+
+// awaitNeed waits until a session needs a runner process; false when the node
+// ends. Where there has never been one, nothing can be left of it: then it takes
+// a first task, for it is as large as the rest of an idle node.
+func (t *tasks) awaitNeed(s *session) bool {
+	if t.doubtful || s.adopted > 0 || runnerd.Been(t.runner.DataDir) {
+		return true
+	}
+	select {
+	case <-s.needed:
+		return true
+	case <-t.quit:
+		return false
 	}
 }
 
@@ -234,8 +260,10 @@ func spooled(o *wire.RunnerOutput) node.Spooled {
 
 // adopt begins a session: nothing that was said before it counts.
 func (t *tasks) adopt(e node.Adopt) {
-	t.session = &session{reads: map[uint64]bool{}}
-	t.session.send(&wire.ToRunner{Body: &wire.ToRunner_Adopt{Adopt: &wire.RunnerAdopt{Attempts: e.Attempts, Node: uint64(t.id)}}})
+	first := &wire.ToRunner{Body: &wire.ToRunner_Adopt{Adopt: &wire.RunnerAdopt{Attempts: e.Attempts, Node: uint64(t.id)}}}
+	t.session = &session{
+		reads: map[uint64]bool{}, waiting: []*wire.ToRunner{first}, adopted: len(e.Attempts), needed: make(chan struct{}),
+	}
 	t.sessions.put(t.session)
 	clear(t.live)
 	for _, s := range e.Attempts {

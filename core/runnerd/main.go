@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -115,6 +116,13 @@ func Start(o Options) error {
 		return errors.New("it ended at once")
 	}
 	return err
+}
+
+// Been says whether a data directory has ever had a runner process, as far as can
+// be seen.
+func Been(dataDir string) bool {
+	_, err := os.Stat(filepath.Join(dataDir, lockName))
+	return !os.IsNotExist(err)
 }
 
 // Absent says whether an error of Dial means that there is no runner process.
