@@ -31,6 +31,7 @@ type bench struct {
 	queued         int
 	length         time.Duration // of each load
 	etcd           string        // a peer's program; empty: no peer
+	past           int           // of the history
 	machine        machine
 }
 
@@ -77,6 +78,7 @@ func figures() []figure {
 		{name: "idle", measure: (*bench).idle},
 		{name: "queue", measure: (*bench).queue},
 		{name: "simulator", measure: (*bench).simulator},
+		{name: "history", measure: (*bench).history, long: true},
 		{name: "prediction5", measure: predicted(5), long: true},
 		{name: "prediction20", measure: predicted(20), long: true},
 	}
@@ -103,6 +105,7 @@ func main() {
 	only := flag.String("only", ".", "take only the figures ("+names()+") that match this `REGEXP`; long ones only if it names them")
 	where := flag.String("dir", "", "keep the nodes' data under `DIR`, whose disk is measured (default: the temporary directory)")
 	strict := flag.Bool("strict", false, "exit 1 when a goal is missed")
+	flag.IntVar(&b.past, "history", 1_000_000, "for the figure history, how many entries, and how many tasks")
 	idler := flag.String("idler", "", "internal: be a node whose tasks are nothing, as this `JSON` says")
 	flag.Parse()
 	if *idler != "" {
