@@ -62,6 +62,10 @@ func (i *instance) idlerCommand() (program string, args []string) {
 	return program, []string{"-idler", string(word)}
 }
 
+// idle makes a node one whose tasks are nothing; an array of them takes longer
+// than an answer otherwise may.
+func idle(i *instance) { i.idle, i.client.Timeout = true, patience }
+
 // idlerSlots is how many tasks such a node has at a time: enough that none waits.
 const idlerSlots = 1000
 
@@ -69,7 +73,7 @@ const idlerSlots = 1000
 // of it durable, one by one and as elements of arrays.
 func (b *bench) tasks(ctx context.Context) ([]row, error) {
 	const clients, goal, arrayGoal = 256, 3000.0, 10_000.0
-	nodes, end, err := b.clusterOf(3, func(i *instance) { i.idle = true })
+	nodes, end, err := b.clusterOf(3, idle)
 	if err != nil {
 		return nil, err
 	}
