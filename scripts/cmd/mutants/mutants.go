@@ -82,8 +82,8 @@ var mutants = []mutant{
 		"return Fence(index<<20 | uint64(position)&0)",
 	}}},
 	{"what an earlier run left is not ended", []change{{
-		"core/runner/machine.go",
-		"			m.put(Reap{a.process})\n",
-		"			m.reaped(a.fence)\n",
+		"core/supervise/machine.go",
+		"			m.put(Reap{s})\n",
+		"			m.put(TellGone{f})\n",
 	}}},
 }
