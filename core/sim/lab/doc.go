@@ -10,15 +10,14 @@
 // for byte. The driver beside it (lab.go, network.go) is a heap of events, one
 // goroutine and one seed, so that the same seed gives the same run. What consists
 // of many such runs does them side by side (parallel.go), which changes nothing
-// but the time it takes. Experiments
-// look on by reading tables, by OnChange and by OnClaim, and may take part in the
-// network's misfortunes (Loss, Kill, Block).
+// but the time it takes. Experiments look on by reading tables, by OnChange and by
+// OnClaim, and may take part in the network's misfortunes (Loss, Kill, Block).
 //
 // Members that know each other from the start need not tell of themselves. With
-// Options.Compact the tables of all members share one beginning
-// (member.Base) and keep only what differs; a test holds that this changes
-// nothing but the memory. That is how a hundred thousand members fit. What else
-// such a crowd needs is said where it is measured.
+// Options.Compact the tables of all members share one beginning (member.Base) and
+// keep only what differs; a test holds that this changes nothing but the memory.
+// That is how a hundred thousand members fit. Crowds that join have nothing in
+// common at first, so each member's table takes its full size.
 //
 // # Holding SWIM against its paper
 //
@@ -38,7 +37,9 @@
 // # Measuring what hb does
 //
 // Trial (crash.go) is a cluster as it really runs, some members of which crash.
-// Case (case.go) is a row of `hb simulate detectors`, of either sort.
+// Case (case.go) is a row of `hb simulate detectors`, of either sort. Anomaly
+// (lifeguard.go) is a run of the Lifeguard paper's experiments, in which members
+// block (stall.go), and Variants are the detectors that it compares.
 //
 // # Limits
 //
