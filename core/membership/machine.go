@@ -32,11 +32,12 @@ type Options struct {
 	// Gap is the time between two bulletins; default spread.Gap.
 	Gap time.Duration
 	// Without are the mechanisms to leave out, Known is what the node knows from
-	// the start, and Share lets the tables on it share it instead of copying it:
-	// for laboratories only.
+	// the start, Share lets the tables on it share it instead of copying it, and
+	// Ticking lets bulletins wait for a clock of their own: for laboratories only.
 	Without detect.Extras
 	Known   *member.Base
 	Share   bool
+	Ticking bool
 }
 
 // Machine is a node's weak view of its cluster.

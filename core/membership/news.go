@@ -23,6 +23,9 @@ type news struct {
 
 func newNews(o Options) news {
 	n := news{mode: o.Spread, queue: spread.NewQueue(o.Self.ID), haste: spread.NewHaste(o.Rand, o.Gap)}
+	if o.Ticking {
+		n.haste = spread.NewTicking(o.Rand, o.Gap)
+	}
 	if n.mode == spread.Multicast && !o.CanCast {
 		n.mode, n.alone = spread.Unicast, true
 	}

@@ -23,10 +23,19 @@ type Haste struct {
 	// first are told before random members: the accused.
 	first []core.NodeID
 	to    []member.Row // the latest receivers
+	// ticking says that bulletins leave only every whole gap, news or none; idle
+	// that there was none.
+	ticking, idle bool
 }
 
 // NewHaste makes one that may send at once, and then every gap.
 func NewHaste(r *rand.Rand, gap time.Duration) *Haste { return &Haste{rand: r, gap: gap} }
+
+// NewTicking makes one that sends by a clock of its own, as programs do that
+// gossip from a timer, and does not hurry where it has been idle: for experiments.
+func NewTicking(r *rand.Rand, gap time.Duration) *Haste {
+	return &Haste{rand: r, gap: gap, ticking: true, next: core.Instant(r.Int64N(int64(gap)))}
+}
 
 // First puts a member at the front of the next bulletin's receivers.
 func (h *Haste) First(id core.NodeID) {
@@ -46,6 +55,10 @@ func (h *Haste) Next(q *Queue, t *member.Table) core.Instant {
 // Due gives the members to send a bulletin to now: none before its time or
 // without news. They are valid until the next call.
 func (h *Haste) Due(now core.Instant, q *Queue, t *member.Table) []member.Row {
+	if h.ticking && h.idle && now > h.next { // the ticks since then found nothing to send
+		h.next = h.next.Add((now.Sub(h.next)/h.gap + 1) * h.gap)
+	}
+	h.idle = q.Empty()
 	if now < h.Next(q, t) {
 		return nil
 	}

@@ -210,3 +210,27 @@ func TestOneThatIsAloneSendsNoBulletins(t *testing.T) {
 		t.Errorf("next at %d", next)
 	}
 }
+
+func TestByAClockOfItsOwnNewsWaitsForTheNextTick(t *testing.T) {
+	members := table(20)
+	h := spread.NewTicking(rand.New(rand.NewPCG(1, 1)), time.Second)
+	now := core.Instant(time.Hour)
+	var tick core.Instant
+	for range 3 {
+		h.Due(now, spread.NewQueue(1), members) // nothing to send
+		now = now.Add(7500 * time.Millisecond)
+		q := spread.NewQueue(1)
+		q.Push(accusation(5, 1))
+		if to := h.Due(now, q, members); len(to) != 0 {
+			t.Errorf("between two ticks to %v", to)
+		}
+		next := h.Next(q, members)
+		if wait := next.Sub(now); wait <= 0 || wait > time.Second || tick != 0 && next.Sub(tick)%time.Second != 0 {
+			t.Errorf("after %s, and %s after the tick before", wait, next.Sub(tick))
+		}
+		if to := h.Due(next, q, members); len(to) != 3 || h.Next(q, members) != next.Add(time.Second) {
+			t.Errorf("to %v, and then at %v", to, h.Next(q, members))
+		}
+		now, tick = next, next
+	}
+}

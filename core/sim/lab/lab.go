@@ -23,6 +23,8 @@ type Options struct {
 	// Period is T; default 1 s. Gap is the time between two bulletins; default
 	// that of hb.
 	Period, Gap time.Duration
+	// Ticking lets bulletins wait for a clock of their own.
+	Ticking bool
 	// Without are the mechanisms that members do without.
 	Without detect.Extras
 	// Spread is how news leaves. Multicast reaches every member that the network
@@ -144,7 +146,7 @@ func (l *Lab) start(i int, instance core.Instance, tag wire.Tag, known *member.B
 	h := &l.hosts[i]
 	h.up, h.tick, h.stall = true, core.Never, stall{}
 	h.machine = membership.New(membership.Options{
-		Self: row(i, instance), Cluster: tag, Period: l.options.Period, Gap: l.options.Gap,
+		Self: row(i, instance), Cluster: tag, Period: l.options.Period, Gap: l.options.Gap, Ticking: l.options.Ticking,
 		Rand:   rand.New(rand.NewPCG(l.rand.Uint64(), uint64(i))),
 		Spread: l.options.Spread, CanCast: true,
 		Without: l.options.Without, Known: known, Share: l.options.Compact,

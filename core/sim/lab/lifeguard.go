@@ -17,8 +17,9 @@ type Variant struct {
 	Name    string
 	Tuning  swim.Tuning
 	Without detect.Extras
-	// Gap is the time between two bulletins; 0 is hb's.
-	Gap time.Duration
+	// Gossip is the time between the ticks of a clock that bulletins wait for; 0 is
+	// hb's way.
+	Gossip time.Duration
 }
 
 // Variants are those of the paper's table, and hb's own. The paper's are
@@ -34,7 +35,7 @@ func Variants() []Variant {
 	paper.Min, paper.MaxFactor = 2*alpha, beta // Tuning.Min counts log10(N) from 100
 	plain := detect.AllExtras &^ (detect.Bulletins | detect.AntiEntropy | detect.Healing)
 	variant := func(name string, with detect.Extras) Variant {
-		return Variant{Name: name, Tuning: paper, Without: plain &^ with, Gap: 200 * time.Millisecond}
+		return Variant{Name: name, Tuning: paper, Without: plain &^ with, Gossip: 200 * time.Millisecond}
 	}
 	return []Variant{
 		variant("SWIM", 0),
@@ -141,7 +142,7 @@ func ThresholdSample(seed uint64) (chosen []Anomaly) {
 func (a Anomaly) Run(v Variant) *Toll {
 	l := New(Options{
 		Seed: a.Seed, Members: anomalyMembers, Detector: v.Tuning.New, Without: v.Without,
-		Gap: v.Gap, Network: Network{Delay: 100 * time.Microsecond},
+		Gap: v.Gossip, Ticking: v.Gossip > 0, Network: Network{Delay: 100 * time.Microsecond},
 	})
 	r := &anomalyRun{lab: l, toll: &Toll{}, blocked: make([]bool, anomalyMembers), deaths: map[int]*deathOf{}}
 	l.OnChange = r.changed
