@@ -49,8 +49,8 @@ Times are in periods. Detection is from the crash to the first accusation by
 anybody; DEAD from the crash until the first, and until the last member holds the
 crashed one dead; spread from the first accusation until half, 99 % and all have
 heard. The bound is the longest that detection can take if nothing is lost. A
-crashed machine is silent; --refuse lets it answer that nobody listens, and end its
-streams with the log's leader if it votes, like one on which only the process was
+crashed machine is silent; --refuse lets it answer that nobody listens, and end the
+streams by which three others watch it, like one on which only the process was
 killed.
 
 --pure leaves out whatever hb has beyond the published algorithms, so that theory

@@ -45,7 +45,7 @@ type Network struct {
 	// one and a half times as long. Default 1 ms.
 	Delay time.Duration
 	// Refuse lets the hosts of killed processes answer that nobody listens, and
-	// end their streams (voters).
+	// end their streams.
 	Refuse bool
 }
 

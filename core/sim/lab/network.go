@@ -1,8 +1,11 @@
 package lab
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
+	"hb/core/member"
 	"hb/core/membership"
 	"hb/core/wire"
 )
@@ -118,17 +121,24 @@ func (l *Lab) sendRows(from, to int, e membership.SendRows) {
 	}
 }
 
-// voters is how many of a laboratory's members have streams, as those who vote on
-// the log do in a cluster that has long been quiet: the first leads, the others
-// have one with it. All other streams have been closed for want of use.
-const voters = 3
+// watchers is how many members keep a stream to each (core/node, ward.go): those
+// that come next on the ring. Voters have further ones with their leader, which
+// add nothing.
+const watchers = 3
 
 // hangUp tells those that a killed process had streams with: the stream ends, and
 // another one is refused.
 func (l *Lab) hangUp(i int) {
-	for other := range min(voters, len(l.hosts)) {
-		if other != i && i < voters && (other == 0 || i == 0) {
-			l.queue.add(event{at: l.now.Add(l.delay() + 2*l.delay()), kind: refusal, host: int32(other), from: int32(i)})
+	var others []int
+	for other := range l.hosts {
+		if other != i && l.hosts[other].up {
+			others = append(others, other)
 		}
+	}
+	behind := func(j int) uint64 { return member.Place(ID(j)) - member.Place(ID(i)) }
+	slices.SortFunc(others, func(a, b int) int { return cmp.Compare(behind(a), behind(b)) })
+	for _, other := range others[:min(watchers, len(others))] {
+		took := 3 * l.options.Network.Delay // the end, the next attempt, its refusal
+		l.queue.add(event{at: l.now.Add(took), kind: refusal, host: int32(other), from: int32(i)})
 	}
 }
