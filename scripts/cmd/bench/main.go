@@ -98,7 +98,7 @@ func main() {
 	flag.StringVar(&b.hb, "hb", "", "measure this program instead of building one")
 	flag.IntVar(&b.kills, "kills", 10, "how often to kill the leader")
 	flag.IntVar(&b.submits, "submits", 50, "how many tasks to submit")
-	flag.IntVar(&b.crashes, "crashes", 40, "for a prediction, how many nodes to kill at least, and how many fall silent")
+	flag.IntVar(&b.crashes, "crashes", 60, "for a prediction, how many nodes to kill at least, and how many fall silent")
 	flag.IntVar(&b.queued, "queued", 99_000, "how many tasks are to wait in the queue (the ledger takes 100,000)")
 	flag.DurationVar(&b.length, "length", 3*time.Second, "how long to keep up each load, three times")
 	flag.StringVar(&b.etcd, "etcd", os.Getenv("ETCD"), "put this `PROGRAM`, etcd, under the same load by turns (default: $ETCD)")

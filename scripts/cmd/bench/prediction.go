@@ -40,13 +40,12 @@ func predicted(size int) func(*bench, context.Context) ([]row, error) {
 		var rows []row
 		for _, way := range []struct {
 			name, flag  string
-			quiet       time.Duration
 			take, bring func(*instance) error
 		}{
-			{"killed", "--refuse", streamsIdle, (*instance).kill, (*instance).start},
-			{"silent", "--refuse=false", 5 * time.Second, (*instance).freeze, (*instance).thaw},
+			{"killed", "--refuse", (*instance).kill, (*instance).start},
+			{"silent", "--refuse=false", (*instance).freeze, (*instance).thaw},
 		} {
-			seen, err := crashes(watches, b.crashes, way.quiet, way.take, way.bring)
+			seen, err := crashes(watches, b.crashes, way.take, way.bring)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", way.name, err)
 			}
@@ -64,21 +63,19 @@ func predicted(size int) func(*bench, context.Context) ([]row, error) {
 const (
 	// sideBySide is how many nodes run at once, as several clusters.
 	sideBySide = 60
-	// streamsIdle is how long a cluster is left alone before a crash: a bit longer
-	// than a stream is kept that nobody uses (netutil). Nodes that have just joined
-	// have streams with others, and notice each other's ends by them.
-	streamsIdle = 125 * time.Second
+	// quiet is how long a cluster is left alone before each crash.
+	quiet = 5 * time.Second
 )
 
 // crashes lets one node of each cluster crash, again and again, until there were so
 // many.
-func crashes(watches []*watch, times int, quiet time.Duration, take, bring func(*instance) error) (*sightings, error) {
+func crashes(watches []*watch, times int, take, bring func(*instance) error) (*sightings, error) {
 	var all sightings
 	for len(all.first) < times {
 		parts, faults := make([]sightings, len(watches)), make([]error, len(watches))
 		var group sync.WaitGroup
 		for i, w := range watches {
-			group.Go(func() { faults[i] = w.round(&parts[i], quiet, take, bring) })
+			group.Go(func() { faults[i] = w.round(&parts[i], take, bring) })
 		}
 		group.Wait()
 		for i, p := range parts {
@@ -91,9 +88,8 @@ func crashes(watches []*watch, times int, quiet time.Duration, take, bring func(
 	return &all, nil
 }
 
-// round lets one node of a quiet cluster crash, and brings it back. Only one: the
-// log says that it is down, and whoever fetches that has a stream again.
-func (w *watch) round(seen *sightings, quiet time.Duration, take, bring func(*instance) error) error {
+// round lets one node of a quiet cluster crash, and brings it back.
+func (w *watch) round(seen *sightings, take, bring func(*instance) error) error {
 	if err := settled(w.ctx, w.nodes); err != nil {
 		return err
 	}
