@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,13 +50,13 @@ func predicted(size int) func(*bench, context.Context) ([]row, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", way.name, err)
 			}
-			p, err := b.predict(ctx, config, size, way.flag)
+			p, err := b.predict(ctx, config, size, watches[0].oneWay(), way.flag)
 			if err != nil {
 				return nil, err
 			}
 			rows = append(rows, seen.beside(p, fmt.Sprintf("%d nodes, one %s: ", size, way.name))...)
 		}
-		traffic, err := b.traffic(ctx, config, size, len(watches)*size)
+		traffic, err := b.traffic(ctx, config, size, watches)
 		return append(rows, traffic...), err
 	}
 }
@@ -120,7 +121,7 @@ func (s *sightings) beside(p *prediction, name string) (rows []row) {
 		rows = append(rows, compare(name+f.what, "s", f.measured, f.predicted+ending))
 	}
 	if ending > 0.001 {
-		rows[2].name += fmt.Sprintf(" (%.2g s of each for the kernel to end it)", ending)
+		rows[2].name += fmt.Sprintf(" (%.2g s of each until its streams end)", ending)
 	}
 	return rows
 }
@@ -171,10 +172,10 @@ type prediction struct {
 	} `json:"load"`
 }
 
-// predict asks the simulator, for datagrams that take as long as here.
-func (b *bench) predict(ctx context.Context, config string, size int, flags ...string) (*prediction, error) {
+// predict asks the simulator, for datagrams that take so long.
+func (b *bench) predict(ctx context.Context, config string, size int, delay time.Duration, flags ...string) (*prediction, error) {
 	args := append([]string{"simulate", "detectors", "--config", config, "--nodes", strconv.Itoa(size), "--kills", "2000",
-		"--delay", max(b.machine.roundTrip/2, time.Microsecond).String(), "--json"}, flags...)
+		"--delay", delay.String(), "--json"}, flags...)
 	out, err := exec.CommandContext(ctx, b.hb, args...).Output()
 	if err != nil {
 		return nil, fmt.Errorf("hb %v: %w", args, err)
@@ -189,8 +190,9 @@ func (b *bench) predict(ctx context.Context, config string, size int, flags ...s
 }
 
 // sightings are how many seconds after crashes somebody suspected the member,
-// somebody called it dead, and everybody held it dead. Ending is how long this
-// machine needs to end a process, which the simulator does in no time.
+// somebody called it dead, and everybody held it dead. Ending is how long after a
+// kill a stream to the process ended: the kernel takes its time to end a process,
+// and another to notice; the simulator does it in no time.
 type sightings struct{ suspected, first, all, ending []float64 }
 
 // add adds what was seen elsewhere.
@@ -206,6 +208,21 @@ type watch struct {
 	cursors map[*instance]string
 }
 
+// oneWay is half of what a node shows as the round trips of its pings: how long a
+// datagram takes from process to process.
+func (w *watch) oneWay() time.Duration {
+	var view control.Members
+	var trips []time.Duration
+	if w.nodes[0].ask(w.ctx, "GET", "/v1/members", nil, &view) == nil {
+		for _, m := range view.Members {
+			if m.RTT != nil && !m.Self {
+				trips = append(trips, time.Duration(*m.RTT*float64(time.Second)))
+			}
+		}
+	}
+	return max(quantile(trips, 0.5)/2, time.Microsecond)
+}
+
 // crash takes one node away, at any time of a period, and waits until all others
 // know.
 func (w *watch) crash(seen *sightings, victim *instance, take func(*instance) error) error {
@@ -213,11 +230,25 @@ func (w *watch) crash(seen *sightings, victim *instance, take func(*instance) er
 	if err := w.catchUp(); err != nil {
 		return err
 	}
+	stream, err := net.Dial("tcp", victim.addr)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	ended := make(chan time.Time, 1)
+	go func() {
+		stream.Read(make([]byte, 1))
+		ended <- time.Now()
+	}()
 	from := time.Now()
 	if err := take(victim); err != nil {
 		return err
 	}
-	seen.ending = append(seen.ending, time.Since(from).Seconds())
+	select {
+	case at := <-ended:
+		seen.ending = append(seen.ending, at.Sub(from).Seconds())
+	case <-time.After(time.Second): // it is silent
+	}
 	var suspected, first, all time.Time
 	for _, i := range w.nodes {
 		if i == victim {

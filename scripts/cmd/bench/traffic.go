@@ -36,11 +36,11 @@ func besideWeakView(size int) float64 {
 
 // traffic compares what idle nodes, of clusters of a size, send with what the
 // simulator's members do, and the rest with what should be sent beside.
-func (b *bench) traffic(ctx context.Context, config string, size, all int) ([]row, error) {
+func (b *bench) traffic(ctx context.Context, config string, size int, watches []*watch) ([]row, error) {
 	if os.Getenv(ownNetwork) == "" {
 		return nil, nil
 	}
-	p, err := b.predict(ctx, config, size, "--kills", "0", "--time", "5m")
+	p, err := b.predict(ctx, config, size, watches[0].oneWay(), "--kills", "0", "--time", "5m")
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (b *bench) traffic(ctx context.Context, config string, size, all int) ([]ro
 	if err != nil {
 		return nil, err
 	}
-	per := lasting.Seconds() * float64(all)
+	per := lasting.Seconds() * float64(len(watches)*size)
 	name := fmt.Sprintf("%d idle nodes, each sends: ", size)
 	weak, rest := count["weak"], count["every"]
 	rest.packets, rest.bytes = rest.packets-weak.packets, rest.bytes-weak.bytes
