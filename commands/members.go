@@ -175,14 +175,20 @@ func doubts(list *control.Members) []string {
 		lines = append(lines, "this node hears nobody: it is isolated, and what it shows of others is old")
 	}
 	for _, m := range list.Members {
-		if m.Blame == nil || m.Status != "suspect" && m.Status != "unreachable" && m.Status != "dead" {
+		status := m.Status
+		switch {
+		case m.Blame == nil:
+			continue
+		case status == "alive" && m.Agreed != nil && *m.Agreed == "down":
+			status += ", agreed down"
+		case status != "suspect" && status != "unreachable" && status != "dead":
 			continue
 		}
 		since := ""
 		if m.Since != nil {
 			since = " since " + m.Since.Local().Format(time.DateTime)
 		}
-		lines = append(lines, render.Safe(m.Name+" is "+m.Status+since+": "+*m.Blame))
+		lines = append(lines, render.Safe(m.Name+" is "+status+since+": "+*m.Blame))
 	}
 	return lines
 }

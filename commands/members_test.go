@@ -8,16 +8,19 @@ import (
 )
 
 func TestATableTellsOfSuspectsAndOfIsolationInWords(t *testing.T) {
-	blame := "suspected by b: no answer\x1b[2J"
+	blame, up, down := "suspected by b: no answer\x1b[2J", "up", "down"
 	got := doubts(&control.Members{Isolated: true, Members: []control.Member{
 		{Name: "a", Status: "alive"},
 		{Name: "c", Status: "dead", Blame: &blame},
 		{Name: "d", Status: "unreachable", Blame: &blame},
+		{Name: "e", Status: "alive", Agreed: &down, Blame: &blame},
+		{Name: "f", Status: "alive", Agreed: &up, Blame: &blame},
 	}})
 	want := []string{
 		"this node hears nobody: it is isolated, and what it shows of others is old",
 		`c is dead: suspected by b: no answer\x1b[2J`,
 		`d is unreachable: suspected by b: no answer\x1b[2J`,
+		`e is alive, agreed down: suspected by b: no answer\x1b[2J`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)

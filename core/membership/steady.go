@@ -161,7 +161,7 @@ func (m *Machine) Steadiness(now core.Instant, id core.NodeID) Steadiness {
 	return Steady
 }
 
-// Unrest lists who accused a member that wavers or is unsteady lately.
+// Unrest lists who lately accused a member that wavers or is unsteady.
 func (m *Machine) Unrest(now core.Instant, id core.NodeID) []core.NodeID {
 	if m.Steadiness(now, id) == Steady {
 		return nil

@@ -3,10 +3,12 @@ package node
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"hb/core"
 	"hb/core/ledger"
 	"hb/core/member"
+	"hb/core/membership"
 	"hb/core/wire"
 )
 
@@ -162,9 +164,7 @@ func (n *Node) memberView(row member.Row) MemberView {
 		Self: row.ID == n.self.id, RTT: -1, Version: row.Version, Tags: row.Tags, Instance: row.Instance,
 		Since: n.wallAt(row.Since), Blame: n.membership.Blame(row.ID),
 	}
-	if n.unmet[row.ID] != nil && v.Blame == "" {
-		v.Blame = "others name it, but it has not been heard yet"
-	}
+	v.Blame = cmp.Or(v.Blame, n.reservation(row.ID))
 	if m, ok := n.ledger.Member(row.ID); ok {
 		v.Agreed, v.Drained = m.State, m.Drained
 	}
@@ -180,6 +180,22 @@ func (n *Node) memberView(row member.Row) MemberView {
 	// What the log has granted is exact, and the same wherever one asks.
 	v.Load.Running = uint16(len(n.ledger.OpenOn(row.ID)))
 	return v
+}
+
+// reservation says what is to be said of a member that nobody suspects now, if
+// anything.
+func (n *Node) reservation(id core.NodeID) string {
+	if n.unmet[id] != nil {
+		return "others name it, but it has not been heard yet"
+	}
+	if n.membership.Steadiness(n.now, id) != membership.Unsteady {
+		return ""
+	}
+	var names []string
+	for _, by := range n.membership.Unrest(n.now, id) {
+		names = append(names, n.nameOf(by))
+	}
+	return "suspected again and again, lately by " + strings.Join(names, ", ") + ", and refuted it each time"
 }
 
 // agreedOnly is a member that only the log knows.
