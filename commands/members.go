@@ -29,13 +29,17 @@ Who suspects whom or calls whom dead, since when and why, is said on the standar
 error below the table, as is that this node hears nobody; with --json it is
 "blame" and "isolated".
 
---agreed shows what the majority has agreed on instead: up, down or left.
+--agreed shows what the majority has agreed on instead: up, down or left. A
+quorum confirms that this is all that was agreed when you asked; without one the
+exit code is 106. With --stale it is what this node knows, and how old that may
+be is said on the standard error.
 
 The exit code is 1 when nobody matches.`,
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{Name: "status", Usage: "only members of this `STATUS`; may be repeated"},
 			&cli.StringSliceFlag{Name: "tag", Usage: "only members with this tag `K=V`; may be repeated"},
 			&cli.BoolFlag{Name: "agreed", Usage: "show what the majority agreed on instead of this node's own belief"},
+			&cli.BoolFlag{Name: "stale", Usage: "with --agreed: ask no quorum"},
 			&cli.BoolFlag{Name: "watch", Usage: "print the list again whenever it changes"},
 		}, streamFlags()...),
 		Action: plainWords(-1, runMembers),
@@ -47,6 +51,9 @@ func runMembers(c *call) error {
 	if c.Bool("agreed") {
 		statuses = []string{"up", "down", "left"}
 	}
+	if c.Bool("stale") && !c.Bool("agreed") {
+		return usage("--stale is for --agreed: the list is this node's own belief")
+	}
 	if err := checkChoice(c, "status", statuses...); err != nil {
 		return err
 	}
@@ -55,7 +62,7 @@ func runMembers(c *call) error {
 	}
 	if c.Bool("watch") {
 		return c.watch(func(ctx context.Context, client *control.Client) (string, func() error, error) {
-			list, err := client.Members(ctx)
+			list, err := readMembers(ctx, c, client)
 			if err != nil {
 				return "", nil, err
 			}
@@ -72,7 +79,7 @@ func runMembers(c *call) error {
 		return err
 	}
 	defer cancel()
-	list, err := client.Members(ctx)
+	list, err := readMembers(ctx, c, client)
 	if err != nil {
 		return err
 	}
@@ -84,6 +91,25 @@ func runMembers(c *call) error {
 		return exit(1)
 	}
 	return nil
+}
+
+// readMembers asks for the list that is wanted.
+func readMembers(ctx context.Context, c *call, client *control.Client) (*control.Members, error) {
+	switch {
+	case c.Bool("agreed") && !c.Bool("stale"):
+		return client.Agreed(ctx)
+	case c.Bool("stale"):
+		leader, err := client.Leader(ctx, true)
+		if err != nil {
+			return nil, err
+		}
+		age := "it has not heard of a leader yet"
+		if leader.Age != nil {
+			age = fmt.Sprintf("it last heard of a leader %s ago", time.Duration(*leader.Age*float64(time.Second)).Round(time.Millisecond))
+		}
+		fmt.Fprintln(c.stderr, "hb: as this node knows it, without a quorum: "+age)
+	}
+	return client.Members(ctx)
 }
 
 // pickMembers leaves in the list who is asked for.

@@ -56,6 +56,11 @@ func (c *Client) Members(ctx context.Context) (*Members, error) {
 	return get[Members](ctx, c, "/v1/members")
 }
 
+// Agreed lists them, too; what was agreed on is no older than the question.
+func (c *Client) Agreed(ctx context.Context) (*Members, error) {
+	return get[Members](ctx, c, "/v1/members?agreed=true")
+}
+
 // Status describes the node itself.
 func (c *Client) Status(ctx context.Context) (*Status, error) {
 	return get[Status](ctx, c, "/v1/status")

@@ -11,7 +11,14 @@ import (
 )
 
 func (s server) members(r *http.Request) (any, error) {
-	v, err := one[node.MembersView](r.Context(), s, node.GetMembers{})
+	agreed := false
+	if r.URL.RawQuery != "" {
+		var err error
+		if agreed, err = yesNo(r, "agreed"); err != nil {
+			return nil, err
+		}
+	}
+	v, err := one[node.MembersView](r.Context(), s, node.GetMembers{Agreed: agreed})
 	return membersOf(v), err
 }
 

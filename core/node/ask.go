@@ -36,7 +36,7 @@ func (n *Node) asked(ev Asked) {
 	n.clients.open[ev.ID] = true
 	switch q := ev.Body.(type) {
 	case GetMembers:
-		n.reply(ev.ID, n.membersView(), true)
+		n.askMembers(ev.ID, q)
 	case GetStatus:
 		n.reply(ev.ID, n.statusView(), true)
 	case GetLeader:
@@ -196,6 +196,20 @@ func (n *Node) appendNote(id uint64, text []byte) {
 const noteMost = 64 << 10
 
 // askLeader answers who leads.
+func (n *Node) askMembers(id uint64, q GetMembers) {
+	if !q.Agreed {
+		n.reply(id, n.membersView(), true)
+		return
+	}
+	n.readIndex(true, func(res readResult) {
+		if !res.ok {
+			n.reply(id, n.noQuorum().WithHint("hb members --agreed --stale shows what this node knows"), true)
+			return
+		}
+		n.reply(id, n.membersView(), true)
+	})
+}
+
 func (n *Node) askLeader(id uint64, q GetLeader) {
 	if q.Stale {
 		n.reply(id, n.leaderView(), true)

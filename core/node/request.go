@@ -16,8 +16,9 @@ import (
 type Request interface{ request() }
 
 type (
-	// GetMembers is answered by a MembersView.
-	GetMembers struct{}
+	// GetMembers is answered by a MembersView: at once, or (Agreed) when this
+	// node has applied all that a quorum had agreed on when asked.
+	GetMembers struct{ Agreed bool }
 
 	// GetStatus is answered by a StatusView.
 	GetStatus struct{}

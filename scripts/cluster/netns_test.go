@@ -115,6 +115,12 @@ func TestAMinorityKnowsNoLeaderAndCommitsNothing(t *testing.T) {
 	if r := c.hb(alone, "log", "append", "from the minority"); r.code == 0 {
 		t.Errorf("the minority committed a note: %q", r.out)
 	}
+	if r := c.hb(alone, "members", "--agreed"); r.code != 106 {
+		t.Errorf("hb members --agreed in the minority: exit %d, %q, %q", r.code, r.out, r.err)
+	}
+	if r := c.hb(alone, "members", "--agreed", "--stale"); r.code != 0 || !strings.Contains(r.err, "without a quorum") {
+		t.Errorf("hb members --agreed --stale in the minority: exit %d, %q, %q", r.code, r.out, r.err)
+	}
 	majority := c.other(alone)
 	c.must(majority, "wait", "leader", "quorum", "--timeout", "60s")
 	index := strings.TrimSpace(c.must(majority, "log", "append", "from the majority"))
