@@ -180,12 +180,20 @@ func (r *runner) serve() {
 	defer timer.Stop()
 	look := time.NewTicker(homeEvery)
 	defer look.Stop()
+	looking := true
 	stop := r.options.Stop
 	for !r.exited {
 		if next := r.machine.Next(); next != core.Never {
 			timer.Reset(max(0, next.Sub(now())))
 		} else {
 			timer.Stop()
+		}
+		if needed := r.daemon == nil || len(r.attempts) > 0; needed != looking {
+			if looking = needed; needed {
+				look.Reset(homeEvery)
+			} else {
+				look.Stop() // an idle node sleeps
+			}
 		}
 		select {
 		case i := <-r.in:

@@ -27,6 +27,7 @@ type instance struct {
 	hb                    string
 	idle                  bool // its tasks are nothing
 	process               *exec.Cmd
+	flags                 []string
 	ended                 chan struct{} // closed when the process is no more
 	client                *http.Client
 }
@@ -100,6 +101,7 @@ func (i *instance) socket() string { return filepath.Join(i.dir, "hb.sock") }
 func (i *instance) start() error {
 	args := []string{"node", "--dev", "--name", i.name, "--bind", i.addr,
 		"--data", i.data(), "--socket", i.socket()}
+	args = append(args, i.flags...)
 	if i.seed != "" {
 		args = append(args, "--seed", i.seed)
 	}

@@ -77,6 +77,7 @@ func figures() []figure {
 		{name: "command", measure: (*bench).commands},
 		{name: "idle", measure: (*bench).idle},
 		{name: "queue", measure: (*bench).queue},
+		{name: "spawn", measure: (*bench).spawn},
 		{name: "simulator", measure: (*bench).simulator},
 		{name: "history", measure: (*bench).history, long: true},
 		{name: "prediction5", measure: predicted(5), long: true},

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hb/core/control"
+)
+
+const (
+	// abreast is how many processes run at once.
+	abreast = 8
+	// spawned is how many are started in one round, spawnRounds how many rounds
+	// there are of each way, by turns: on a shared machine the rate drifts.
+	spawned     = 1500
+	spawnRounds = 3
+)
+
+// spawn compares the rate at which one member runs `true`, durably, with that at
+// which this machine forks and executes it at all.
+func (b *bench) spawn(ctx context.Context) ([]row, error) {
+	const goal = 0.8
+	nodes, end, err := b.clusterOf(1, func(i *instance) { i.flags = []string{"--slots", fmt.Sprint(abreast)} })
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	client := control.NewClient(nodes[0].socket())
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := client.Wait(limited, []string{"ready", "leader"}); err != nil {
+		return nil, err
+	}
+	var raw, ours, single []float64
+	for range spawnRounds {
+		for _, way := range []struct {
+			rates *[]float64
+			run   func() error
+		}{
+			{&raw, func() error { return forkAndExec(ctx, spawned) }},
+			{&ours, func() error { return runArray(ctx, client, spawned) }},
+			{&single, func() error { return runEach(ctx, client, spawned) }},
+		} {
+			from := time.Now()
+			if err := way.run(); err != nil {
+				return nil, err
+			}
+			*way.rates = append(*way.rates, spawned/time.Since(from).Seconds())
+		}
+	}
+	floor, rate, each := middle(raw), middle(ours), middle(single)
+	return []row{
+		{fmt.Sprintf("fork and exec of true, %d at a time, on %d processors", abreast, runtime.NumCPU()), fmt.Sprintf("%.0f/s", floor), "", true},
+		{fmt.Sprintf("true on one member, %d at a time, an array of %d, durable", abreast, spawned),
+			fmt.Sprintf("%.0f/s, %.2f × fork and exec", rate, rate/floor), fmt.Sprintf("≥ %.1f ×", goal), rate >= goal*floor},
+		{fmt.Sprintf("the same, each submitted by itself, by %d clients that wait", abreast), fmt.Sprintf("%.0f/s, %.2f ×", each, each/floor), "", true},
+	}, nil
+}
+
+// middle is the median of a few rates.
+func middle(rates []float64) float64 {
+	slices.Sort(rates)
+	return rates[len(rates)/2]
+}
+
+// shared lets several workers do so many things together.
+func shared(ctx context.Context, times int, do func() error) error {
+	var left atomic.Int64
+	left.Store(int64(times))
+	var once sync.Once
+	var failed error
+	var working sync.WaitGroup
+	for range abreast {
+		working.Go(func() {
+			for left.Add(-1) >= 0 && ctx.Err() == nil {
+				if err := do(); err != nil {
+					once.Do(func() { failed = err })
+					return
+				}
+			}
+		})
+	}
+	working.Wait()
+	if failed == nil {
+		failed = context.Cause(ctx)
+	}
+	return failed
+}
+
+// forkAndExec is the floor: nothing but processes.
+func forkAndExec(ctx context.Context, times int) error {
+	path, err := exec.LookPath("true")
+	if err != nil {
+		return err
+	}
+	nothing, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer nothing.Close()
+	return shared(ctx, times, func() error {
+		p, err := os.StartProcess(path, []string{"true"}, &os.ProcAttr{Files: []*os.File{nothing, nothing, nothing}})
+		if err == nil {
+			_, err = p.Wait()
+		}
+		return err
+	})
+}
+
+// runArray runs so many elements of one task.
+func runArray(ctx context.Context, client *control.Client, times int) error {
+	return runTask(ctx, client, control.Spec{Argv: []string{"true"}, Array: uint32(times)})
+}
+
+// runEach runs so many tasks of their own.
+func runEach(ctx context.Context, client *control.Client, times int) error {
+	return shared(ctx, times, func() error {
+		return runTask(ctx, client, control.Spec{Argv: []string{"true"}})
+	})
+}
+
+func runTask(ctx context.Context, client *control.Client, spec control.Spec) error {
+	s, err := client.Submit(ctx, spec)
+	if err != nil {
+		return err
+	}
+	task, err := client.WaitTask(ctx, s.Task)
+	if err == nil && task.Status != "succeeded" {
+		err = fmt.Errorf("task %s is %s", s.Task, task.Status)
+	}
+	return err
+}
