@@ -72,9 +72,6 @@ func (a *attempt) run() {
 
 // live starts the process, reads what it writes and waits for its end.
 func (a *attempt) live(result *wire.Result) *refusal {
-	if err := a.spool.create(); err != nil {
-		return &refusal{core.CodeTaskLost, "its output cannot be kept: " + netutil.Reason(err).Error()}
-	}
 	stdout, outEnd, err := os.Pipe()
 	if err != nil {
 		return &refusal{core.CodeTaskLost, err.Error()}
@@ -179,9 +176,13 @@ func account(result *wire.Result, state *os.ProcessState) {
 	}
 }
 
+// buffers are for pumps: most tasks print little, and end soon.
+var buffers = sync.Pool{New: func() any { return new([maxRecord]byte) }}
+
 // pump moves a stream into the spool until it ends, and gives its last bytes.
 func (a *attempt) pump(stream byte, r *os.File) (tail []byte) {
-	buf := make([]byte, maxRecord)
+	buf := buffers.Get().(*[maxRecord]byte)[:]
+	defer func() { buffers.Put((*[maxRecord]byte)(buf)) }()
 	keep := func(b []byte) {
 		a.spool.write(stream, b)
 		tail = append(tail, b...)

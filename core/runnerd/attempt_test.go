@@ -166,14 +166,23 @@ func TestOutputThatIsNotHereIsAnError(t *testing.T) {
 	}
 }
 
-func TestWithoutASpoolATaskIsNotStarted(t *testing.T) {
+func TestWithoutASpoolATaskRunsAndSaysWhatIsMissing(t *testing.T) {
 	w := newWorkshop(t)
 	if err := os.RemoveAll(filepath.Join(w.dir, "spool")); err != nil {
 		t.Fatal(err)
 	}
-	w.start(shell("exit 0"))
-	if r := w.result(); r.Exit != 125 || !strings.Contains(r.Error, "output") {
-		t.Fatalf("exit %d, %q", r.Exit, r.Error)
+	w.start(shell("echo x; exit 4"))
+	if r := w.result(); r.Exit != 4 || !r.Truncated || r.OutputLost == "" || string(r.StdoutTail) != "x\n" {
+		t.Fatalf("%v", r)
+	}
+}
+
+func TestATaskThatPrintsNothingHasAnEmptyOutput(t *testing.T) {
+	w := newWorkshop(t)
+	f := w.start(shell("exit 0"))
+	w.result()
+	if out := w.output(f); len(out) > 0 {
+		t.Fatalf("it printed %v", out)
 	}
 }
 

@@ -188,8 +188,8 @@ func (g *cgroup) pids() (pids []int) {
 	if g == nil {
 		return nil
 	}
-	b := make([]byte, 64<<10)
-	n, _ := g.procs.ReadAt(b, 0)
+	var b [8 << 10]byte
+	n, _ := g.procs.ReadAt(b[:], 0)
 	for _, word := range strings.Fields(string(b[:n])) {
 		if pid, err := strconv.Atoi(word); err == nil {
 			pids = append(pids, pid)

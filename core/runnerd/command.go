@@ -95,11 +95,14 @@ func (f forkers) command(e *wire.RunnerExec, in *cgroup, stdout, stderr *os.File
 	if bad != nil {
 		return nil, bad
 	}
-	input, err := inputOf(e.Stdin)
-	if err != nil {
-		return nil, &refusal{core.CodeTaskLost, err.Error()}
+	input := f.nothing
+	if len(e.Stdin) > 0 {
+		var err error
+		if input, err = inputOf(e.Stdin); err != nil {
+			return nil, &refusal{core.CodeTaskLost, err.Error()}
+		}
+		defer input.Close()
 	}
-	defer input.Close()
 	attr := &os.ProcAttr{Dir: cwd, Env: env, Files: []*os.File{input, stdout, stderr}, Sys: &syscall.SysProcAttr{Setsid: true}}
 	in.enter(attr.Sys)
 	p, err := f.start(path, argv, attr)
@@ -120,9 +123,6 @@ func texts(list [][]byte) []string {
 // inputOf is what a task reads. What travels with a task is smaller than a pipe
 // holds, so nobody has to stay and feed it.
 func inputOf(stdin []byte) (*os.File, error) {
-	if len(stdin) == 0 {
-		return os.Open(os.DevNull)
-	}
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err

@@ -81,11 +81,10 @@ func (f *family) strays() []int {
 
 // of are the living processes of an attempt beside its process group.
 func (f *family) of(a *attempt) []int {
-	strays := f.strays()
 	if a.cgroup != nil {
 		return slices.DeleteFunc(a.cgroup.pids(), func(pid int) bool { return pid == a.pid })
 	}
-	pids := slices.DeleteFunc(strays, func(pid int) bool { return !f.owns(a, pid) })
+	pids := slices.DeleteFunc(f.strays(), func(pid int) bool { return !f.owns(a, pid) })
 	for i := 0; i < len(pids); i++ {
 		pids = append(pids, Children(pids[i], pids[i])...)
 	}

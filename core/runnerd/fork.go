@@ -10,14 +10,18 @@ import (
 
 // forkers are the threads that fork. A child's parent-death signal comes when
 // the thread that made it ends, so these never do.
-type forkers chan func()
+type forkers struct {
+	jobs    chan func()
+	nothing *os.File // to read
+}
 
-func startForkers(n int) forkers {
-	f := make(forkers)
+func startForkers(n int) (forkers, error) {
+	nothing, err := os.Open(os.DevNull)
+	f := forkers{jobs: make(chan func()), nothing: nothing}
 	for range n {
 		go f.serve()
 	}
-	return f
+	return f, err
 }
 
 func (f forkers) serve() {
@@ -27,7 +31,7 @@ func (f forkers) serve() {
 		go f.serve()
 		select {}
 	}
-	for do := range f {
+	for do := range f.jobs {
 		do()
 	}
 	select {} // the thread's children still run
@@ -45,7 +49,7 @@ func (f forkers) start(path string, argv []string, attr *os.ProcAttr) (p *proces
 	attr.Sys.Pdeathsig = syscall.SIGKILL
 	attr.Sys.PidFD = &pidfd
 	done := make(chan struct{})
-	f <- func() {
+	f.jobs <- func() {
 		defer close(done)
 		var started *os.Process
 		if started, err = os.StartProcess(path, argv, attr); err == nil {

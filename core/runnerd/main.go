@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -58,6 +59,7 @@ func Main(args []string) int {
 		say.Close()
 	}
 	o.Stop = terminated()
+	debug.SetGCPercent(400) // there is hardly anything to keep
 	if err := Serve(o); err != nil {
 		fmt.Fprintln(say, err)
 		var f *core.Fault

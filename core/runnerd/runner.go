@@ -54,6 +54,7 @@ type runner struct {
 	done     chan struct{} // closed when nothing is taken any more
 	attempts map[core.Fence]*attempt
 	execs    map[core.Fence]*wire.RunnerExec // not forked yet
+	silent   map[core.Fence]bool             // ended without output, and not dropped yet
 	daemon   *Link                           // nil: there is none
 	exited   bool
 }
@@ -108,10 +109,14 @@ func open(o Options) (*runner, *core.Fault) {
 		return nil, core.Faultf(core.CodeIO, "%v", err)
 	}
 	r := &runner{
-		options: o, lock: held, in: make(chan input, 256), done: make(chan struct{}), attempts: map[core.Fence]*attempt{}, execs: map[core.Fence]*wire.RunnerExec{},
+		options: o, lock: held, in: make(chan input, 256), done: make(chan struct{}), attempts: map[core.Fence]*attempt{}, execs: map[core.Fence]*wire.RunnerExec{}, silent: map[core.Fence]bool{},
 		machine: supervise.New(now(), supervise.Options{Linger: o.Linger}),
 	}
 	if r.spools, err = openSpools(o.DataDir, time.Now()); err != nil {
+		return nil, core.Faultf(core.CodeIO, "%v", err)
+	}
+	forkers, err := startForkers(runtime.GOMAXPROCS(0))
+	if err != nil {
 		return nil, core.Faultf(core.CodeIO, "%v", err)
 	}
 	places := &cgroups{}
@@ -119,7 +124,7 @@ func open(o Options) (*runner, *core.Fault) {
 		places = openCgroups(o.DataDir)
 	}
 	r.around = surroundings{
-		boot: boot, family: newFamily(), cgroups: places, forkers: startForkers(runtime.GOMAXPROCS(0)),
+		boot: boot, family: newFamily(), cgroups: places, forkers: forkers,
 		started: func(s *wire.Started) { r.tell(supervise.Forked{Started: s}) },
 		ended:   func(f core.Fence, res *wire.Result) { r.tell(supervise.Ended{Fence: f, Result: res}) },
 	}
@@ -272,12 +277,16 @@ func (r *runner) asked(m *wire.ToRunner) {
 	case *wire.ToRunner_Read:
 		r.read(b.Read)
 	case *wire.ToRunner_Drop:
+		delete(r.silent, core.Fence(b.Drop))
 		go r.drop(core.Fence(b.Drop))
 	}
 }
 
 func (r *runner) step(ev supervise.Event) {
 	if ended, is := ev.(supervise.Ended); is {
+		if a := r.attempts[ended.Fence]; a != nil && a.spool.empty() {
+			r.silent[ended.Fence] = true
+		}
 		delete(r.attempts, ended.Fence)
 	}
 	for _, f := range r.machine.Step(now(), ev) {
@@ -332,6 +341,11 @@ func (r *runner) read(q *wire.RunnerRead) {
 	l, a, path := r.daemon, r.attempts[core.Fence(q.GetFence())], spoolPath(r.spools, core.Fence(q.GetFence()))
 	out := &wire.RunnerOutput{Ticket: q.GetTicket()}
 	answer := func() { l.Send(&wire.FromRunner{Body: &wire.FromRunner_Output{Output: out}}) }
+	if r.silent[core.Fence(q.GetFence())] {
+		out.Eof = true
+		answer()
+		return
+	}
 	if a == nil {
 		// What is not there now may begin before the file is opened, and
 		// would then look like the whole of an attempt that is over.
@@ -345,7 +359,9 @@ func (r *runner) read(q *wire.RunnerRead) {
 		defer answer()
 		from, size, ended := int64(q.GetFrom()), int64(-1), true
 		if a != nil {
-			if size, ended = a.spool.await(from, r.done); !ended && size <= from {
+			size, ended = a.spool.await(from, r.done)
+			if size <= from {
+				out.Eof = ended
 				return
 			}
 		}

@@ -55,18 +55,6 @@ func newSpool(path string) *spool {
 	return &spool{path: path, first: firstPart, segment: lastPart / (lastSegments + 1), changed: make(chan struct{})}
 }
 
-// create makes the first file; to be called before write.
-func (s *spool) create() error {
-	file, err := createFile(s.path)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.file = file
-	return nil
-}
-
 func createFile(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 }
@@ -82,6 +70,11 @@ func (s *spool) write(stream byte, data []byte) {
 	defer s.mu.Unlock()
 	if s.failed != nil {
 		return
+	}
+	if s.file == nil { // most tasks print nothing, and need none
+		if s.file, s.failed = createFile(s.path); s.failed != nil {
+			return
+		}
 	}
 	if s.failed = s.makeRoom(int64(len(record))); s.failed != nil {
 		return
@@ -131,6 +124,13 @@ func (s *spool) end() (truncated bool, why error) {
 	}
 	s.wake()
 	return s.dropped || s.failed != nil, s.failed
+}
+
+// empty says whether nothing was written, and nothing lost.
+func (s *spool) empty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.size == 0 && s.failed == nil
 }
 
 func (s *spool) wake() {

@@ -45,11 +45,8 @@ func TestASpoolGivesBackItsRecordsWhole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		path := filepath.Join(dir, "1")
 		s := newSpool(path)
-		err := s.create()
-		if err != nil {
-			t.Fatalf("%v", err)
-		}
-		var want []piece
+		s.write(1, nil)
+		want := []piece{{1, ""}}
 		for range rapid.IntRange(0, 20).Draw(t, "records") {
 			p := piece{byte(rapid.IntRange(1, 2).Draw(t, "stream")), string(rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "data"))}
 			want = append(want, p)
@@ -126,10 +123,7 @@ func TestOfALongOutputTheFirstAndTheLastPartAreKept(t *testing.T) {
 		}
 		s := newSpool(path)
 		s.first, s.segment = int64(rapid.IntRange(1, 300).Draw(t, "first")), int64(rapid.IntRange(1, 60).Draw(t, "segment"))
-		if err := s.create(); err != nil {
-			t.Fatalf("%v", err)
-		}
-		n := rapid.IntRange(0, 300).Draw(t, "records")
+		n := rapid.IntRange(1, 300).Draw(t, "records")
 		var places []int64 // of each record
 		for i := range n {
 			size, _, _ := s.state()
@@ -173,9 +167,6 @@ func TestAnOutputThatIsGoneIsGoneWhole(t *testing.T) {
 	dir := t.TempDir()
 	s := newSpool(filepath.Join(dir, "1"))
 	s.first, s.segment = 30, 30
-	if err := s.create(); err != nil {
-		t.Fatal(err)
-	}
 	for range 100 {
 		s.write(1, []byte("ten bytes."))
 	}
@@ -209,9 +200,6 @@ func TestWithAFullDiskTheRestIsDroppedAndTheReasonKept(t *testing.T) {
 
 func TestAReaderWaitsForOutputOrTheEnd(t *testing.T) {
 	s := newSpool(filepath.Join(t.TempDir(), "1"))
-	if err := s.create(); err != nil {
-		t.Fatal(err)
-	}
 	type state struct {
 		size  int64
 		ended bool
