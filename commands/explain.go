@@ -82,7 +82,7 @@ func printExplanation(c *call, w io.Writer, e *control.Explanation) error {
 }
 
 func tableOf(e *control.Explanation) *render.Table {
-	t := &render.Table{Header: []string{"NODE", "TASKS", "OTHERS", "SLOWNESS", "DONE IN", "CHOICE"}, Shrink: []int{0, 5}}
+	t := &render.Table{Header: []string{"NODE", "TASKS", "OTHERS", "SLOWNESS", "DONE IN", "CHOICE", "STRESS"}, Shrink: []int{0, 5}}
 	for _, candidate := range e.Candidates {
 		others, done, choice := "", "", orEmpty(candidate.Why)
 		if candidate.Others != nil {
@@ -98,7 +98,7 @@ func tableOf(e *control.Explanation) *render.Table {
 		if candidate.Slots != nil {
 			tasks += "/" + number(candidate.Slots)
 		}
-		t.Rows = append(t.Rows, []string{candidate.Node, tasks, others, fmt.Sprintf("%.2g", candidate.Slowness), done, choice})
+		t.Rows = append(t.Rows, []string{candidate.Node, tasks, others, fmt.Sprintf("%.2g", candidate.Slowness), done, choice, number(candidate.Stress)})
 	}
 	return t
 }

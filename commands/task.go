@@ -117,6 +117,7 @@ func printTask(c *call, t *control.Task) error {
 		}
 	}
 	add("reason", orEmpty(t.Reason))
+	add("waiting", orEmpty(t.Waiting))
 	add("exit", number(t.Exit))
 	add("key", orEmpty(t.Key))
 	add("on", orEmpty(t.On))
@@ -155,7 +156,7 @@ func printTask(c *call, t *control.Task) error {
 		add("cpu", fmt.Sprintf("%.3fs", t.Result.CPU))
 		add("memory", fmt.Sprintf("%.1f MiB", float64(t.Result.MaxRSS)/(1<<20)))
 	}
-	errs := []error{render.Pairs(c.stdout, facts, c.color()), printAttempts(c, t), printElements(c, t)}
+	errs := []error{render.Pairs(c.stdout, facts, c.color()), printAttempts(c, t), printElements(c, t), printCandidates(c, t)}
 	if t.Result != nil {
 		errs = append(errs, printTail(c, "stdout", t.Result.StdoutTail), printTail(c, "stderr", t.Result.StderrTail))
 	}
@@ -177,6 +178,17 @@ func printAttempts(c *call, t *control.Task) error {
 		return err
 	}
 	return table.Write(c.stdout, c.width(), c.color())
+}
+
+// printCandidates shows how the members look that a task waits for.
+func printCandidates(c *call, t *control.Task) error {
+	if len(t.Candidates) == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprintln(c.stdout); err != nil {
+		return err
+	}
+	return tableOf(&control.Explanation{Candidates: t.Candidates}).Write(c.stdout, c.width(), c.color())
 }
 
 // printElements shows how far each element is, and who has none.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/ledger"
 	"hb/core/node"
 	"hb/core/wire"
 )
@@ -165,6 +166,11 @@ func (s server) aboutTask(r *http.Request, ask func(core.TaskID) node.Request) (
 	}
 	who := s.names(r.Context())
 	out := taskOf(t, who)
+	if t.Status == ledger.Queued { // without a leader nobody knows why
+		if v, err := one[*wire.Explained](r.Context(), s, node.ExplainTask{Spec: t.Spec, Task: core.TaskID(t.Id)}); err == nil {
+			out.Waiting, out.Candidates = text(v.Waits), explanationOf(v).Candidates
+		}
+	}
 	if t.Elements > 0 {
 		v, err := one[node.TasksView](r.Context(), s, node.ListElements{Task: core.TaskID(t.Id)})
 		if err != nil {

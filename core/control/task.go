@@ -50,14 +50,16 @@ func taskOf(t *wire.Task, who names) *Task {
 		All:       spec.GetAll(),
 		Elements:  []Element{},
 		Missing:   []Missing{},
-		Cwd:       text(spec.GetCwd()),
-		Env:       list(spec.GetEnv()),
-		Index:     number(t.Index),
-		Submitted: wallTime(t.SubmittedNanos),
-		Ended:     wallTime(t.EndedNanos),
-		Attempts:  []Attempt{},
-		Exit:      exitOf(t),
-		Result:    resultOf(t.Result),
+
+		Candidates: []Candidate{},
+		Cwd:        text(spec.GetCwd()),
+		Env:        list(spec.GetEnv()),
+		Index:      number(t.Index),
+		Submitted:  wallTime(t.SubmittedNanos),
+		Ended:      wallTime(t.EndedNanos),
+		Attempts:   []Attempt{},
+		Exit:       exitOf(t),
+		Result:     resultOf(t.Result),
 	}
 	for _, m := range t.Missing {
 		out.Missing = append(out.Missing, Missing{Node: m.Name, Why: m.Why, Since: wallTime(m.SinceNanos)})
@@ -151,7 +153,7 @@ func explanationOf(v *wire.Explained) Explanation {
 		}
 		out.Candidates = append(out.Candidates, Candidate{
 			Node: c.Name, Busy: known(int(c.Busy), true), Slots: known(int(c.Slots), c.Known),
-			Others: known(float64(c.OthersPermille)/1000, c.Known), Slowness: c.Slowness,
+			Others: known(float64(c.OthersPermille)/1000, c.Known), Slowness: c.Slowness, Stress: known(int(c.Stress), c.Known),
 			Completion: known(time.Duration(c.CompletionNanos).Seconds(), c.CompletionNanos != 0),
 			Why:        text(c.Why),
 		})

@@ -212,7 +212,8 @@ type Candidate struct {
 	Others     *float64 `json:"others_share"` // of the machine
 	Slowness   float64  `json:"slowness"`
 	Completion *float64 `json:"completion_seconds"`
-	Why        *string  `json:"why"` // what keeps it from running there now
+	Why        *string  `json:"why"`    // what keeps it from running there now
+	Stress     *int     `json:"stress"` // 0 to 1000
 }
 
 // Submitted is the shape hb.submitted/1; Node is null while it is queued.
@@ -257,6 +258,10 @@ type Task struct {
 	All       bool      `json:"all"`
 	Elements  []Element `json:"elements"`
 	Missing   []Missing `json:"missing"`
+	// Waiting is why it is queued still, and Candidates how its members look; null
+	// and empty when it is not queued, or no leader can be asked.
+	Waiting    *string     `json:"waiting"`
+	Candidates []Candidate `json:"candidates"`
 }
 
 // Attempt is one grant of a task to a member.

@@ -251,7 +251,7 @@ func TestExplainSaysWhatTheChoiceSaw(t *testing.T) {
 	d.settle()
 	d.hear(1, 2, 250)
 
-	e := d.Explain(d.now, jobOn("", "parity=odd"))
+	e := d.Explain(d.now, jobOn("", "parity=odd"), core.TaskID{})
 	candidates, choice := e.Candidates, e.Choice
 	why := ""
 	for _, c := range candidates {
@@ -263,7 +263,7 @@ func TestExplainSaysWhatTheChoiceSaw(t *testing.T) {
 	if choice != 3 || candidates[0].Cost != 1/(2*0.75) || candidates[2].Cost != 0.25 || candidates[0].OthersPermille != 250 {
 		t.Fatalf("the choice is %v of %v", choice, candidates)
 	}
-	e = d.Explain(d.now, jobOn("web2"))
+	e = d.Explain(d.now, jobOn("web2"), core.TaskID{})
 	candidates, choice = e.Candidates, e.Choice
 	if choice != 0 || candidates[1].Why != "1 of 1 slots taken" || candidates[0].Why != "is not web2" {
 		t.Fatalf("the choice is %v of %v", choice, candidates)
@@ -307,5 +307,35 @@ func BenchmarkOneDecisionAmongAThousandMembers(b *testing.B) {
 			b.Fatal("no plan")
 		}
 		delete(d.plans, tid(1))
+	}
+}
+
+func TestATaskThatWaitsSaysWhy(t *testing.T) {
+	d := newDesk(t, 1, 1)
+	exclusive := func() *wire.Spec {
+		s := job()
+		s.Exclusive = "tape"
+		return s
+	}
+	d.submit(1, exclusive())
+	d.settle()
+	d.submit(2, exclusive())
+	d.submit(3, job())
+	d.settle()
+	d.submit(4, job())
+	d.submit(5, jobOn("", "parity=neither"))
+	d.submit(6, jobOn("web9"))
+	d.settle()
+	for n, want := range map[int]string{
+		2: "holds \"tape\"",
+		3: "",
+		4: "all 2 slots of the 2 members that may run it are taken",
+		5: "no member may run it now: not parity=neither",
+		6: "no member may run it now: is not web9",
+	} {
+		task := d.task(n)
+		if got := d.Explain(d.now, task.Spec, core.TaskID(task.Id)).Waits; !strings.Contains(got, want) || want == "" && got != "" {
+			t.Errorf("task %d: %q, not %q", n, got, want)
+		}
 	}
 }

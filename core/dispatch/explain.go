@@ -2,7 +2,10 @@ package dispatch
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"hb/core"
@@ -19,6 +22,8 @@ type Explanation struct {
 	// Demand is how long it is expected to take on an ordinary member; zero:
 	// nobody knows.
 	Demand time.Duration
+	// Waits says why the task that was asked about waits; empty when it does not.
+	Waits string
 }
 
 // Candidate is a member as the choice sees it.
@@ -29,6 +34,8 @@ type Candidate struct {
 	// granted or planned. Known says that it has reported.
 	Slots, Busy int
 	Known       bool
+	// Stress is the member's own figure for people, 0 to 1000.
+	Stress int
 	// OthersPermille is the share of the machine in use by anything but hb.
 	OthersPermille int
 	// Slowness is how many times longer than elsewhere tasks took here.
@@ -43,19 +50,17 @@ type Candidate struct {
 	Why string
 }
 
-// Explain weighs all members for a spec without planning anything.
-func (m *Machine) Explain(now core.Instant, spec *wire.Spec) Explanation {
+// Explain weighs all members for a spec without planning anything; of a task that
+// has it and waits (zero: none) it says why.
+func (m *Machine) Explain(now core.Instant, spec *wire.Spec, task core.TaskID) Explanation {
 	p := newPlacement(spec)
-	only := (*host)(nil)
-	if p.on != "" {
-		only = m.named(p.on)
-	}
+	only := m.only(p)
 	demand := m.history.demand(spec)
 	e := Explanation{Demand: m.demandOf(spec)}
 	for _, h := range m.hosts {
 		c := Candidate{
 			Node: h.id, Name: h.name, Slots: h.slots(), Busy: h.busy(), Known: h.known,
-			OthersPermille: int(h.load.BusyPermille), Slowness: h.slowness(), Why: m.against(p, h, only),
+			Stress: int(h.load.Stress), OthersPermille: int(h.load.BusyPermille), Slowness: h.slowness(), Why: m.against(p, h, only),
 		}
 		switch {
 		case c.Why != "":
@@ -70,11 +75,57 @@ func (m *Machine) Explain(now core.Instant, spec *wire.Spec) Explanation {
 		e.Candidates = append(e.Candidates, c)
 	}
 	m.forgetEstimates()
+	if t, ok := m.opt.Ledger().Task(task); ok && t.Status == ledger.Queued {
+		e.Waits = m.waits(now, p, t, e.Candidates)
+	}
 	if h, wait := m.pick(now, p, m.estimate(now, spec)); h != nil && !wait {
 		e.Choice = h.id
 	}
 	m.forgetEstimates()
 	return e
+}
+
+// waits says why a task waits.
+func (m *Machine) waits(now core.Instant, p *placement, t *wire.Task, candidates []Candidate) string {
+	if holder, held := m.opt.Ledger().Holder(t.Spec.Exclusive); held {
+		return fmt.Sprintf("task %s holds %q", ledger.Name(holder), t.Spec.Exclusive)
+	}
+	for _, w := range m.queue.aside.items {
+		if w.id == core.TaskID(t.Id) {
+			return fmt.Sprintf("it is tried again in %v", max(0, w.until.Sub(now)).Round(time.Second))
+		}
+	}
+	if t.N > 0 && m.blocked(t.Spec, core.TaskID(t.Parent)) {
+		return fmt.Sprintf("%d elements of its task run already", t.Spec.Parallel)
+	}
+	may, free, slots := 0, 0, 0
+	objections := map[string]bool{}
+	for i := range candidates {
+		h := m.byID[candidates[i].Node]
+		if why := m.against(p, h, m.only(p)); why != "" {
+			objections[why] = true
+			continue
+		}
+		may, slots = may+1, slots+h.slots()
+		if h.ready() {
+			free++
+		}
+	}
+	switch {
+	case may == 0:
+		return "no member may run it now: " + strings.Join(slices.Sorted(maps.Keys(objections)), ", ")
+	case free == 0:
+		return fmt.Sprintf("all %d slots of the %d members that may run it are taken", slots, may)
+	}
+	return "others go first, or it is done sooner by waiting for a faster member"
+}
+
+// only is the member that a placement names, if it names one.
+func (m *Machine) only(p *placement) *host {
+	if p.on == "" {
+		return nil
+	}
+	return m.named(p.on)
 }
 
 // against is what keeps a task from a host whether it is busy or not.

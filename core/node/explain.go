@@ -20,7 +20,7 @@ const (
 type explaining struct {
 	client uint64 // the request
 	id     uint64 // of the question to the leader
-	spec   *wire.Spec
+	ask    *wire.Explain
 	again  core.Instant
 	limit  core.Instant
 }
@@ -28,7 +28,10 @@ type explaining struct {
 // explain answers a client, now or when the leader has.
 func (n *Node) explain(client uint64, q ExplainTask) {
 	n.clients.tickets++
-	x := &explaining{client: client, id: n.clients.tickets, spec: q.Spec, again: n.now, limit: n.now.Add(explainLimit)}
+	x := &explaining{client: client, id: n.clients.tickets, again: n.now, limit: n.now.Add(explainLimit)}
+	if x.ask = (&wire.Explain{Id: x.id, Spec: q.Spec}); !q.Task.IsZero() {
+		x.ask.Task = q.Task[:]
+	}
 	n.clients.explaining = append(n.clients.explaining, x)
 	n.serveExplaining()
 }
@@ -42,11 +45,11 @@ func (n *Node) serveExplaining() {
 			n.endExplaining(x, n.noQuorum())
 		case n.now < x.again:
 		case n.leading:
-			n.endExplaining(x, n.explained(x.id, x.spec))
+			n.endExplaining(x, n.explained(x.ask))
 		default:
 			x.again = n.now.Add(explainAgain)
 			if leader.id != 0 && leader.id != n.self.id {
-				n.sendTo(leader.id, &wire.Envelope{Body: &wire.Envelope_Explain{Explain: &wire.Explain{Id: x.id, Spec: x.spec}}})
+				n.sendTo(leader.id, &wire.Envelope{Body: &wire.Envelope_Explain{Explain: x.ask}})
 			}
 		}
 	}
@@ -59,7 +62,7 @@ func (n *Node) endExplaining(x *explaining, answer any) {
 
 // explainAsked answers another node.
 func (n *Node) explainAsked(from core.NodeID, q *wire.Explain) {
-	n.sendTo(from, &wire.Envelope{Body: &wire.Envelope_Explained{Explained: n.explained(q.Id, q.Spec)}})
+	n.sendTo(from, &wire.Envelope{Body: &wire.Envelope_Explained{Explained: n.explained(q)}})
 }
 
 // explainedCame is the leader's answer.
@@ -73,13 +76,15 @@ func (n *Node) explainedCame(a *wire.Explained) {
 }
 
 // explained is what this node's dispatcher says.
-func (n *Node) explained(id uint64, spec *wire.Spec) *wire.Explained {
-	out := &wire.Explained{Id: id, Leading: n.leading}
-	if !n.leading || spec == nil {
+func (n *Node) explained(q *wire.Explain) *wire.Explained {
+	out := &wire.Explained{Id: q.Id, Leading: n.leading}
+	if !n.leading || q.Spec == nil {
 		return out
 	}
-	e := n.dispatcher.Explain(n.now, spec)
-	out.Choice, out.DemandNanos = uint64(e.Choice), int64(e.Demand)
+	var task core.TaskID
+	copy(task[:], q.Task)
+	e := n.dispatcher.Explain(n.now, q.Spec, task)
+	out.Choice, out.DemandNanos, out.Waits = uint64(e.Choice), int64(e.Demand), e.Waits
 	for i := range e.Candidates {
 		out.Candidates = append(out.Candidates, candidateOf(&e.Candidates[i]))
 	}
@@ -89,7 +94,7 @@ func (n *Node) explained(id uint64, spec *wire.Spec) *wire.Explained {
 func candidateOf(c *dispatch.Candidate) *wire.Candidate {
 	return &wire.Candidate{
 		Node: uint64(c.Node), Name: c.Name, Slots: uint32(c.Slots), Busy: uint32(c.Busy), Known: c.Known,
-		OthersPermille: uint32(c.OthersPermille), Slowness: c.Slowness,
+		Stress: uint32(c.Stress), OthersPermille: uint32(c.OthersPermille), Slowness: c.Slowness,
 		CompletionNanos: int64(c.Completion), Cost: c.Cost, Why: c.Why,
 	}
 }

@@ -56,8 +56,11 @@ type (
 	RetryTask struct{ Task, As core.TaskID }
 
 	// ExplainTask is answered by a *wire.Explained: how the leader would place
-	// the task now.
-	ExplainTask struct{ Spec *wire.Spec }
+	// the task now, and of a Task that waits (zero: none), why.
+	ExplainTask struct {
+		Spec *wire.Spec
+		Task core.TaskID
+	}
 
 	// ListSchedules is answered by a SchedulesView of what this node has applied,
 	// or, with a Name, of that one schedule, read linearizably.

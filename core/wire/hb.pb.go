@@ -2283,6 +2283,7 @@ type Explain struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // the asker's own
 	Spec          *Spec                  `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	Task          []byte                 `protobuf:"bytes,150,opt,name=task,proto3" json:"task,omitempty"` // a task that waits: why; empty: none does yet
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2331,6 +2332,13 @@ func (x *Explain) GetSpec() *Spec {
 	return nil
 }
 
+func (x *Explain) GetTask() []byte {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
 // Explained answers it.
 type Explained struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2339,6 +2347,7 @@ type Explained struct {
 	Candidates    []*Candidate           `protobuf:"bytes,3,rep,name=candidates,proto3" json:"candidates,omitempty"`
 	Choice        uint64                 `protobuf:"fixed64,4,opt,name=choice,proto3" json:"choice,omitempty"`                             // NodeID; 0: it would wait
 	DemandNanos   int64                  `protobuf:"varint,5,opt,name=demand_nanos,json=demandNanos,proto3" json:"demand_nanos,omitempty"` // how long it is expected to take; 0: nobody knows
+	Waits         string                 `protobuf:"bytes,150,opt,name=waits,proto3" json:"waits,omitempty"`                               // why the task waits
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2408,6 +2417,13 @@ func (x *Explained) GetDemandNanos() int64 {
 	return 0
 }
 
+func (x *Explained) GetWaits() string {
+	if x != nil {
+		return x.Waits
+	}
+	return ""
+}
+
 // Candidate is a member as the choice sees it.
 type Candidate struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
@@ -2421,6 +2437,7 @@ type Candidate struct {
 	CompletionNanos int64                  `protobuf:"varint,8,opt,name=completion_nanos,json=completionNanos,proto3" json:"completion_nanos,omitempty"` // until the task would be done there
 	Cost            float64                `protobuf:"fixed64,9,opt,name=cost,proto3" json:"cost,omitempty"`
 	Why             string                 `protobuf:"bytes,10,opt,name=why,proto3" json:"why,omitempty"` // what keeps the task from running there
+	Stress          uint32                 `protobuf:"varint,150,opt,name=stress,proto3" json:"stress,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -2523,6 +2540,13 @@ func (x *Candidate) GetWhy() string {
 		return x.Why
 	}
 	return ""
+}
+
+func (x *Candidate) GetStress() uint32 {
+	if x != nil {
+		return x.Stress
+	}
+	return 0
 }
 
 // LeaseAsk asks the leader to renew the lease of exclusive attempts.
@@ -7177,10 +7201,11 @@ const file_hb_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1b\n" +
 	"\binstance\x18\xb6\x01 \x01(\rR\binstance\"!\n" +
 	"\aRunning\x12\x16\n" +
-	"\x06fences\x18\x01 \x03(\x04R\x06fences\"7\n" +
+	"\x06fences\x18\x01 \x03(\x04R\x06fences\"L\n" +
 	"\aExplain\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1c\n" +
-	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\"\x9f\x01\n" +
+	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\x12\x13\n" +
+	"\x04task\x18\x96\x01 \x01(\fR\x04task\"\xb6\x01\n" +
 	"\tExplained\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
 	"\aleading\x18\x02 \x01(\bR\aleading\x12-\n" +
@@ -7188,7 +7213,8 @@ const file_hb_proto_rawDesc = "" +
 	"candidates\x18\x03 \x03(\v2\r.hb.CandidateR\n" +
 	"candidates\x12\x16\n" +
 	"\x06choice\x18\x04 \x01(\x06R\x06choice\x12!\n" +
-	"\fdemand_nanos\x18\x05 \x01(\x03R\vdemandNanos\"\x89\x02\n" +
+	"\fdemand_nanos\x18\x05 \x01(\x03R\vdemandNanos\x12\x15\n" +
+	"\x05waits\x18\x96\x01 \x01(\tR\x05waits\"\xa2\x02\n" +
 	"\tCandidate\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -7200,7 +7226,8 @@ const file_hb_proto_rawDesc = "" +
 	"\x10completion_nanos\x18\b \x01(\x03R\x0fcompletionNanos\x12\x12\n" +
 	"\x04cost\x18\t \x01(\x01R\x04cost\x12\x10\n" +
 	"\x03why\x18\n" +
-	" \x01(\tR\x03why\"2\n" +
+	" \x01(\tR\x03why\x12\x17\n" +
+	"\x06stress\x18\x96\x01 \x01(\rR\x06stress\"2\n" +
 	"\bLeaseAsk\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
 	"\x06fences\x18\x02 \x03(\x04R\x06fences\"4\n" +
