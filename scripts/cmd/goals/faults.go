@@ -236,7 +236,7 @@ func join(s scale, members int) (took time.Duration, whole bool) {
 }
 
 func split(s scale) (string, verdict) {
-	members := s.large
+	members := s.nodes // half of them, each held dead by the other half: that takes its time
 	l := lab.New(options(s, members))
 	l.Run(10 * time.Second)
 	l.Loss = func(from, to int) float64 {
@@ -266,5 +266,5 @@ func split(s scale) (string, verdict) {
 		most = max(most, n)
 	}
 	return fmt.Sprintf("after 90 s apart %d of %d held the other half dead; whole %.1f s after the cut ended, at most %d flaps of one member in one table",
-		apart, members, took.Seconds(), most) + over("", took.Seconds(), 15), s.judgeLarge(apart == members && took <= 15*time.Second && most <= 1)
+		apart, members, took.Seconds(), most) + over("", took.Seconds(), 15), s.judgeNodes(apart == members && took <= 15*time.Second && most <= 1)
 }

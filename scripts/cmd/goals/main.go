@@ -21,7 +21,8 @@ import (
 type scale struct {
 	seed uint64
 	// trials of each theory, waves of news, crashes, members of a large cluster,
-	// joiners at once, whole nodes, logs and all, of a large cluster.
+	// joiners at once; whole nodes, logs and all, of a large cluster, and members of
+	// one that is split.
 	trials, waves, crashes, large, joiners, nodes int
 	// huge is for how long clusters of ten and a hundred thousand run.
 	huge time.Duration
@@ -60,7 +61,7 @@ func (s scale) judgeLarge(ok bool) verdict {
 	return judge(ok)
 }
 
-// judgeNodes is judgeLarge for clusters of whole nodes.
+// judgeNodes is judgeLarge for what takes longer: whole nodes, and a split.
 func (s scale) judgeNodes(ok bool) verdict {
 	if ok && s.nodes < 1000 {
 		return unjudged

@@ -22,7 +22,7 @@ func TestEveryGoalSaysWhatIsWantedAndCanBeMissed(t *testing.T) {
 }
 
 func TestSmallTrialsOfTheQuickGoals(t *testing.T) {
-	s := scale{seed: 1, trials: 300, crashes: 10, large: 60, joiners: 20}
+	s := scale{seed: 1, trials: 300, crashes: 10, large: 60, joiners: 20, nodes: 40}
 	for name, measure := range map[string]func(scale) (string, verdict){
 		"joiners": joinersUnderLoss, "loss": heavyLoss, "ten": tenAtOnce, "split": split,
 	} {
