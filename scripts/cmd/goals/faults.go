@@ -197,27 +197,18 @@ func idle(s scale) (string, verdict) {
 		f.Sent, sealed, f.Bytes, f.SentMost, f.Got), judge(f.Sent <= 2.05 && sealed <= 300 && f.SentMost <= 4)
 }
 
-// joinAtOnce lets ever larger crowds join.
-func joinAtOnce(s scale) (text string, v verdict) {
-	v = unjudged
-	for _, crowd := range []struct {
-		members int
-		most    time.Duration
-	}{{2000, 5 * time.Second}, {10_000, 8 * time.Second}} {
-		if crowd.members > s.joiners {
-			return text + fmt.Sprintf("; %d: --full", crowd.members), v
+// joining lets a crowd join, if the scale is for so many.
+func joining(members int, most time.Duration) func(scale) (string, verdict) {
+	return func(s scale) (string, verdict) {
+		if members > s.joiners {
+			return "only with --full", unjudged
 		}
-		took, whole := join(s, crowd.members)
-		text += fmt.Sprintf("%d know each other after %.1f s", crowd.members, took.Seconds())
+		took, whole := join(s, members)
 		if !whole {
-			text += " not yet"
+			return fmt.Sprintf("not all know all after %.0f s", took.Seconds()), missed
 		}
-		text += over("", took.Seconds(), crowd.most.Seconds())
-		if v = judge(whole && took <= crowd.most); v == missed {
-			return text, v
-		}
+		return fmt.Sprintf("all know all after %.1f s", took.Seconds()) + over("", took.Seconds(), most.Seconds()), judge(took <= most)
 	}
-	return text, v
 }
 
 // join lets so many join through one at once, and says how long it takes until

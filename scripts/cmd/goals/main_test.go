@@ -30,11 +30,13 @@ func TestSmallTrialsOfTheQuickGoals(t *testing.T) {
 			t.Errorf("%s: %s%s", name, v, got)
 		}
 	}
-	if got, v := joinAtOnce(s); v != unjudged || !strings.Contains(got, "2000: --full") {
-		t.Errorf("joining: %s%s", v, got)
+	for members, want := range map[int]verdict{20: reached, 21: unjudged} {
+		if got, v := joining(members, 5*time.Second)(s); v != want {
+			t.Errorf("%d join: %s%s", members, v, got)
+		}
 	}
-	if took, whole := join(s, 20); !whole || took > 5*time.Second {
-		t.Errorf("20 joined in %s: %v", took, whole)
+	if got, v := joining(20, time.Millisecond)(s); v != missed || !strings.Contains(got, "over 0.001") {
+		t.Errorf("joining too slowly: %s%s", v, got)
 	}
 	if got := over("it", 5.5, 5); got != "; it 10.0 % over 5" || over("it", 5, 5) != "" {
 		t.Error(got)
