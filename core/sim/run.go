@@ -150,7 +150,8 @@ func (w *World) agree() {
 	if w.broken != nil {
 		return
 	}
-	want := digestTasks(w.referee.ledger.Tasks())
+	agreed, _, _ := w.referee.ledger.Page(ledger.Query{})
+	want := digestTasks(agreed)
 	first, _ := leaders[0].(node.LeaderView)
 	for i, h := range w.hosts {
 		view, ok := leaders[i].(node.LeaderView)
@@ -160,7 +161,24 @@ func (w *World) agree() {
 		list, _ := lists[i].(node.TasksView)
 		if digestTasks(list.Tasks) != want {
 			w.fail("all nodes agree in quiet times", "%s: its tasks differ from the agreed ledger's: %s",
-				h.name, firstDifference(list.Tasks, w.referee.ledger.Tasks()))
+				h.name, firstDifference(list.Tasks, agreed))
+		}
+	}
+	for _, t := range agreed {
+		if t.Elements > 0 {
+			w.agreeOnElements(core.TaskID(t.Id))
+		}
+	}
+}
+
+// agreeOnElements compares what no list holds.
+func (w *World) agreeOnElements(parent core.TaskID) {
+	agreed := w.referee.ledger.Elements(parent)
+	want := digestTasks(agreed)
+	for i, answer := range w.askAll(node.ListElements{Task: parent}) {
+		if view, _ := answer.(node.TasksView); w.broken == nil && digestTasks(view.Tasks) != want {
+			w.fail("all nodes agree in quiet times", "%s: the elements of its task %v differ from the agreed ledger's: %s",
+				w.hosts[i].name, parent, firstDifference(view.Tasks, agreed))
 		}
 	}
 }
