@@ -20,7 +20,8 @@ import (
 //     the last one if the host answers that nobody listens;
 //   - loss: a fifth of all datagrams among 64 is lost for two minutes;
 //   - stall: 6 of 64 block for 8 s, four times, as in Lifeguard §V;
-//   - deaf: 4 of 64 hear 8 others only, for 40 s, while all hear them;
+//   - deaf: of 64, two hear nobody and two hear 8 others only, for 40 s, while all
+//     hear them;
 //   - split: two halves of 64 apart for a minute: seconds until all is whole;
 //   - lossy: 1 of 64 loses 80 %: how many of the others call it dead or unsteady.
 //
@@ -111,7 +112,7 @@ func stalls(l *lab.Lab) {
 
 func deafen(l *lab.Lab) {
 	l.Loss = func(from, to int) float64 {
-		if to < 40 && ailing(to) && from >= 8 {
+		if to < 40 && ailing(to) && (to < 20 || from >= 8) {
 			return 1
 		}
 		return 0

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hb/core/detect"
 )
 
 func TestEveryGoalSaysWhatIsWantedAndCanBeMissed(t *testing.T) {
@@ -70,3 +72,16 @@ func TestGoalsArePrintedInOrderWithWhatWasTriedWhereTheyAreMissed(t *testing.T) 
 
 // nobodyHears is a member that is cut off altogether.
 func nobodyHears(time.Duration, bool) float64 { return 1 }
+
+func TestTheDeafHarmNobodyButWithoutTheGates(t *testing.T) {
+	s := scale{seed: 1}
+	whole := hardship(s, 0, deafen)
+	if whole.deaths != 0 {
+		t.Errorf("with all mechanisms %d deaths of members that are well", whole.deaths)
+	}
+	for _, e := range []detect.Extras{detect.IsolationGate, detect.AllExtras} {
+		if less := hardship(s, e, deafen); less.deaths == 0 || less.suspicions <= whole.suspicions {
+			t.Errorf("without %s %+v, with all %+v", e, less, whole)
+		}
+	}
+}
