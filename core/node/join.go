@@ -9,6 +9,7 @@ import (
 	"hb/core/ledger"
 	"hb/core/member"
 	"hb/core/membership"
+	"hb/core/replog"
 	"hb/core/wire"
 )
 
@@ -24,6 +25,7 @@ type self struct {
 	// journalSince is the first run whose grants the journal surely has.
 	journalSince core.Instance
 	saving       *wire.Welcome
+	savingFrom   core.NodeID // who has sent it
 }
 
 // discover tells discovery something and carries out what it wants.
@@ -127,10 +129,10 @@ func (n *Node) welcomed(e *wire.Envelope, w *wire.Welcome) {
 	}
 	switch {
 	case !n.self.joined && n.self.saving == nil:
-		n.self.saving, n.self.epoch = w, core.Epoch(e.Epoch)
+		n.self.saving, n.self.savingFrom, n.self.epoch = w, core.NodeID(e.From), core.Epoch(e.Epoch)
 		n.put(SaveIdentity{Identity: n.identity(core.ClusterID(w.Cluster), w.ClusterName)})
 	case n.self.joined && string(w.Cluster) == string(n.self.cluster[:]) && core.Epoch(e.Epoch) == n.self.epoch:
-		n.knownAgain(w)
+		n.knownAgain(core.NodeID(e.From), w)
 	}
 }
 
@@ -149,12 +151,14 @@ func (n *Node) identitySaved() {
 	n.ledger = ledger.New(n.self.cluster, n.self.clusterName)
 	n.membership.SetCluster(n.tag())
 	n.log(false, fmt.Sprintf("joined cluster %s (%s)", n.self.clusterName, n.self.cluster))
-	n.knownAgain(w)
+	n.knownAgain(n.self.savingFrom, w)
 }
 
-// knownAgain takes in the table of the node's own cluster.
-func (n *Node) knownAgain(w *wire.Welcome) {
+// knownAgain takes in the table of the node's own cluster, and begins to fetch the
+// log: a newcomer does not know yet who votes, and could not wait there for news.
+func (n *Node) knownAgain(from core.NodeID, w *wire.Welcome) {
 	n.memberships.do(n.now, membership.Rows{Rows: w.Rows})
+	n.replogStep(replog.Heard{Node: from, Commit: w.Commit})
 	n.discover(discover.Joined{Cluster: n.tag()})
 	n.saidAlone, n.knownSince = false, n.now
 	if w.Leader != 0 && n.hint.id == 0 {

@@ -209,11 +209,12 @@ func (n *Node) knowsNobody() bool {
 	return n.membership.Table().Living() == 1 && !n.replog.Leading() && (n.membership.Table().Len() > 1 || n.ledger.Applied() == 0)
 }
 
-// follow has a member that is no voter keep up closely while somebody waits.
+// follow has a member that is no voter keep up closely while somebody waits, or
+// while the log may say any moment that somebody is up who has not been heard.
 func (n *Node) follow() {
 	want := len(n.proposals.order) > 0 || len(n.reads.lagging) > 0 || len(n.clients.tasks) > 0 ||
 		len(n.pulls.followers) > 0 || len(n.clients.awaiting) > 0 || len(n.clients.logs) > 0 || n.life.leaving != 0 ||
-		len(n.clients.draining) > 0
+		len(n.clients.draining) > 0 || len(n.unmet) > 0
 	if want != n.following {
 		n.following = want
 		n.replogStep(replog.Follow{On: want})
