@@ -9,6 +9,7 @@
 //	clients.go  requests of the local API
 //	network.go  datagrams, beacons, streams (on netutil)
 //	disk.go     the writer: group commit on core/store
+//	nothing.go  what stands for tasks where only the rest is measured
 //	tasks.go    attempts and their output: the runner process
 //	environment.go what a task finds in its environment
 //	proc.go     processor time of processes; load.go the machine's load
@@ -17,7 +18,8 @@
 //
 // The loop takes one event at a time, hands it to the node with the time, and
 // carries out what the node wants, in that order. It never waits for anything
-// but the next event: sockets are written without blocking, everything slower
+// but the next event: sockets are written without blocking, once for all that a
+// few events have brought forth (netutil.Pool.Flush); everything slower
 // goes through a mailbox to a goroutine of its own. So nothing that the node
 // owns is behind a lock, and a stuck disk, peer, client or log holds up only
 // itself.
