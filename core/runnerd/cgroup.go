@@ -71,8 +71,7 @@ func (c *cgroups) fertile() bool {
 		return false
 	}
 	defer c.give(g)
-	probe := exec.Command("/proc/self/exe", Word, "-probe")
-	probe.Args[0] = "hb"
+	probe := exec.Command("true") // where there is none, the other ways must do
 	probe.SysProcAttr = &syscall.SysProcAttr{}
 	g.enter(probe.SysProcAttr)
 	return probe.Run() == nil

@@ -42,13 +42,9 @@ func Main(args []string) int {
 	flags := flag.NewFlagSet(Word, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.DataDir, "data", "", "")
-	probe := flags.Bool("probe", false, "") // only to see whether a process begins
 	flags.StringVar(&o.Build, "build", "", "")
 	flags.DurationVar(&o.Linger, "linger", supervise.Forever, "")
-	switch err := flags.Parse(args); {
-	case err == nil && *probe:
-		return 0
-	case err != nil || o.DataDir == "" || flags.NArg() > 0:
+	if err := flags.Parse(args); err != nil || o.DataDir == "" || flags.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "hb: runner: a node starts this by itself")
 		return int(core.CodeUsage)
 	}
