@@ -339,3 +339,21 @@ func TestATaskThatWaitsSaysWhy(t *testing.T) {
 		}
 	}
 }
+
+// TestAMemberThatLiesIsBelievedWithinBounds lets one of two like members say that
+// it is a hundred times as strong and has any number of slots.
+func TestAMemberThatLiesIsBelievedWithinBounds(t *testing.T) {
+	d := newDesk(t, 4, 4)
+	d.do(Heard{Node: 2, Load: core.Load{Slots: 4, Strength: 100}, Known: true})
+	d.do(Heard{Node: 1, Load: core.Load{Slots: 65535, Strength: 65535, Slowdown: 1}, Known: true})
+	liar, honest := d.byID[1], d.byID[2]
+	if liar.slots() != mostSlots || liar.slowness() < 1.0/strengthMost || honest.slowness() > strengthMost {
+		t.Fatalf("it has %d slots, and is %g times as slow as others; the other is %g", liar.slots(), liar.slowness(), honest.slowness())
+	}
+	// Its runs, as slow as the other's, have the last word.
+	d.teach(1, 20, "a", "web1", time.Second)
+	d.teach(30, 20, "a", "web2", time.Second)
+	if gain := honest.slowness() / liar.slowness(); gain > strengthMost/correctMost {
+		t.Fatalf("after %d runs the liar still counts as %g times as fast", 20, gain)
+	}
+}
