@@ -126,29 +126,65 @@ func (f *faulty) stopped(d time.Duration, nodes ...*node) {
 	}
 }
 
+// freezers are where kernels have theirs, and what to write into which file there to
+// freeze and to thaw; the file says so when it is done.
+func freezers() [][4]string {
+	return [][4]string{
+		{"/sys/fs/cgroup/freezer", "freezer.state", "FROZEN", "THAWED"},
+		{"/sys/fs/cgroup", "cgroup.freeze", "1", "0"},
+		{"/sys/fs/cgroup/unified", "cgroup.freeze", "1", "0"},
+	}
+}
+
 // frozen does so with the kernel's freezer, as container engines do.
 func (f *faulty) frozen(d time.Duration) {
-	dir := fmt.Sprintf("/sys/fs/cgroup/hbt%d", os.Getpid())
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		f.t.Skipf("SKIPPED: no cgroup of one's own: %v", err)
-	}
-	f.t.Cleanup(func() {
+	for _, z := range freezers() {
+		dir := filepath.Join(z[0], fmt.Sprintf("hbt%d", os.Getpid()))
+		if os.Mkdir(dir, 0o755) != nil {
+			continue
+		}
+		state := filepath.Join(dir, z[1])
+		if _, err := os.Stat(state); err != nil { // no freezer, or no control group at all
+			os.Remove(dir)
+			continue
+		}
+		f.t.Cleanup(func() {
+			for _, n := range f.c.nodes {
+				f.c.kill(n)
+			}
+			if err := os.Remove(dir); err != nil {
+				f.t.Error(err)
+			}
+		})
 		for _, n := range f.c.nodes {
-			f.c.kill(n)
+			f.write(filepath.Join(dir, "cgroup.procs"), fmt.Sprint(n.cmd.Process.Pid))
 		}
-		os.Remove(dir)
-	})
-	write := func(file, text string) {
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
-			f.t.Skipf("SKIPPED: no freezer: %v", err)
+		f.write(state, z[2])
+		f.c.eventually("all are frozen", 30*time.Second, func() bool {
+			now, err := os.ReadFile(state)
+			return err == nil && strings.TrimSpace(string(now)) == z[2]
+		})
+		f.wait(d)
+		if r := f.c.hb(f.member(), "status", "--timeout", "1s"); r.code != 124 {
+			f.t.Errorf("a frozen node answers: exit %d", r.code)
 		}
+		f.write(state, z[3])
+		return
 	}
-	for _, n := range f.c.nodes {
-		write("cgroup.procs", fmt.Sprint(n.cmd.Process.Pid))
+	f.t.Skip("SKIPPED: no freezer of control groups here")
+}
+
+// write writes into a file that the kernel has.
+func (f *faulty) write(file, text string) {
+	f.t.Helper()
+	open, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = open.WriteString(text)
+		open.Close()
 	}
-	write("cgroup.freeze", "1")
-	f.wait(d)
-	write("cgroup.freeze", "0")
+	if err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // cut takes from one member all that comes in, or all that goes out.
