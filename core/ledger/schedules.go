@@ -71,6 +71,9 @@ func (s *State) applyToSchedule(o *Outcome) {
 	case *wire.Command_Fire:
 		s.fire(o, b.Fire)
 	default:
+		if len(o.Command.ProtoReflect().GetUnknown()) > 0 {
+			panic(fmt.Sprintf("ledger: index %d holds a command that Understood objects to", s.applied))
+		}
 		o.Verdict = refuse(core.CodeBadInput, "a command without content")
 	}
 }
