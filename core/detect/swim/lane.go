@@ -27,7 +27,7 @@ const (
 	// how much later, in periods, the one before may be heard: timers and
 	// networks are not exact, and the price of a doubt is one ping.
 	laneEvery = 2
-	laneSlack = 0.05
+	laneSlack = 0.02
 )
 
 // onLane gives the member after this one, if it is the lane's turn.

@@ -41,7 +41,7 @@ const (
 	silence = 3.5
 	// growth is how many periods the shortest suspicion grows with each tenfold of
 	// a hundred members: news reaches ten times as many some 0.1 s later.
-	growth = 0.25
+	growth = 0.15
 )
 
 // suspect begins a suspicion, after the table took the accusation.

@@ -179,7 +179,7 @@ func (r *Result) theory() {
 			return // random targets have no bound
 		}
 		r.MistakesTheory, r.SentTheory = StandardMistakes(r.Loss, r.Helpers), StandardLoad(r.Loss, r.Helpers)
-		r.DetectionTheory, r.DetectionBound = FirstPing()+1, 3.05 // the lane's two periods, its slack, the probe
+		r.DetectionTheory, r.DetectionBound = FirstPing()+1, 3.05 // the lane's two periods, the probe, and some slack
 	case "central":
 		r.heartbeats(2 * (n - 1) / n)
 	case "ring":

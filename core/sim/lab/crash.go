@@ -24,6 +24,9 @@ type Trial struct {
 	// Kills is how many crashes there are in all. A cluster never loses more
 	// than a tenth of its members; then the trial goes on with a new one.
 	Kills int
+	// AtOnce is how many crash within one period; default a fortieth of all, so
+	// that some lose those who watched them, but at most 200.
+	AtOnce int
 	// Watch is how long a crash is waited for before it counts as missed; default
 	// 60 periods. Quiet is for how long members are watched before the first
 	// crash, for their load and their mistakes; default 20 periods.
@@ -110,7 +113,7 @@ func (t Trial) cluster(i, kills int, progress func(float64)) *Findings {
 		r.pass(t.Quiet / 4)
 	}
 	for lost := 0; lost < kills; {
-		n := min(kills-lost, max(1, t.Members/40), atOnce)
+		n := min(kills-lost, t.AtOnce)
 		r.kill(n)
 		lost += n
 		progress(float64(lost) / float64(kills))
@@ -142,6 +145,9 @@ func (f *Findings) add(g *Findings) {
 func (t *Trial) defaults() {
 	if t.Period == 0 {
 		t.Period = time.Second
+	}
+	if t.AtOnce == 0 {
+		t.AtOnce = min(max(1, t.Members/40), atOnce)
 	}
 	if t.Watch == 0 {
 		t.Watch = 60 * t.Period

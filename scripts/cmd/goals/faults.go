@@ -16,7 +16,7 @@ func options(s scale, members int) lab.Options {
 	return lab.Options{Seed: s.seed, Members: members, Detector: make}
 }
 
-// crashes are of silent hosts among 128 members, for two goals.
+// crashes are of silent hosts among 128 members, one at a time, for two goals.
 type crashes struct {
 	once  sync.Once
 	found *lab.Findings
@@ -25,7 +25,7 @@ type crashes struct {
 func (c *crashes) of(s scale) *lab.Findings {
 	c.once.Do(func() {
 		make, _ := kinds.Find(kinds.Default)
-		c.found = lab.Trial{Seed: s.seed, Members: 128, Detector: make, Kills: s.crashes}.Run()
+		c.found = lab.Trial{Seed: s.seed, Members: 128, Detector: make, Kills: s.crashes, AtOnce: 1}.Run()
 	})
 	return c.found
 }
