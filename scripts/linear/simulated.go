@@ -16,6 +16,11 @@ type Recorder struct {
 	// submitted is when each task was first asked for. What nobody asked for,
 	// such as the elements of an array, has no beginning and is left out.
 	submitted map[string]time.Duration
+	// known is what the log told of each task last. The same again would say
+	// nothing, and cost the search dear: nobody knows when it became true.
+	known map[core.TaskID]Progress
+	// unanswered is where in history each task's unanswered submit is.
+	unanswered map[core.TaskID]int
 }
 
 // Watch is for sim.Options.
@@ -57,14 +62,23 @@ func (r *Recorder) submit(s sim.Seen, q node.SubmitTask) {
 	if first, known := r.submitted[task]; !o.Keyed && (!known || s.Asked < first) {
 		r.submitted[task] = s.Asked
 	}
-	r.add(s, o)
-	last := &r.history[len(r.history)-1]
-	switch a := s.Answer.(type) {
-	case node.Submitted:
-		last.Got = a.Task.String()
-	default: // whatever it was told, it may be there some day
-		last.Return = Forever
+	if a, ok := s.Answer.(node.Submitted); ok {
+		o.Got = a.Task.String()
+		r.add(s, o)
+		return
 	}
+	// Whatever its client was told, it may be there some day. A client repeats a
+	// submit until it is answered: the first of those that were not says it all.
+	if at, known := r.unanswered[q.Task]; known {
+		r.history[at].Call = min(r.history[at].Call, s.Asked)
+		return
+	}
+	if r.unanswered == nil {
+		r.unanswered = map[core.TaskID]int{}
+	}
+	r.unanswered[q.Task] = len(r.history)
+	s.Answered = Forever
+	r.add(s, o)
 }
 
 // read is a client's look at a task.
@@ -87,8 +101,16 @@ func (r *Recorder) read(s sim.Seen, id core.TaskID) {
 // end. It happened some time since the task was submitted.
 func (r *Recorder) told(s sim.Seen) {
 	t := s.Answer.(*wire.Task)
+	id, now := core.TaskID(t.Id), progressOf(t)
+	if r.known[id] == now {
+		return
+	}
+	if r.known == nil {
+		r.known = map[core.TaskID]Progress{}
+	}
+	r.known[id] = now
 	s.Asked = 0
-	r.add(s, Operation{Object: "task " + core.TaskID(t.Id).String(), Do: Read, Progress: progressOf(t)})
+	r.add(s, Operation{Object: "task " + id.String(), Do: Read, Progress: now})
 }
 
 func progressOf(t *wire.Task) Progress {
