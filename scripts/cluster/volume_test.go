@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +16,9 @@ import (
 // volume is a file system of a node's own, on a file, for its data directory.
 type volume struct {
 	t     *testing.T
+	base  string // of the name of its image
 	image string
+	lives int // how often it was mounted again
 	at    string
 }
 
@@ -44,7 +47,8 @@ func newVolume(t *testing.T, c *cluster, n *node, dir, size string) *volume {
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: mounting a file system needs root")
 	}
-	v := &volume{t: t, image: filepath.Join(dir, n.name+".ext4"), at: n.data()}
+	v := &volume{t: t, base: filepath.Join(dir, n.name+".ext4"), at: n.data()}
+	v.image = v.base
 	if err := os.MkdirAll(v.at, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -80,14 +84,25 @@ func (v *volume) cut() {
 	}
 }
 
-// remount mounts the file system anew, from what is on the disk. No process may
-// have a file open on it.
+// remount mounts what is on the disk: a copy of it, for the file system that was
+// cut may live on in the mount namespace of another test's process, and whoever
+// mounts its image again gets that one, dead as it is. No process may have a file
+// open on it.
 func (v *volume) remount() {
 	v.t.Helper()
 	v.umount()
-	if out, err := exec.Command("mount", "-o", "loop", v.image, v.at).CombinedOutput(); err != nil {
-		v.t.Fatalf("mounting %s again: %v: %s", v.image, err, out)
+	v.lives++
+	next := fmt.Sprintf("%s.%d", v.base, v.lives)
+	for _, words := range [][]string{
+		{"cp", "--sparse=always", v.image, next},
+		{"mount", "-o", "loop", next, v.at},
+	} {
+		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+			v.t.Fatalf("mounting %s again: %s: %v: %s", v.image, words[0], err, out)
+		}
 	}
+	os.Remove(v.image)
+	v.image = next
 }
 
 // evict ends what still runs on the file system once its node is dead: the
