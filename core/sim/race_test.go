@@ -4,4 +4,4 @@ package sim
 
 // A world is one goroutine: the race detector makes it ten times slower and has
 // little to find.
-const defaultSeeds = 8
+const defaultSeeds = 2
