@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -164,6 +165,26 @@ func (c *call) client() (*control.Client, error) {
 		return nil, err
 	}
 	return control.NewClient(sockets...), nil
+}
+
+// asking is what a command needs that asks the node once: the way to it, for as
+// long as an answer may take. Done releases it.
+func (c *call) asking() (ctx context.Context, client *control.Client, done context.CancelFunc, err error) {
+	if client, err = c.client(); err != nil {
+		return nil, nil, nil, err
+	}
+	ctx, done, err = c.answerContext()
+	return ctx, client, done, err
+}
+
+// printMade prints the task that was made: what submit, retry and a schedule's
+// run have in common.
+func (c *call) printMade(made *control.Submitted) error {
+	if c.isJSON() {
+		return render.JSON(c.stdout, made)
+	}
+	_, err := fmt.Fprintln(c.stdout, made.Task)
+	return err
 }
 
 // sockets lists where a node may be. A socket that somebody named is the only

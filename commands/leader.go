@@ -103,15 +103,11 @@ func lookAtLeader(c *call) func(context.Context, *control.Client) (string, func(
 }
 
 func runTransfer(c *call) error {
-	client, err := c.client()
+	ctx, client, done, err := c.asking()
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := c.answerContext()
-	if err != nil {
-		return err
-	}
-	defer cancel()
+	defer done()
 	to := ""
 	if len(c.words) > 0 {
 		to = c.words[0]

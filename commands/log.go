@@ -83,15 +83,11 @@ func printEntry(c *call, e *control.Entry) error {
 }
 
 func runLogStatus(c *call) error {
-	client, err := c.client()
+	ctx, client, done, err := c.asking()
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := c.answerContext()
-	if err != nil {
-		return err
-	}
-	defer cancel()
+	defer done()
 	list, err := client.Positions(ctx)
 	if err != nil {
 		return err
@@ -136,15 +132,11 @@ func runAppend(c *call) error {
 	if len(entry) > maxEntry {
 		return core.Faultf(core.CodeBadInput, "the entry is too big: at most %d bytes fit", maxEntry)
 	}
-	client, err := c.client()
+	ctx, client, done, err := c.asking()
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := c.answerContext()
-	if err != nil {
-		return err
-	}
-	defer cancel()
+	defer done()
 	got, err := client.Append(ctx, entry)
 	if err != nil {
 		return err

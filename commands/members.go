@@ -70,15 +70,11 @@ func runMembers(c *call) error {
 			return membersState(list), func() error { return printMembers(c, list) }, nil
 		})
 	}
-	client, err := c.client()
+	ctx, client, done, err := c.asking()
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := c.answerContext()
-	if err != nil {
-		return err
-	}
-	defer cancel()
+	defer done()
 	list, err := readMembers(ctx, c, client)
 	if err != nil {
 		return err

@@ -15,15 +15,11 @@ const widestMatrix = 16
 
 // runProbeMesh has all members, or those named, ping each other at once.
 func runProbeMesh(c *call) error {
-	client, err := c.client()
+	ctx, client, done, err := c.asking()
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := c.answerContext()
-	if err != nil {
-		return err
-	}
-	defer cancel()
+	defer done()
 	mesh, err := client.ProbeMesh(ctx, c.words)
 	if err != nil {
 		return err

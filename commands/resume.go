@@ -13,14 +13,10 @@ func resumeCommand() *cli.Command {
 }
 
 func runResume(c *call) error {
-	client, err := c.client()
+	ctx, client, done, err := c.asking()
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := c.answerContext()
-	if err != nil {
-		return err
-	}
-	defer cancel()
+	defer done()
 	return client.Resume(ctx, first(c.words))
 }

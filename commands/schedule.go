@@ -111,15 +111,11 @@ func runScheduleAdd(c *call) error {
 		return err
 	}
 	want.Spec = *spec
-	client, err := c.client()
+	ctx, client, done, err := c.asking()
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := c.answerContext()
-	if err != nil {
-		return err
-	}
-	defer cancel()
+	defer done()
 	sc, err := client.AddSchedule(ctx, want)
 	if err != nil || !c.isJSON() {
 		return err
@@ -133,15 +129,11 @@ func ofSchedule(run func(*call, context.Context, *control.Client, string) error)
 		if len(c.words) == 0 {
 			return usage("%s needs the name of a schedule", c.name()).WithHint("hb schedule list lists them")
 		}
-		client, err := c.client()
+		ctx, client, done, err := c.asking()
 		if err != nil {
 			return err
 		}
-		ctx, cancel, err := c.answerContext()
-		if err != nil {
-			return err
-		}
-		defer cancel()
+		defer done()
 		return run(c, ctx, client, c.words[0])
 	}
 }
@@ -157,23 +149,15 @@ func runScheduleRun(c *call, ctx context.Context, client *control.Client, name s
 	if err != nil {
 		return err
 	}
-	if c.isJSON() {
-		return render.JSON(c.stdout, got)
-	}
-	_, err = fmt.Fprintln(c.stdout, got.Task)
-	return err
+	return c.printMade(got)
 }
 
 func runScheduleList(c *call) error {
-	client, err := c.client()
+	ctx, client, done, err := c.asking()
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := c.answerContext()
-	if err != nil {
-		return err
-	}
-	defer cancel()
+	defer done()
 	list, err := client.Schedules(ctx)
 	if err != nil {
 		return err

@@ -63,15 +63,11 @@ func runSnapshotSave(c *call) error {
 	if len(c.words) == 0 {
 		return usage("hb snapshot save needs a file, or - for the standard output")
 	}
-	client, err := c.client()
+	ctx, client, done, err := c.asking()
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := c.answerContext()
-	if err != nil {
-		return err
-	}
-	defer cancel()
+	defer done()
 	file, err := client.Snapshot(ctx, c.Bool("stale"))
 	if err != nil {
 		return err

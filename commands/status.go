@@ -25,15 +25,11 @@ node hears nobody) or no-quorum.`,
 }
 
 func runStatus(c *call) error {
-	client, err := c.client()
+	ctx, client, done, err := c.asking()
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := c.answerContext()
-	if err != nil {
-		return err
-	}
-	defer cancel()
+	defer done()
 	s, err := client.Status(ctx)
 	if err != nil {
 		return err

@@ -115,11 +115,7 @@ func runSubmit(c *call, wait bool) error {
 	if err != nil {
 		return err
 	}
-	if c.isJSON() {
-		return render.JSON(c.stdout, got)
-	}
-	_, err = fmt.Fprintln(c.stdout, got.Task)
-	return err
+	return c.printMade(got)
 }
 
 // taskSpec reads the flags and words of submit and run.

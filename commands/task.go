@@ -59,24 +59,16 @@ func runTaskRetry(c *call) error {
 	if err != nil {
 		return err
 	}
-	client, err := c.client()
+	ctx, client, done, err := c.asking()
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := c.answerContext()
-	if err != nil {
-		return err
-	}
-	defer cancel()
+	defer done()
 	got, err := client.Retry(ctx, id)
 	if err != nil {
 		return err
 	}
-	if c.isJSON() {
-		return render.JSON(c.stdout, got)
-	}
-	_, err = fmt.Fprintln(c.stdout, got.Task)
-	return err
+	return c.printMade(got)
 }
 
 // aboutTask asks for a task and shows it.
@@ -85,15 +77,11 @@ func aboutTask(c *call, ask func(context.Context, *control.Client, string) (*con
 	if err != nil {
 		return err
 	}
-	client, err := c.client()
+	ctx, client, done, err := c.asking()
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := c.answerContext()
-	if err != nil {
-		return err
-	}
-	defer cancel()
+	defer done()
 	task, err := ask(ctx, client, id)
 	if err != nil {
 		return err

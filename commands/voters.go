@@ -97,15 +97,11 @@ func settled(v *control.Voters) bool { return v.Settled != nil && *v.Settled && 
 // withVoters asks or wishes for something, waits until it is done if done says
 // how to tell, and prints who votes then.
 func (c *call) withVoters(ask func(context.Context, *control.Client) (*control.Voters, error), done func(*control.Voters) (bool, string)) error {
-	client, err := c.client()
+	ctx, client, done, err := c.asking()
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := c.answerContext()
-	if err != nil {
-		return err
-	}
-	defer cancel()
+	defer done()
 	v, err := ask(ctx, client)
 	if err != nil {
 		return err

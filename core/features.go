@@ -5,9 +5,8 @@ package core
 // a new command, a new field of one, another meaning of either. All members of
 // a cluster must apply the log alike, so that the cluster has a level too, in
 // the log: the highest that every member reaches, those that are down included,
-// for they shall be able to come back. What a level brought is
-// proposed only once the cluster is there. Zero is a program from before there
-// were levels.
+// for they shall be able to come back. What a level brought is proposed only
+// once the cluster is there. Zero is a program from before there were levels.
 type Features uint16
 
 // FeaturesNow is the level of this program. Whoever raises it adds a line here:
