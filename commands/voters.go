@@ -97,11 +97,11 @@ func settled(v *control.Voters) bool { return v.Settled != nil && *v.Settled && 
 // withVoters asks or wishes for something, waits until it is done if done says
 // how to tell, and prints who votes then.
 func (c *call) withVoters(ask func(context.Context, *control.Client) (*control.Voters, error), done func(*control.Voters) (bool, string)) error {
-	ctx, client, done, err := c.asking()
+	ctx, client, release, err := c.asking()
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer release()
 	v, err := ask(ctx, client)
 	if err != nil {
 		return err
