@@ -45,6 +45,7 @@ func startFake(mode, socket string) (*fake, func(), error) {
 	}
 	f := &fake{mode: mode, tasks: map[core.TaskID]*wire.Task{}, asked: map[string]int{}, news: make(chan struct{}), wishes: map[core.NodeID]ledger.Vote{}}
 	s := &http.Server{Handler: control.NewServer(f)}
+	control.Guard(s, func(net.Conn) control.Caller { return control.Caller{Right: control.Admin} })
 	go s.Serve(l)
 	return f, func() { s.Close() }, nil
 }

@@ -162,6 +162,7 @@ func nodeOptions(c *call, conf *config.Config) (*daemon.Options, error) {
 		Name:        conf.Node.Name,
 		DataDir:     conf.Node.Data,
 		Socket:      conf.Node.Socket,
+		Access:      daemon.Access{Group: conf.Socket.Group, Read: conf.Socket.Read, Submit: conf.Socket.Submit, Admin: conf.Socket.Admin},
 		Interfaces:  conf.Node.Interface,
 		Seeds:       conf.Cluster.Seeds,
 		Tags:        conf.Node.Tags,

@@ -50,15 +50,16 @@ func ListenUnix(path string, who Unix) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(path, who.Socket); err != nil {
+	// The group first: the mode opens the socket to whatever group it has.
+	if who.Group >= 0 {
+		err = os.Chown(path, -1, who.Group)
+	}
+	if err == nil {
+		err = os.Chmod(path, who.Socket)
+	}
+	if err != nil {
 		l.Close()
 		return nil, err
-	}
-	if who.Group >= 0 {
-		if err := os.Chown(path, -1, who.Group); err != nil {
-			l.Close()
-			return nil, err
-		}
 	}
 	return l, nil
 }
@@ -102,11 +103,16 @@ func clearStale(path string) error {
 	case info.Mode().Type() != fs.ModeSocket:
 		return fmt.Errorf("%s exists and is no socket", path)
 	}
-	conn, err := net.Dial("unix", path)
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
 	switch {
 	case err == nil:
-		conn.Close()
+		defer conn.Close()
+		if holder, err := PeerOf(conn); err == nil && holder.PID > 0 {
+			return fmt.Errorf("%s: %w: process %d", path, ErrSocketHeld, holder.PID)
+		}
 		return fmt.Errorf("%s: %w", path, ErrSocketHeld)
+	case errors.Is(err, unix.EPROTOTYPE): // of datagrams, say
+		return fmt.Errorf("%s exists and is a socket of another kind", path)
 	case errors.Is(err, unix.ECONNREFUSED):
 		return os.Remove(path)
 	case errors.Is(err, unix.EAGAIN): // it listens, and its queue is full

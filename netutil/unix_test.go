@@ -2,6 +2,7 @@ package netutil
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -37,7 +38,7 @@ func TestALivingSocketIsRefusedAndADeadOneReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ListenUnix(path, private); !errors.Is(err, ErrSocketHeld) {
+	if _, err := ListenUnix(path, private); !errors.Is(err, ErrSocketHeld) || !strings.HasSuffix(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
 		t.Fatalf("beside a living one: %v", err)
 	}
 	living.SetUnlinkOnClose(false) // as a killed process leaves it
@@ -49,15 +50,38 @@ func TestALivingSocketIsRefusedAndADeadOneReplaced(t *testing.T) {
 	next.Close()
 }
 
-func TestAFileThatIsNoSocketIsLeftAlone(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "precious")
-	if err := os.WriteFile(path, []byte("data"), 0o600); err != nil {
+func TestWhatIsNoSocketOfOursIsLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	precious, link, dangling := filepath.Join(dir, "precious"), filepath.Join(dir, "link"), filepath.Join(dir, "dangling")
+	if err := os.WriteFile(precious, []byte("data"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ListenUnix(path, private); err == nil {
-		t.Fatal("no error")
+	for from, to := range map[string]string{link: precious, dangling: filepath.Join(dir, "nothing")} {
+		if err := os.Symlink(to, from); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if b, err := os.ReadFile(path); err != nil || string(b) != "data" {
+	other := filepath.Join(dir, "datagrams")
+	datagrams, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: other, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer datagrams.Close()
+	for path, says := range map[string]string{
+		precious: "is no socket", link: "is no socket", dangling: "is no socket", dir: "is no socket", other: "another kind",
+	} {
+		before, err := os.Lstat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ListenUnix(path, private); err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v, wanted that it %s", path, err, says)
+		}
+		if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
+			t.Errorf("%s was replaced: %v", path, err)
+		}
+	}
+	if b, err := os.ReadFile(precious); err != nil || string(b) != "data" {
 		t.Fatalf("the file is now %q, %v", b, err)
 	}
 }

@@ -61,6 +61,24 @@ func checkPath(s string) string {
 	return ""
 }
 
+// checkAccount sees what may name a user or a group; whether there is one only
+// the machine knows. useradd(8) allows a "$" at the end.
+func checkAccount(s string) string {
+	bare := strings.TrimSuffix(s, "$")
+	if bare == "" || len(s) > 32 || strings.IndexFunc(bare, notInName) >= 0 || bare[0] == '-' {
+		return fmt.Sprintf("%q cannot name a user or a group", s)
+	}
+	return ""
+}
+
+// checkWho sees one of [socket]'s: a user, @GROUP or *.
+func checkWho(s string) string {
+	if s == "*" {
+		return ""
+	}
+	return checkAccount(strings.TrimPrefix(s, "@"))
+}
+
 func checkSocket(s string) string {
 	if problem := checkPath(s); problem != "" {
 		return problem

@@ -9,6 +9,7 @@ import (
 // like it; keys.go says what each means, its default and its bounds.
 type Config struct {
 	Node     Node
+	Socket   Socket
 	Cluster  Cluster
 	Discover Discover
 	Detector Detector
@@ -36,6 +37,17 @@ type Node struct {
 	Tags map[string]string
 	// Slots is how many tasks run here at once; 0 means one a processor.
 	Slots int
+}
+
+// Socket is the section about who may use the local API: users by name or
+// number, groups with "@" before it, and "*" for the socket's own group.
+type Socket struct {
+	// Group owns the socket; only its members get to it at all. Empty: nobody
+	// but the node's own user and root does.
+	Group string
+	// Read, Submit and Admin list who may what. Each includes those before; the
+	// node's own user and root may everything.
+	Read, Submit, Admin []string
 }
 
 // Cluster is the section about the cluster to be in.

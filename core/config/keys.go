@@ -48,6 +48,7 @@ type section struct{ name, doc string }
 func sections() []section {
 	return []section{
 		{"node", "This machine."},
+		{"socket", "Who may use the local API. Root and the node's own user may everything. A --dev node is its user's alone."},
 		{"cluster", "The cluster to be in."},
 		{"discover", "How members find each other without being told addresses."},
 		{"detector", "How the living are told from the dead."},
@@ -56,7 +57,7 @@ func sections() []section {
 }
 
 // keys is the table. Order is the order of every output.
-func keys() []key { return slices.Concat(nodeKeys(), addressKeys(), clusterKeys()) }
+func keys() []key { return slices.Concat(nodeKeys(), addressKeys(), socketKeys(), clusterKeys()) }
 
 func nodeKeys() []key {
 	return []key{
@@ -97,6 +98,25 @@ func addressKeys() []key {
 			`names of network interfaces or a go-sockaddr template, like "eth0"`, checkInterface,
 			"Network interfaces for beacons and for the choice of an address. Empty: all that are up.",
 			func(c *Config) any { return &c.Node.Interface }},
+	}
+}
+
+func socketKeys() []key {
+	const who = `users, groups as "@NAME", "*" for the socket's group, like ["alice", "@ops"]`
+	return []key{
+		{"socket", "group", text, `"hb"`,
+			`the name or number of a group, like "hb"`, maybe(checkAccount),
+			"The group that owns the socket and its directory: whoever is not in it is kept out by the kernel, whatever the lists below say. If there is no group hb, or when it is empty, only root and the node's own user get in.",
+			func(c *Config) any { return &c.Socket.Group }},
+		{"socket", "read", list, `["*"]`, who, checkWho,
+			"Who may look: members, tasks and their output, events, the log.",
+			func(c *Config) any { return &c.Socket.Read }},
+		{"socket", "submit", list, `["*"]`, who, checkWho,
+			"Who may also submit, cancel and schedule tasks, and put notes into the log.",
+			func(c *Config) any { return &c.Socket.Submit }},
+		{"socket", "admin", list, `[]`, who, checkWho,
+			"Who may also drain, forget and leave, move leadership and votes, and take snapshots.",
+			func(c *Config) any { return &c.Socket.Admin }},
 	}
 }
 

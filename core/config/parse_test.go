@@ -104,6 +104,10 @@ slots = 8
 [node.tags]
 disk = "big"
 "a.b" = ""
+[socket]
+group = "ops"
+submit = ["alice", "@web"]
+admin = []
 [cluster]
 name = "lab"
 seeds = ["db1.example:7117", "10.0.0.2:7117", "[fd00::2]:7117"]
@@ -129,6 +133,7 @@ func TestGoodKeysAreRead(t *testing.T) {
 			Interface: []string{"eth0", "br-1.5"},
 			Tags:      map[string]string{"disk": "big", "a.b": ""},
 		},
+		Socket:   Socket{Group: "ops", Read: []string{"*"}, Submit: []string{"alice", "@web"}, Admin: []string{}},
 		Cluster:  Cluster{Name: "lab", Seeds: []string{"db1.example:7117", "10.0.0.2:7117", "[fd00::2]:7117"}},
 		Discover: Discover{Port: 7200},
 		Detector: Detector{Kind: "ring-bi", Spread: "unicast", Period: 250e6},

@@ -46,7 +46,7 @@ func TestAClientNamesEverySocketItTried(t *testing.T) {
 }
 
 func TestAClientTakesTheFirstSocketThatAnswers(t *testing.T) {
-	alive := serve(t, NewServer(backend(example)))
+	alive := serve(t, adminServer(backend(example)))
 	got, err := NewClient(filepath.Join(t.TempDir(), "absent"), alive).Appended(soon(t))
 	if err != nil || got.Index != "41" {
 		t.Errorf("got %v, %v", got, err)
@@ -60,7 +60,7 @@ func TestASocketWithoutPermissionIsNotAllowed(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("SKIPPED: root may connect everywhere, so a socket without permission is NOT tested in this run")
 	}
-	path := serve(t, NewServer(backend(example)))
+	path := serve(t, adminServer(backend(example)))
 	os.Chmod(path, 0)
 	_, err := NewClient(path).Members(soon(t))
 	if codeOf(t, err) != core.CodeDenied {
@@ -69,7 +69,7 @@ func TestASocketWithoutPermissionIsNotAllowed(t *testing.T) {
 }
 
 func TestANodeThatHangsIsATimeout(t *testing.T) {
-	path := serve(t, NewServer(backend(func(node.Request) []node.Reply { return nil })))
+	path := serve(t, adminServer(backend(func(node.Request) []node.Reply { return nil })))
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	_, err := NewClient(path).Members(ctx)
@@ -79,7 +79,7 @@ func TestANodeThatHangsIsATimeout(t *testing.T) {
 }
 
 func TestEveryAnswerComesBackAsItWasSent(t *testing.T) {
-	c := NewClient(serve(t, NewServer(backend(example))))
+	c := NewClient(serve(t, adminServer(backend(example))))
 	ctx := soon(t)
 	id := taskID(exampleTask().Id)
 	members, err := c.Members(ctx)
@@ -133,7 +133,7 @@ func flaky(breaks int32, h http.Handler) (http.Handler, *atomic.Int32) {
 
 func TestALostSubmitIsRepeatedUnderTheSameID(t *testing.T) {
 	var ids []string
-	h, _ := flaky(0, NewServer(backend(func(r node.Request) []node.Reply {
+	h, _ := flaky(0, adminServer(backend(func(r node.Request) []node.Reply {
 		ids = append(ids, r.(node.SubmitTask).Task.String())
 		if len(ids) < 3 {
 			panic(http.ErrAbortHandler)
@@ -148,7 +148,7 @@ func TestALostSubmitIsRepeatedUnderTheSameID(t *testing.T) {
 
 func TestABusyNodeIsNotAskedAgain(t *testing.T) {
 	asked := 0
-	path := serve(t, NewServer(backend(func(node.Request) []node.Reply {
+	path := serve(t, adminServer(backend(func(node.Request) []node.Reply {
 		asked++
 		return last(core.Faultf(core.CodeBusy, "full"))
 	})))
@@ -159,7 +159,7 @@ func TestABusyNodeIsNotAskedAgain(t *testing.T) {
 }
 
 func TestAWaitForATaskOutlivesTheNode(t *testing.T) {
-	h, calls := flaky(2, NewServer(backend(example)))
+	h, calls := flaky(2, adminServer(backend(example)))
 	task, err := NewClient(serve(t, h)).WaitTask(soon(t), taskID(exampleTask().Id))
 	if err != nil || *task.Exit != 7 || calls.Load() != 3 {
 		t.Errorf("got %+v, %v after %d calls", task, err, calls.Load())
@@ -168,7 +168,7 @@ func TestAWaitForATaskOutlivesTheNode(t *testing.T) {
 
 func TestEventsGoOnAfterTheLastOneSeen(t *testing.T) {
 	var asked []node.FollowEvents
-	path := serve(t, NewServer(backend(func(r node.Request) []node.Reply {
+	path := serve(t, adminServer(backend(func(r node.Request) []node.Reply {
 		q := r.(node.FollowEvents)
 		asked = append(asked, q)
 		n := uint64(len(asked))
@@ -198,7 +198,7 @@ func TestAStreamWaitsForANodeThatHadAnsweredBefore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &http.Server{Handler: NewServer(backend(example))}
+		s := &http.Server{Handler: adminServer(backend(example))}
 		go s.Serve(l)
 		return func() { s.Close() }
 	}
@@ -221,7 +221,7 @@ func TestAStreamWaitsForANodeThatHadAnsweredBefore(t *testing.T) {
 
 func TestTheLogGoesOnAtTheNextIndex(t *testing.T) {
 	asked := 0
-	path := serve(t, NewServer(backend(func(r node.Request) []node.Reply {
+	path := serve(t, adminServer(backend(func(r node.Request) []node.Reply {
 		switch q := r.(type) {
 		case node.FollowLog:
 			if asked++; asked == 1 {
@@ -243,7 +243,7 @@ func TestTheLogGoesOnAtTheNextIndex(t *testing.T) {
 
 func TestOutputIsSeenOnceOverReconnections(t *testing.T) {
 	asked := 0
-	path := serve(t, NewServer(backend(func(r node.Request) []node.Reply {
+	path := serve(t, adminServer(backend(func(r node.Request) []node.Reply {
 		if _, is := r.(node.FollowOutput); !is {
 			return example(r)
 		}
@@ -267,7 +267,7 @@ func TestOutputIsSeenOnceOverReconnections(t *testing.T) {
 }
 
 func TestNoReconnectEndsWithTheNode(t *testing.T) {
-	path := serve(t, NewServer(backend(func(node.Request) []node.Reply { return []node.Reply{{Body: node.Record{Cursor: 1}}} })))
+	path := serve(t, adminServer(backend(func(node.Request) []node.Reply { return []node.Reply{{Body: node.Record{Cursor: 1}}} })))
 	c := NewClient(path)
 	c.NoReconnect = true
 	if err := c.Events(soon(t), "0", true, func(*Event) error { return nil }); codeOf(t, err) != core.CodeNoNode {
@@ -276,7 +276,7 @@ func TestNoReconnectEndsWithTheNode(t *testing.T) {
 }
 
 func TestAFaultInTheMiddleOfAStreamEndsIt(t *testing.T) {
-	path := serve(t, NewServer(backend(func(node.Request) []node.Reply {
+	path := serve(t, adminServer(backend(func(node.Request) []node.Reply {
 		return []node.Reply{{Body: node.Record{Cursor: 1}}, {Body: core.Faultf(core.CodeUnheard, "gone"), Last: true}}
 	})))
 	if err := NewClient(path).Events(soon(t), "0", true, func(*Event) error { return nil }); codeOf(t, err) != core.CodeUnheard {
@@ -292,7 +292,7 @@ func TestWaitKeepsTryingUntilThereIsANode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: NewServer(backend(example))}
+	s := &http.Server{Handler: adminServer(backend(example))}
 	go s.Serve(l)
 	defer s.Close()
 	if err := <-done; err != nil {
@@ -301,7 +301,7 @@ func TestWaitKeepsTryingUntilThereIsANode(t *testing.T) {
 }
 
 func TestWaitTellsNobodyThereFromNotYetTrue(t *testing.T) {
-	waits := serve(t, NewServer(backend(func(node.Request) []node.Reply { return nil })))
+	waits := serve(t, adminServer(backend(func(node.Request) []node.Reply { return nil })))
 	for path, want := range map[string]core.Code{filepath.Join(t.TempDir(), "absent"): core.CodeNoNode, waits: core.CodeTimeout} {
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		if err := NewClient(path).Wait(ctx, []string{"leader"}); codeOf(t, err) != want {
@@ -312,7 +312,7 @@ func TestWaitTellsNobodyThereFromNotYetTrue(t *testing.T) {
 }
 
 func TestACancelledCallIsNoFault(t *testing.T) {
-	path := serve(t, NewServer(backend(func(node.Request) []node.Reply { return nil })))
+	path := serve(t, adminServer(backend(func(node.Request) []node.Reply { return nil })))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := NewClient(path).Members(ctx); !errors.Is(err, context.Canceled) {

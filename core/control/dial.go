@@ -3,7 +3,12 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -51,14 +56,34 @@ func reason(err error) string {
 // fault is the error for people. Being kept out is another thing than finding
 // nobody.
 func (u *unreached) fault() *core.Fault {
-	for _, err := range u.errs {
+	for i, err := range u.errs {
 		if errors.Is(err, syscall.EACCES) {
-			return core.Faultf(core.CodeDenied, "the node's socket is closed to you: %v", u).
-				WithHint("be of the group that owns the socket, or root")
+			return core.Faultf(core.CodeDenied, "the node's socket is closed to you: %v", u).WithHint("%s", admittance(u.paths[i]))
 		}
 	}
 	return core.Faultf(core.CodeNoNode, "no node answers: %v", u).
 		WithHint("start one with hb node --dev, or name its socket with --socket or HB_SOCKET")
+}
+
+// admittance says how to be let in to a socket: as a member of its group, which
+// its directory has too.
+func admittance(socket string) string {
+	for _, path := range []string{socket, filepath.Dir(socket)} {
+		info, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		stat, is := info.Sys().(*syscall.Stat_t)
+		if !is || stat.Gid == 0 || info.Mode().Perm()&0o070 == 0 {
+			break
+		}
+		group := strconv.Itoa(int(stat.Gid))
+		if g, err := user.LookupGroupId(group); err == nil {
+			group = g.Name
+		}
+		return fmt.Sprintf("be in the group %s (usermod -aG %s YOU, then log in again), or root", group, group)
+	}
+	return "it is for the user who runs the node, and root"
 }
 
 // dial connects to the first socket that lets us.

@@ -32,6 +32,12 @@
 //	GET  /v1/log/positions                  hb.positions/1
 //	GET  /v1/snapshot?stale=                a snapshot's file, raw bytes
 //
+// # Rights
+//
+// Each path takes a right: to read, to submit, or to administer (table.go). The
+// driver says of each connection which its caller has (Guard), by what the
+// kernel says of him; whoever was not judged has none.
+//
 // # Shapes
 //
 // IDs, indexes, terms, cursors and fences are strings, because they are 64

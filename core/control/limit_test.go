@@ -61,7 +61,7 @@ func TestOneClientTooManyIsToldToTryAgain(t *testing.T) {
 			<-hold
 			return
 		}
-		NewServer(b).ServeHTTP(w, r)
+		adminServer(b).ServeHTTP(w, r)
 	}))
 	var first net.Conn
 	for range most {

@@ -29,7 +29,7 @@ func TestAWishAboutAVoteReachesTheNode(t *testing.T) {
 }
 
 func TestTheClientAsksForWhatItsMethodsSay(t *testing.T) {
-	c := NewClient(serve(t, NewServer(backend(example))))
+	c := NewClient(serve(t, adminServer(backend(example))))
 	ctx := soon(t)
 	if v, err := c.Voters(ctx); err != nil || v.Settled != nil || v.Leader != nil {
 		t.Errorf("%+v, %v", v, err)

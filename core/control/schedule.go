@@ -103,19 +103,6 @@ func scheduleOf(want *NewSchedule) (*wire.Schedule, error) {
 	return sc, nil
 }
 
-// scheduleRoutes are the paths about schedules.
-func (s server) scheduleRoutes() map[string]handler {
-	return map[string]handler{
-		"GET /v1/schedules":                s.schedules,
-		"POST /v1/schedules":               s.addSchedule,
-		"GET /v1/schedules/{name}":         s.schedule,
-		"POST /v1/schedules/{name}/run":    s.runSchedule,
-		"POST /v1/schedules/{name}/pause":  s.pauseSchedule,
-		"POST /v1/schedules/{name}/resume": s.resumeSchedule,
-		"POST /v1/schedules/{name}/remove": s.removeSchedule,
-	}
-}
-
 // knownWords refuses words that mean nothing.
 func knownWords(sc *wire.Schedule) *core.Fault {
 	for _, w := range []struct {

@@ -29,45 +29,13 @@ type Backend interface {
 	Ask(ctx context.Context, r node.Request) <-chan node.Reply
 }
 
-// NewServer makes the handler of the local API in front of a node.
+// NewServer makes the handler of the local API in front of a node. The server
+// that it is given to needs Guard.
 func NewServer(b Backend) http.Handler {
-	s := server{b}
 	mux := http.NewServeMux()
-	for pattern, handle := range map[string]handler{
-		"GET /v1/members":            s.members,
-		"GET /v1/status":             s.status,
-		"GET /v1/leader":             s.leader,
-		"POST /v1/leader/transfer":   s.transfer,
-		"GET /v1/tasks":              s.tasks,
-		"POST /v1/tasks":             s.submit,
-		"GET /v1/tasks/{id}":         s.task,
-		"GET /v1/tasks/{id}/wait":    s.waitTask,
-		"POST /v1/tasks/{id}/cancel": s.cancel,
-		"POST /v1/tasks/{id}/retry":  s.retry,
-		"POST /v1/explain":           s.explain,
-		"POST /v1/drain":             s.drain,
-		"POST /v1/resume":            s.resume,
-		"POST /v1/log":               s.appendNote,
-		"POST /v1/probe":             s.probe,
-		"POST /v1/probe/mesh":        s.probeMesh,
-		"GET /v1/wait":               s.wait,
-		"POST /v1/leave":             s.leave,
-		"GET /v1/voters":             s.voters,
-		"POST /v1/voters":            s.setVoters,
-		"POST /v1/voters/vote":       s.setVote,
-		"POST /v1/forget":            s.forget,
-		"GET /v1/log/positions":      s.positions,
-		"/":                          s.nothing,
-	} {
-		mux.Handle(pattern, handle)
+	for pattern, r := range (server{b}).routes() {
+		mux.Handle(pattern, r.right.needs(r.handle))
 	}
-	for pattern, handle := range s.scheduleRoutes() {
-		mux.Handle(pattern, handle)
-	}
-	mux.HandleFunc("GET /v1/snapshot", s.snapshot)
-	mux.HandleFunc("GET /v1/tasks/{id}/output", s.stream(s.output))
-	mux.HandleFunc("GET /v1/events", s.stream(s.events))
-	mux.HandleFunc("GET /v1/log", s.stream(s.log))
 	return hurry(mux)
 }
 

@@ -100,7 +100,7 @@ func TestABodyOfUnknownLengthIsBoundedToo(t *testing.T) {
 	req := httptest.NewRequest("POST", "/v1/log", strings.NewReader(strings.Repeat("x", maxNote+1)))
 	req.ContentLength = -1
 	w := httptest.NewRecorder()
-	NewServer(backend(example)).ServeHTTP(w, req)
+	adminServer(backend(example)).ServeHTTP(w, req)
 	if w.Code != 409 {
 		t.Errorf("HTTP %d: %s", w.Code, w.Body)
 	}
@@ -197,7 +197,7 @@ func FuzzServer(f *testing.F) {
 	f.Add("POST", "/v1/probe", `{"targets":["127.0.0.1:1"]}`)
 	f.Add("GET", "/v1/wait?for=members%3D3&for=leader", "")
 	f.Add("GET", "/v1/events?since=18446744073709551616", "")
-	handler := NewServer(backend(example))
+	handler := adminServer(backend(example))
 	f.Fuzz(func(t *testing.T, method, path, body string) {
 		req, err := http.NewRequest(method, "http://hb/"+strings.TrimPrefix(path, "/"), strings.NewReader(body))
 		if err != nil || strings.Contains(body, "targets") && !strings.Contains(body, "127.0.0.1") {
@@ -226,7 +226,7 @@ func FuzzParseCondition(f *testing.F) {
 }
 
 func BenchmarkAppend(b *testing.B) {
-	handler := NewServer(backend(func(node.Request) []node.Reply { return last(node.Appended{Index: 41}) }))
+	handler := adminServer(backend(func(node.Request) []node.Reply { return last(node.Appended{Index: 41}) }))
 	body := strings.Repeat("x", 256)
 	b.ReportAllocs()
 	for range b.N {

@@ -37,6 +37,7 @@ type daemon struct {
 	tasks    *tasks
 	nothing  *nothing // in the place of tasks; nil: tasks run
 	socket   net.Listener
+	gate     gate
 	logger   *logger
 	writer   *diskWriter
 	requests atomic.Uint64
@@ -223,6 +224,7 @@ func (d *daemon) serveClients() *http.Server {
 		IdleTimeout:       30 * time.Second,
 		ErrorLog:          log.New(&complaints{log: d.logger.line, told: strangers{}}, "", 0),
 	}
+	control.Guard(server, d.gate.judge)
 	socket := control.Limit(server, d.socket, min(max(netutil.OpenFiles()/4, fewestClients), mostClients))
 	d.group.Go(func() {
 		err := server.Serve(socket)

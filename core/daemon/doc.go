@@ -7,6 +7,7 @@
 //	loop.go     the one goroutine that owns the node
 //	queue.go    how events reach it, and how things leave it
 //	clients.go  requests of the local API
+//	access.go   who may make them
 //	network.go  datagrams, beacons, streams (on netutil)
 //	disk.go     the writer: group commit on core/store
 //	nothing.go  what stands for tasks where only the rest is measured
@@ -56,6 +57,6 @@
 //
 // # Limits, and what is not here yet
 //
-// The local socket is the owner's alone. Streams and datagrams are in the clear,
+// Streams and datagrams are in the clear,
 // which is why Run insists on loopback unless Options.Insecure is set.
 package daemon

@@ -17,6 +17,9 @@ type Options struct {
 	// DataDir holds everything that must outlive the process; Socket is the
 	// path of the local API. Both are needed.
 	DataDir, Socket string
+	// Access says who besides root and this process's user may use the socket;
+	// nobody under Dev.
+	Access Access
 	// Bind lists where to hear, UDP and TCP; port 0 takes a free one. Default
 	// 127.0.0.1 and a free port under Dev, else 0.0.0.0:7117.
 	Bind []netip.AddrPort

@@ -21,10 +21,15 @@ import (
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second
 
-// TestMain lets the test binary be a runner process when it is called so.
+// TestMain lets the test binary be a runner process, or another user's client,
+// when it is called so.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == runnerd.Word {
 		os.Exit(runnerd.Main(os.Args[2:]))
+	}
+	if len(os.Args) > 2 && os.Args[1] == asUser {
+		ask(os.Args[2])
+		return
 	}
 	os.Exit(m.Run())
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -240,22 +239,6 @@ func (o *Options) settleAddress(bound netip.AddrPort) *core.Fault {
 	}
 	o.Advertise = netip.AddrPortFrom(a, port)
 	return nil
-}
-
-func (d *daemon) openSocket() *core.Fault {
-	l, err := netutil.ListenUnix(d.options.Socket, netutil.Unix{Socket: 0o600, Dir: 0o700, Group: -1})
-	switch {
-	case err == nil:
-		d.socket = l
-		return nil
-	case errors.Is(err, netutil.ErrSocketHeld):
-		return core.Faultf(core.CodeBusy, "the socket %s is held by a running node", d.options.Socket).
-			WithHint("hb status --socket %s tells which; give this node another with --socket", d.options.Socket)
-	case errors.Is(err, fs.ErrPermission):
-		return core.Faultf(core.CodeDenied, "cannot make the socket %s: %v", d.options.Socket, netutil.Reason(err)).
-			WithHint("give another with --socket")
-	}
-	return core.Faultf(core.CodeIO, "cannot make the socket %s: %v", d.options.Socket, err)
 }
 
 func (d *daemon) openTasks(id core.NodeID, doubtful bool) *core.Fault {

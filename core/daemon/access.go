@@ -1,0 +1,219 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"hb/core"
+	"hb/core/control"
+	"hb/netutil"
+)
+
+// Access says who may use the local socket, as [socket] of hb.toml has it: users
+// by name or number, groups with "@" before it, "*" for Group.
+type Access struct {
+	Group               string
+	Read, Submit, Admin []string
+}
+
+// usualGroup owns the socket where it exists, and need not.
+const usualGroup = "hb"
+
+// gate knows who may do what. It believes what the kernel says of a connection:
+// user, group and supplementary groups of the process that made it, as they were
+// then. A database of users would say which groups somebody is to have at the
+// next login, not what this process was given, or has given up.
+type gate struct {
+	owner  int // the node's own user
+	group  int // of the socket; negative: it is the owner's alone
+	grants []grant
+	log    func(warn bool, text string)
+}
+
+// grant gives a right to a user or to a group.
+type grant struct {
+	right control.Right
+	id    int
+	group bool
+}
+
+// openGate works out names. Whom it does not find gets nothing, and a line in
+// the log: a user who was deleted must not keep a node from starting.
+func openGate(o *Options, log func(bool, string)) (gate, *core.Fault) {
+	g := gate{owner: os.Geteuid(), group: -1, log: log}
+	if o.Dev {
+		return g, nil
+	}
+	if fault := g.findGroup(o.Access.Group); fault != nil {
+		return g, fault
+	}
+	g.admit(control.Read, o.Access.Read)
+	g.admit(control.Submit, o.Access.Submit)
+	g.admit(control.Admin, o.Access.Admin)
+	return g, nil
+}
+
+func (g *gate) admit(right control.Right, list []string) {
+	for _, who := range list {
+		found, err := g.find(right, who)
+		if err != nil {
+			g.log(true, fmt.Sprintf("[socket] %v: %q gets no right: %v", right, who, err))
+			continue
+		}
+		g.grants = append(g.grants, found...)
+	}
+}
+
+// findGroup finds the socket's group, which the node must be able to give it.
+func (g *gate) findGroup(name string) *core.Fault {
+	if name == "" {
+		return nil
+	}
+	id, err := groupID(name)
+	switch {
+	case err == nil && g.owner != 0 && !ownGroup(id):
+		err = errors.New("the node's user is not in it")
+	case err == nil:
+		g.group = id
+		return nil
+	}
+	if name != usualGroup {
+		return core.Faultf(core.CodeConfig, "[socket] group = %q: %v", name, err).WithHint("group = \"\" leaves the socket to the node's own user")
+	}
+	if g.owner == 0 {
+		g.log(false, fmt.Sprintf("the local socket is root's alone: %v; after groupadd --system %s its members may use it", err, name))
+	}
+	return nil
+}
+
+// ownGroup says whether this process may give files to a group.
+func ownGroup(id int) bool {
+	groups, err := os.Getgroups()
+	return id == os.Getegid() || err == nil && slices.Contains(groups, id)
+}
+
+// find gives what one of the lists' words stands for.
+func (g *gate) find(right control.Right, who string) ([]grant, error) {
+	if who == "*" {
+		if g.group < 0 {
+			return nil, nil
+		}
+		return []grant{{right, g.group, true}}, nil
+	}
+	name, isGroup := strings.CutPrefix(who, "@")
+	find := userID
+	if isGroup {
+		find = groupID
+	}
+	id, err := find(name)
+	if err == nil && id == nobody {
+		err = errors.New("it stands for whomever the kernel cannot name")
+	}
+	return []grant{{right, id, isGroup}}, err
+}
+
+// nobody is what the kernel says of a user or a group that this user namespace
+// does not have (overflowuid): it may be anybody.
+const nobody = 65534
+
+func userID(name string) (int, error) {
+	if id, err := strconv.Atoi(name); err == nil {
+		return id, nil
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		return 0, fmt.Errorf("there is no user %s", name)
+	}
+	return strconv.Atoi(u.Uid)
+}
+
+func groupID(name string) (int, error) {
+	if id, err := strconv.Atoi(name); err == nil {
+		return id, nil
+	}
+	g, err := user.LookupGroup(name)
+	if err != nil {
+		return 0, fmt.Errorf("there is no group %s", name)
+	}
+	return strconv.Atoi(g.Gid)
+}
+
+// of is what a peer may do.
+func (g *gate) of(p netutil.Peer) control.Right {
+	if p.UID == 0 || p.UID == g.owner {
+		return control.Admin
+	}
+	right := control.Nothing
+	for _, has := range g.grants {
+		if has.right > right && (has.group && (p.GID == has.id || slices.Contains(p.Groups, has.id)) || !has.group && p.UID == has.id) {
+			right = has.right
+		}
+	}
+	return right
+}
+
+// judge says who calls, and what he may do.
+func (g *gate) judge(conn net.Conn) control.Caller {
+	unix, is := conn.(*net.UnixConn)
+	if !is {
+		panic(fmt.Sprintf("the local socket gives a %T", conn))
+	}
+	peer, err := netutil.PeerOf(unix)
+	if err != nil {
+		return control.Caller{Who: "whoever the kernel does not name"} // he is gone already
+	}
+	return control.Caller{Right: g.of(peer), Who: fmt.Sprintf("user %d", peer.UID)}
+}
+
+// openSocket opens the local socket for those who may use it.
+func (d *daemon) openSocket() (fault *core.Fault) {
+	o := &d.options
+	if d.gate, fault = openGate(o, d.logger.line); fault != nil {
+		return fault
+	}
+	who := netutil.Unix{Socket: 0o600, Dir: 0o700, Group: d.gate.group}
+	if d.gate.group >= 0 {
+		who.Socket, who.Dir = 0o660, 0o750
+	}
+	l, err := netutil.ListenUnix(o.Socket, who)
+	switch {
+	case err == nil:
+		d.socket = l
+		d.gate.lookAtDir(filepath.Dir(o.Socket))
+		return nil
+	case errors.Is(err, netutil.ErrSocketHeld):
+		return core.Faultf(core.CodeBusy, "cannot make the socket %v", err).
+			WithHint("hb status --socket %s tells which node it is; give this one another with --socket", o.Socket)
+	case errors.Is(err, fs.ErrPermission):
+		return core.Faultf(core.CodeDenied, "cannot make the socket %s: %v", o.Socket, netutil.Reason(err)).
+			WithHint("give another with --socket")
+	}
+	return core.Faultf(core.CodeIO, "cannot make the socket: %v", err).WithHint("give another with --socket")
+}
+
+// lookAtDir says when a directory that was there before lets too few in, or
+// strangers put a socket of their own in the place of ours.
+func (g *gate) lookAtDir(dir string) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return
+	}
+	mode := info.Mode()
+	if mode.Perm()&0o002 != 0 && mode&fs.ModeSticky == 0 {
+		g.log(true, fmt.Sprintf("anybody can put another socket in the place of this node's: %s is writable for all", dir))
+	}
+	stat, is := info.Sys().(*syscall.Stat_t)
+	if g.group < 0 || !is || mode.Perm()&0o001 != 0 || int(stat.Gid) == g.group && mode.Perm()&0o010 != 0 {
+		return
+	}
+	g.log(true, fmt.Sprintf("the socket's group does not get to it: chgrp %d %s; chmod g+rx %s", g.group, dir, dir))
+}
