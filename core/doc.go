@@ -38,6 +38,7 @@
 //	          recovery    what is left of a log whose majority is gone; snapshots taken away
 //	          control     the local HTTP API: server, client, JSON types
 //	          config      TOML to a checked Config
+//	          pki         who may be in: the cluster's authority, nodes' credentials, join tokens
 //	          runnerd     the runner process: forks tasks, keeps their output, outlives the daemon
 //	floor 4   daemon      the driver for real machines
 //	          sim         the driver for virtual ones, and what must always hold; sim/lab
