@@ -27,6 +27,7 @@
 //	          spread      which news rides on which packet, and how often
 //	          membership  table, detector and spreading composed: the weak view as one machine
 //	          discover    beacons, seeds, joining
+//	          seal        datagrams that only members read, and only members made
 //	          replog      election and log: the raft engine as one machine; voters; catch-up
 //	          ledger      what the log means: directory, tasks; snapshots
 //	          dispatch    which member gets which task

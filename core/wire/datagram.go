@@ -35,8 +35,8 @@ import (
 // the last part, except that a beacon or a census is filled up with zeros to
 // BeaconSize, so that no answer to one is longer than it.
 //
-// There is no length field and no checksum: UDP has both. Sealing, where a
-// cluster has credentials, goes around the whole.
+// There is no length field and no checksum: UDP has both. Sealing (core/seal),
+// where a cluster has credentials, goes around the whole.
 
 // Limits of datagrams.
 const (
