@@ -87,7 +87,8 @@ func (r *Ring) remember(id senderID, s *sender) {
 	if _, there := r.senders[id]; !there && len(r.senders) >= MaxSenders {
 		var silent senderID
 		least := uint64(1<<64 - 1)
-		for other, o := range r.senders { // no two were heard at once: the least is one
+		// No two were heard at once, so that the least is one in any order.
+		for other, o := range r.senders {
 			if o.heard < least {
 				silent, least = other, o.heard
 			}
