@@ -20,10 +20,13 @@
 // # Where things are
 //
 //   - packet.go: what a datagram does, and what rides on each that leaves.
-//   - reconcile.go: view hashes, and the tables that settle a difference. A
-//     death learned from a table is taken for a suspicion if this node has heard
-//     the member itself, because after a partition each half holds the other
-//     dead.
+//   - reconcile.go: view hashes. A difference is settled over a stream
+//     (tables.go): by sums of parts of the table first, so that few rows are
+//     sent that the other has. A death learned from a table is taken for a
+//     suspicion if this node has heard the member itself, because after a
+//     partition each half holds the other dead. And whoever finds that three
+//     members, chosen by chance, have its own view tells nobody any more who has
+//     come: in a crowd of a thousand that saves four fifths of what is sent.
 //   - heal.go: the dead are pinged now and then, so that halves find each other.
 //   - leave.go: a departure is told until three members have acknowledged it.
 //   - reach.go: an operator's probe; mesh.go: one of each member by each.

@@ -29,12 +29,16 @@ type (
 	// Rows is a table, or a part of one, from a stream: of a joiner, in a
 	// welcome, or in anti-entropy. It also serves to tell what the node's disk
 	// remembers of its cluster (From zero). With Reply the sender is answered
-	// with what it lacks, at Addr, or else where the table then has it.
+	// with what it lacks, at Addr, or else where the table then has it. Digest,
+	// Parts and Of are those of wire.Rows.
 	Rows struct {
-		From  core.NodeID
-		Addr  netip.AddrPort
-		Rows  []*wire.Row
-		Reply bool
+		From   core.NodeID
+		Addr   netip.AddrPort
+		Rows   []*wire.Row
+		Reply  bool
+		Digest []uint64
+		Parts  []uint32
+		Of     uint32
 	}
 
 	// Refused says that a datagram or stream to an address was actively
@@ -96,9 +100,12 @@ type (
 
 	// SendRows sends a wire.Rows over the stream to a member.
 	SendRows struct {
-		To    netip.AddrPort
-		Rows  []*wire.Row
-		Reply bool
+		To     netip.AddrPort
+		Rows   []*wire.Row
+		Reply  bool
+		Digest []uint64
+		Parts  []uint32
+		Of     uint32
 	}
 
 	// Changed is a change of the table that people can see: a new member, or
@@ -184,4 +191,14 @@ type MeshView struct {
 	Heard bool
 	// RTT is the round trip of a ping to it; negative: none was answered.
 	RTT time.Duration
+}
+
+// Wire is what is to be sent.
+func (e SendRows) Wire() *wire.Rows {
+	return &wire.Rows{Rows: e.Rows, Reply: e.Reply, Digest: e.Digest, Parts: e.Parts, Of: e.Of}
+}
+
+// RowsFrom is the event of a wire.Rows that came.
+func RowsFrom(from core.NodeID, addr netip.AddrPort, r *wire.Rows) Rows {
+	return Rows{From: from, Addr: addr, Rows: r.Rows, Reply: r.Reply, Digest: r.Digest, Parts: r.Parts, Of: r.Of}
 }

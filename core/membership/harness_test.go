@@ -201,7 +201,7 @@ func (l *lab) perform(s *station, e membership.Effect) {
 			return
 		}
 		l.stream(s, to, func() {
-			l.step(to, membership.Rows{From: s.id, Addr: s.addr, Rows: e.Rows, Reply: e.Reply})
+			l.step(to, membership.RowsFrom(s.id, s.addr, e.Wire()))
 		})
 	case membership.Changed:
 		s.changes = append(s.changes, change{l.now, e})

@@ -2,6 +2,7 @@ package membership
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"hb/core"
@@ -12,8 +13,8 @@ import (
 )
 
 // reconcile is anti-entropy: pings and acks carry a hash of the sender's view, and a
-// difference that spreading does not explain any more is settled by sending
-// the whole table over a stream, answered with what it lacked.
+// difference that spreading does not explain any more is settled over a stream
+// (tables.go).
 type reconcile struct {
 	changed core.Instant  // the last change of who lives in the table
 	last    wire.Tag      // the cluster that the table is of
@@ -24,6 +25,9 @@ type reconcile struct {
 	// born is when it came, check when it next asks somebody for a view to
 	// compare with its own; Never if it is not to.
 	born, check core.Instant
+	// agreed are members whose view has been this one since either changed. They
+	// are chosen by chance, so that enough of them speak for all.
+	agreed []core.NodeID
 }
 
 const (
@@ -37,6 +41,10 @@ const (
 	newcomer = 5
 	// quiet is for how many bulletins nothing has changed then.
 	quiet = 2
+	// enoughAgree is how many members must have the same view before news of
+	// newcomers is not passed on any further: whoever has missed it, though all of
+	// three have not, finds out by its own next pings.
+	enoughAgree = 3
 )
 
 // young says that this node has come a short while ago.
@@ -46,30 +54,36 @@ func (m *Machine) young(now core.Instant) bool {
 
 // unsettled notes that somebody has come, or gone, or is another than before.
 func (m *Machine) unsettled(now core.Instant, came bool) {
-	m.reconcile.changed = now
+	m.reconcile.changed, m.reconcile.agreed = now, m.reconcile.agreed[:0]
 	if came && m.young(now) {
 		wait := quiet * spread.Gap
 		m.reconcile.check = now.Add(wait + time.Duration(m.rand.Int64N(int64(wait/2))))
 	}
 }
 
-// checkView asks any member for its view: compare looks at it in the ack.
+// checkView asks some members for their view: compare looks at it in the acks.
 func (m *Machine) checkView(now core.Instant) {
 	if now < m.reconcile.check {
 		return
 	}
 	m.reconcile.check = core.Never
-	for _, r := range m.table.Pick(m.rand, 1, func(r member.Row) bool { return r.Living() && r.ID != m.self }) {
+	for _, r := range m.table.Pick(m.rand, enoughAgree, func(r member.Row) bool { return r.Living() && r.ID != m.self }) {
 		m.send(r.ID, r.Addr, wire.Packet{Kind: wire.KindPing, Nonce: m.nonce(), Target: r.ID})
 	}
 }
 
 // compare looks at the view of the sender, after its news have been merged.
 func (m *Machine) compare(now core.Instant, from netip.AddrPort, p *wire.Packet) {
+	if m.without.Has(detect.AntiEntropy) || p.View == 0 {
+		return
+	}
 	if p.View == m.table.Hash() {
 		m.reconcile.fresh, m.reconcile.wait = false, 0
+		m.agrees(p.From)
+		return
 	}
-	if m.without.Has(detect.AntiEntropy) || p.View == 0 || p.View == m.table.Hash() || now < m.reconcile.next {
+	m.reconcile.agreed = m.reconcile.agreed[:0]
+	if now < m.reconcile.next {
 		return
 	}
 	// News goes round in Limit bulletins; twice that is ample.
@@ -86,32 +100,18 @@ func (m *Machine) compare(now core.Instant, from netip.AddrPort, p *wire.Packet)
 	if row, ok := m.table.Get(p.From); ok {
 		from = row.Addr
 	}
-	m.out = append(m.out, SendRows{To: from, Rows: m.table.ToWire(now), Reply: true})
+	m.showTable(now, from)
 }
 
-// rows merges a table. Whether its changes are news to others depends on how
-// it came: what a disk remembers is not, nor is the table that a newcomer gets.
-func (m *Machine) rows(now core.Instant, e Rows) {
-	pass := e.From != 0 && (m.table.Living() > 1 || e.Reply || len(e.Rows) == 1)
-	before := m.table.Hash()
-	seen := make(map[core.NodeID]member.Row, len(e.Rows))
-	for _, w := range e.Rows {
-		evidence, err := member.FromWire(now, w)
-		if err != nil {
-			m.once("row from "+e.From.String(), true, "%s sends an unusable row: %v", e.From, err)
-			continue
-		}
-		seen[evidence.ID] = evidence.Row
-		m.learn(now, m.doubt(now, evidence, e.From), e.From, e.Addr, pass)
+// agrees notes that a member has the same view.
+func (m *Machine) agrees(id core.NodeID) {
+	enough := min(enoughAgree, m.table.Living()-1)
+	if len(m.reconcile.agreed) >= enough || slices.Contains(m.reconcile.agreed, id) {
+		return
 	}
-	if m.table.Hash() != before {
-		m.reconcile.wait = 0
-	}
-	if row, ok := m.table.Get(e.From); ok && !e.Addr.IsValid() {
-		e.Addr = row.Addr
-	}
-	if e.Reply && m.detector != nil && e.Addr.IsValid() {
-		m.answerRows(now, e.Addr, seen)
+	m.reconcile.agreed = append(m.reconcile.agreed, id)
+	if len(m.reconcile.agreed) == enough {
+		m.news.queue.Settle()
 	}
 }
 
@@ -134,18 +134,4 @@ func (m *Machine) doubt(now core.Instant, e member.Evidence, by core.NodeID) mem
 	}
 	m.tell(now, row.ID, row.Addr, e.Row)
 	return e
-}
-
-// answerRows sends back the rows that the other table lacked or had older.
-func (m *Machine) answerRows(now core.Instant, to netip.AddrPort, seen map[core.NodeID]member.Row) {
-	var rows []*wire.Row
-	m.table.Each(func(r member.Row) bool {
-		if theirs, had := seen[r.ID]; !had || r.Outranks(theirs) {
-			rows = append(rows, member.ToWire(now, r))
-		}
-		return true
-	})
-	if len(rows) > 0 {
-		m.out = append(m.out, SendRows{To: to, Rows: rows})
-	}
 }

@@ -53,7 +53,7 @@ func (n *Node) carryView(f membership.Effect) {
 	case membership.Cast:
 		n.put(SendBeacon{Data: f.Data})
 	case membership.SendRows:
-		n.sendFrame(f.To, &wire.Envelope{Body: &wire.Envelope_Rows{Rows: &wire.Rows{Rows: f.Rows, Reply: f.Reply}}})
+		n.sendFrame(f.To, &wire.Envelope{Body: &wire.Envelope_Rows{Rows: f.Wire()}})
 	case membership.Changed:
 		n.rowChanged(f)
 	case membership.Unreachable:
@@ -80,7 +80,7 @@ func (n *Node) carryView(f membership.Effect) {
 // rowsCame is another member's table, or a part of it.
 func (n *Node) rowsCame(from core.NodeID, m *wire.Rows) {
 	addr, _ := n.addrOf(from) // an unknown sender's is among the rows
-	n.memberships.do(n.now, membership.Rows{From: from, Addr: addr, Rows: m.Rows, Reply: m.Reply})
+	n.memberships.do(n.now, membership.RowsFrom(from, addr, m))
 	if row, known := n.membership.Table().Get(from); known {
 		n.met(from, row.Instance)
 	}

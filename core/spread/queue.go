@@ -77,6 +77,20 @@ func (q *Queue) Push(row member.Row) {
 	q.about[row.ID] = same
 }
 
+// Settle drops the news of members that came and never had to refute anything:
+// this node has reason to believe that all have heard it.
+func (q *Queue) Settle() {
+	for id, items := range q.about { // each by itself: the order does not matter
+		left := slices.DeleteFunc(items, func(it *item) bool {
+			it.gone = it.gone || it.row.Incarnation == 0 && q.class(it.row) == life
+			return it.gone
+		})
+		if q.about[id] = left; len(left) == 0 {
+			delete(q.about, id)
+		}
+	}
+}
+
 // place files the item by class and count.
 func (q *Queue) place(it *item) {
 	c := q.class(it.row)

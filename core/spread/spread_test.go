@@ -234,3 +234,27 @@ func TestByAClockOfItsOwnNewsWaitsForTheNextTick(t *testing.T) {
 		now, tick = next, next
 	}
 }
+
+func TestNewsOfNewcomersCanBeSettledAndNoOther(t *testing.T) {
+	members := table(20)
+	q := spread.NewQueue(1)
+	refuted := row(5, core.Alive)
+	refuted.Incarnation = 1
+	for _, r := range []member.Row{row(1, core.Alive), row(2, core.Alive), accusation(3, 4), refuted, row(6, core.Left), row(7, core.Alive)} {
+		q.Push(r)
+	}
+	q.Settle()
+	var p wire.Packet
+	q.Fill(&p, members, 9)
+	var left []core.NodeID
+	for _, n := range p.News {
+		left = append(left, n.ID)
+	}
+	if want := []core.NodeID{1, 3, 5, 6}; !slices.Equal(left, want) {
+		t.Errorf("left is news of %v, not of %v", left, want)
+	}
+	q.Push(row(2, core.Alive))
+	if q.Fill(&p, members, 9); !slices.ContainsFunc(p.News, func(n wire.News) bool { return n.ID == 2 }) {
+		t.Errorf("what is told anew does not travel: %v", p.News)
+	}
+}

@@ -908,9 +908,16 @@ func (x *Refusal) GetStart() uint32 {
 
 // Rows is a part or the whole of a membership table (anti-entropy).
 type Rows struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Rows          []*Row                 `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
-	Reply         bool                   `protobuf:"varint,2,opt,name=reply,proto3" json:"reply,omitempty"` // send yours back
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Rows  []*Row                 `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
+	Reply bool                   `protobuf:"varint,2,opt,name=reply,proto3" json:"reply,omitempty"` // send yours back
+	// In place of the rows, their sums (member.Table.Digest): the receiver answers
+	// with its rows of the parts whose sum is another with it.
+	Digest []uint64 `protobuf:"fixed64,310,rep,packed,name=digest,proto3" json:"digest,omitempty"`
+	// The rows are all that the sender has of these parts, of so many in all: the
+	// receiver sends back what it has there beside them.
+	Parts         []uint32 `protobuf:"varint,311,rep,packed,name=parts,proto3" json:"parts,omitempty"`
+	Of            uint32   `protobuf:"varint,312,opt,name=of,proto3" json:"of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -957,6 +964,27 @@ func (x *Rows) GetReply() bool {
 		return x.Reply
 	}
 	return false
+}
+
+func (x *Rows) GetDigest() []uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *Rows) GetParts() []uint32 {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *Rows) GetOf() uint32 {
+	if x != nil {
+		return x.Of
+	}
+	return 0
 }
 
 // Row is what one member believes of another.
@@ -7091,10 +7119,13 @@ const file_hb_proto_rawDesc = "" +
 	"\x04hint\x18\x02 \x01(\tR\x04hint\x12\x14\n" +
 	"\x05final\x18\x03 \x01(\bR\x05final\x12\x1c\n" +
 	"\tforgotten\x18F \x01(\bR\tforgotten\x12\x14\n" +
-	"\x05start\x18u \x01(\rR\x05start\"9\n" +
+	"\x05start\x18u \x01(\rR\x05start\"z\n" +
 	"\x04Rows\x12\x1b\n" +
 	"\x04rows\x18\x01 \x03(\v2\a.hb.RowR\x04rows\x12\x14\n" +
-	"\x05reply\x18\x02 \x01(\bR\x05reply\"\x8b\x03\n" +
+	"\x05reply\x18\x02 \x01(\bR\x05reply\x12\x17\n" +
+	"\x06digest\x18\xb6\x02 \x03(\x06R\x06digest\x12\x15\n" +
+	"\x05parts\x18\xb7\x02 \x03(\rR\x05parts\x12\x0f\n" +
+	"\x02of\x18\xb8\x02 \x01(\rR\x02of\"\x8b\x03\n" +
 	"\x03Row\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x06R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +

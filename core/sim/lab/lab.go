@@ -78,13 +78,15 @@ type host struct {
 	tick    core.Instant // of the tick that is queued
 	stall   stall
 	traffic Traffic
+	wired   map[core.NodeID]wiredRow // told to those who join through it
 }
 
 // Traffic is what a member sent and got.
 type Traffic struct {
 	Sent, Got           uint64 // datagrams
 	SentBytes, GotBytes uint64 // their payload
-	Streams             uint64 // tables sent
+	Streams             uint64 // tables, or parts or sums of them, sent
+	StreamBytes         uint64 // their length, about
 }
 
 // cluster is the tag of every laboratory's cluster.
@@ -324,9 +326,39 @@ func (l *Lab) Join(i, through int) {
 	l.After(2*l.delay(), func() {
 		own := l.Table(i).Self()
 		l.step(through, membership.Rows{From: own.ID, Addr: own.Addr, Rows: []*wire.Row{member.ToWire(l.now, own)}})
-		table := l.Table(through).ToWire(l.now)
-		l.After(2*l.delay(), func() {
-			l.step(i, membership.Rows{From: ID(through), Addr: addrOf(through), Rows: table})
-		})
+		welcome := &wire.Rows{Rows: l.wired(through)}
+		l.streamed(through, welcome)
+		l.After(2*l.delay(), func() { l.step(i, membership.RowsFrom(ID(through), addrOf(through), welcome)) })
 	})
+}
+
+// wired is a member's table for a stream. Crowds join through one member: what it
+// tells each of them of the same row is kept once.
+func (l *Lab) wired(i int) []*wire.Row {
+	h := &l.hosts[i]
+	if h.wired == nil {
+		h.wired = map[core.NodeID]wiredRow{}
+	}
+	rows := make([]*wire.Row, 0, l.Table(i).Len())
+	l.Table(i).Each(func(r member.Row) bool {
+		life := wiredRow{r.Instance, r.Incarnation, r.Status, nil}
+		if known := h.wired[r.ID]; known.row != nil && r.Living() {
+			if life.row = known.row; life == known {
+				rows = append(rows, known.row)
+				return true
+			}
+		}
+		life.row = member.ToWire(l.now, r)
+		h.wired[r.ID], rows = life, append(rows, life.row)
+		return true
+	})
+	return rows
+}
+
+// wiredRow is a row as it was told, and of which life of its member.
+type wiredRow struct {
+	instance    core.Instance
+	incarnation core.Incarnation
+	status      core.Status
+	row         *wire.Row
 }

@@ -171,4 +171,13 @@ func TestACrowdThatJoinsAtOnceKnowsEachOtherSoon(t *testing.T) {
 	if !l.Until(4*time.Second, 100*time.Millisecond, l.AllKnowAll) {
 		t.Error("after 4 s somebody does not know somebody")
 	}
+	// A row takes some 45 bytes. Each has to learn two hundred.
+	l.Run(10 * time.Second)
+	var news, tables uint64
+	for i := range crowd {
+		news, tables = news+l.Traffic(i).SentBytes/crowd, tables+l.Traffic(i).StreamBytes/crowd
+	}
+	if news > 55_000 || tables > 15_000 {
+		t.Errorf("each has sent %d bytes of news and pings and %d of tables", news, tables)
+	}
 }

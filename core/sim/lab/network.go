@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"hb/core/member"
 	"hb/core/membership"
 	"hb/core/wire"
@@ -93,6 +95,18 @@ func (l *Lab) deliver(e *event) {
 	l.step(int(e.host), membership.Packet{From: addrOf(int(e.from)), P: &l.packet, Cast: e.cast})
 }
 
+// streamed counts what a member sends over a stream. Rows are about as long as each
+// other, and not measured one by one.
+func (l *Lab) streamed(from int, m *wire.Rows) {
+	t := &l.hosts[from].traffic
+	t.Streams++
+	size := proto.Size(&wire.Rows{Digest: m.Digest, Parts: m.Parts, Of: m.Of})
+	if n := len(m.Rows); n > 0 {
+		size += n * proto.Size(&wire.Rows{Rows: m.Rows[n/2 : n/2+1]})
+	}
+	t.StreamBytes += uint64(size)
+}
+
 const (
 	streamTries = 5
 	streamWait  = 200 * time.Millisecond // before the first repetition; then twice as long
@@ -104,7 +118,8 @@ func (l *Lab) sendRows(from, to int, e membership.SendRows) {
 	if s := &l.hosts[from].stall; s.blocked && s.hold(func() { l.sendRows(from, to, e) }) {
 		return
 	}
-	l.hosts[from].traffic.Streams++
+	rows := e.Wire()
+	l.streamed(from, rows)
 	if to >= len(l.hosts) {
 		return
 	}
@@ -112,9 +127,7 @@ func (l *Lab) sendRows(from, to int, e membership.SendRows) {
 	took := 2 * l.delay()
 	for try := range streamTries {
 		if l.rand.Float64() >= there && l.rand.Float64() >= back {
-			l.queue.add(event{at: l.now.Add(took), kind: stream, host: int32(to), from: int32(from), what: membership.Rows{
-				From: ID(from), Addr: addrOf(from), Rows: e.Rows, Reply: e.Reply,
-			}})
+			l.queue.add(event{at: l.now.Add(took), kind: stream, host: int32(to), from: int32(from), what: membership.RowsFrom(ID(from), addrOf(from), rows)})
 			return
 		}
 		took += streamWait << try
