@@ -51,6 +51,13 @@
 // status the command line would give (core.Code), and the HTTP status says the
 // same in HTTP's words. In a stream it stands as a line of its own, the last.
 //
+// # Plain requests
+//
+// An entry for the log, a task and the question who leads are served without
+// net/http as long as they come in their plainest form: quick.go and plain.go.
+// What they mean is the same handlers' to say, and no client can tell but by the
+// time it takes.
+//
 // # Streams
 //
 // A stream is one JSON value a line, flushed one by one. It ends by an orderly

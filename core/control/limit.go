@@ -24,10 +24,10 @@ const (
 // or never read would otherwise take every file that the node may open, its
 // disk's and its tasks' included.
 func Limit(s *http.Server, l net.Listener, most int) net.Listener {
-	limited := &limitedListener{Listener: l, places: make(chan struct{}, most+spare), closed: make(chan struct{})}
+	limited := &limitedListener{Listener: l, most: int64(most), places: make(chan struct{}, most+spare), closed: make(chan struct{})}
 	inner := s.Handler
 	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if limited.open.Load() > int64(most) {
+		if limited.crowded() {
 			w.Header()["Connection"] = []string{"close"}
 			refuse(w, core.Faultf(core.CodeBusy, "the node serves %d clients already, as many as it can", most).
 				WithHint("try again; or end some: ss -xp shows who they are"))
@@ -41,11 +41,15 @@ func Limit(s *http.Server, l net.Listener, most int) net.Listener {
 // limitedListener accepts no more connections than there are places.
 type limitedListener struct {
 	net.Listener
+	most   int64
 	places chan struct{}
 	open   atomic.Int64
 	once   sync.Once
 	closed chan struct{}
 }
+
+// crowded says that there are more connections than are served.
+func (l *limitedListener) crowded() bool { return l.open.Load() > l.most }
 
 // Accept waits for a place and a connection.
 func (l *limitedListener) Accept() (net.Conn, error) {

@@ -49,16 +49,21 @@ type handler func(r *http.Request) (any, error)
 
 // ServeHTTP writes what the handler gives.
 func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	status, b := h.answer(r)
+	answer(w, status, b)
+}
+
+// answer is what the handler gives, encoded.
+func (h handler) answer(r *http.Request) (status int, b []byte) {
 	v, err := h(r)
-	var b []byte
 	if err == nil {
 		b, err = json.Marshal(v)
 	}
 	if err != nil {
-		refuse(w, faultOf(err))
-		return
+		f := faultOf(err)
+		return httpStatus(f.Code), encodeFault(f)
 	}
-	answer(w, http.StatusOK, append(b, '\n'))
+	return http.StatusOK, append(b, '\n')
 }
 
 func refuse(w http.ResponseWriter, f *core.Fault) {

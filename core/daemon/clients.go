@@ -92,12 +92,14 @@ func (c *client) slow(clients int) bool {
 func (d *daemon) Ask(ctx context.Context, r node.Request) <-chan node.Reply {
 	id := d.requests.Add(1)
 	c := newClient(r, &d.held, func(c *client) { d.group.Go(func() { d.answer(ctx, id, c) }) })
-	asked := make(chan struct{}) // nobody is gone who has not asked yet
-	c.unwatch = context.AfterFunc(ctx, func() {
-		<-asked
-		d.queue.tell(node.Gone{ID: id})
-	})
-	defer close(asked)
+	if ctx.Done() != nil {
+		asked := make(chan struct{}) // nobody is gone who has not asked yet
+		c.unwatch = context.AfterFunc(ctx, func() {
+			<-asked
+			d.queue.tell(node.Gone{ID: id})
+		})
+		defer close(asked)
+	}
 	select {
 	case <-d.queue.done: // though there may be room in the queue
 		c.end()

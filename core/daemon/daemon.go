@@ -226,6 +226,7 @@ func (d *daemon) serveClients() *http.Server {
 	}
 	control.Guard(server, d.gate.judge)
 	socket := control.Limit(server, d.socket, min(max(netutil.OpenFiles()/4, fewestClients), mostClients))
+	socket = control.Quicken(server, d, socket, d.group.Go)
 	d.group.Go(func() {
 		err := server.Serve(socket)
 		if !errors.Is(err, http.ErrServerClosed) && d.ctx.Err() == nil {
