@@ -6,7 +6,8 @@ import (
 )
 
 // Config is a checked configuration. Each field is one key of hb.toml, named
-// like it; keys.go says what each means, its default and its bounds.
+// like it; keys.go, and tasks.go for tasks, say what each means, its default and
+// its bounds.
 type Config struct {
 	Node     Node
 	Socket   Socket
@@ -14,6 +15,8 @@ type Config struct {
 	Discover Discover
 	Detector Detector
 	Log      Log
+	// Tasks are the sections [tasks.NAME], by name.
+	Tasks map[string]*Task
 }
 
 // Node is the section about this machine.
@@ -37,6 +40,8 @@ type Node struct {
 	Tags map[string]string
 	// Slots is how many tasks run here at once; 0 means one a processor.
 	Slots int
+	// AllowExec lets commands run here that Tasks does not define.
+	AllowExec bool
 }
 
 // Socket is the section about who may use the local API: users by name or

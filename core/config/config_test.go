@@ -18,7 +18,7 @@ func TestTheDefaultFileParsesToTheDefaults(t *testing.T) {
 }
 
 func TestTheDefaultFileWithoutItsMarksStillDoes(t *testing.T) {
-	mark := regexp.MustCompile(`(?m)^# ([a-z]+ = )`)
+	mark := regexp.MustCompile(`(?m)^# ([a-z_]+ = )`)
 	c, findings := Parse("f", []byte(mark.ReplaceAllString(Default(), "$1")))
 	if len(findings) > 0 || !reflect.DeepEqual(c, New()) {
 		t.Errorf("got %+v with %v", c, findings)
@@ -60,10 +60,28 @@ func TestEveryFieldHasItsOwnKey(t *testing.T) {
 	}
 	fields := 0
 	for i := range reflect.TypeFor[Config]().NumField() {
-		fields += reflect.TypeFor[Config]().Field(i).Type.NumField()
+		if section := reflect.TypeFor[Config]().Field(i).Type; section.Kind() == reflect.Struct {
+			fields += section.NumField()
+		}
+	}
+	if n := reflect.TypeFor[Task]().NumField(); n != len(taskKeys("")) {
+		t.Errorf("%d fields of a task have %d keys", n, len(taskKeys("")))
 	}
 	if fields != len(seen) {
 		t.Errorf("%d fields have %d keys", fields, len(seen))
+	}
+}
+
+func TestTasksSurviveTheEffectiveFile(t *testing.T) {
+	c, findings := Parse("f", []byte(good))
+	again, more := Parse("f", []byte(c.TOML()))
+	if len(findings)+len(more) > 0 || len(c.Tasks) != 2 || !reflect.DeepEqual(c, again) {
+		t.Errorf("%v %v: %s", findings, more, again.TOML())
+	}
+	for _, k := range taskKeys("NAME") {
+		if !strings.Contains(Default(), "\n#   "+k.name+" = "+k.fallback+"\n") || !strings.Contains(Manual(), "\n**"+k.name+"** = `"+k.fallback+"`\n: "+k.doc) {
+			t.Errorf("%s is not in the default file and the manual", k.name)
+		}
 	}
 }
 

@@ -53,6 +53,7 @@ func sections() []section {
 		{"discover", "How members find each other without being told addresses."},
 		{"detector", "How the living are told from the dead."},
 		{"log", "The log that all members agree on."},
+		{tasksSection, "What may be run here by name: a section [tasks.NAME] for each task."},
 	}
 }
 
@@ -81,6 +82,10 @@ func nodeKeys() []key {
 			"a whole number from 0 to 10000, like 4", inRange(0, 10000),
 			"How many tasks run here at once. 0: one for each processor.",
 			func(c *Config) any { return &c.Node.Slots }},
+		{"node", "allow_exec", flag, `false`,
+			"true or false", nil,
+			"Run any command here that somebody may submit, not only the tasks defined below. A --dev node always does.",
+			func(c *Config) any { return &c.Node.AllowExec }},
 	}
 }
 
@@ -160,6 +165,16 @@ func clusterKeys() []key {
 			"How many members shall vote in a cluster that this node founds, once there are so many: of 3 one may be lost, of 5 two. Later `hb voters set` changes it.",
 			func(c *Config) any { return &c.Log.Voters }},
 	}
+}
+
+// keysOf are the rows of a section.
+func keysOf(section string) (rows []key) {
+	for _, k := range keys() {
+		if k.section == section {
+			rows = append(rows, k)
+		}
+	}
+	return rows
 }
 
 // find gives the row of a key.

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Each file is written with the findings it must give, word for word, as
@@ -69,6 +70,17 @@ func TestEveryFaultIsNamedWithItsPlaceAndWhatWouldBeRight(t *testing.T) {
 			[]string{
 				"f:3:6: expected '.' or ']' to end table name, but got the end of the line instead: " + wantSyntax,
 				`f:6:1: detector.period: 1h is too big: a duration from 50ms to 1m, like "1s"`}},
+		"tasks": {
+			"[tasks]\nx = 1\n[tasks.backup]\ncommand = [\"a\"]\nuser = \"a b\"\nmemory = \"512\"\nslot = 1\n[tasks.-f]\n[tasks.none]\n[tasks.empty]\ncommand = []\nfiles = 3\n",
+			[]string{
+				`f:2:1: tasks.x: stands outside any task: a heading for each task, like [tasks.backup]`,
+				`f:5:1: tasks.backup.user: "a b" cannot name a user or a group: the name or number of a user, like "backup"`,
+				`f:6:1: tasks.backup.memory: "512" is no size: a number of bytes with K, M, G or T, like "512M"`,
+				`f:7:1: tasks.backup.slot: no such key: known: command, args, user, idempotent, time_limit, memory, cpu, processes, files`,
+				`f:8:1: tasks.-f: "-f" begins with "-": a name of letters, digits, "." "_" "-", at most 63`,
+				`f:9:1: tasks.none: says nothing to run: command = ["/path/to/program", "argument"]`,
+				`f:11:1: tasks.empty.command: is empty: a program and its arguments, like ["/usr/local/bin/backup", "--all"]`,
+				`f:12:1: tasks.empty.files: 3 is too small: a whole number from 8 to 1000000, like 1024; 0 for no limit`}},
 		"tags": {
 			"[node]\ntags = {disk = 5}\n",
 			[]string{`f:2:1: node.tags: disk is a number (5): words in quotes, like {disk = "big", zone = "a"}`}},
@@ -101,6 +113,7 @@ bind = ["10.0.0.1:7117", "[::1]:0"]
 advertise = ["{{ GetPrivateIP }}", "10.0.0.1", "[fd00::1]:99"]
 interface = ["eth0", "br-1.5"]
 slots = 8
+allow_exec = true
 [node.tags]
 disk = "big"
 "a.b" = ""
@@ -121,13 +134,25 @@ spread = "unicast"
 period = "250ms"
 [log]
 voters = 1
+[tasks.backup]
+command = ["/bin/backup", ""]
+args = true
+user = "backup"
+idempotent = false
+time_limit = "4h"
+memory = "2G"
+cpu = 150
+processes = 9
+files = 64
+[tasks."a.b"]
+command = ["true"]
 `
 
 func TestGoodKeysAreRead(t *testing.T) {
 	c, _ := Parse("f", []byte(good))
 	want := &Config{
 		Node: Node{
-			Name: "web1", Data: "/srv/hb", Socket: "/srv/hb.sock", Slots: 8,
+			Name: "web1", Data: "/srv/hb", Socket: "/srv/hb.sock", Slots: 8, AllowExec: true,
 			Bind:      []string{"10.0.0.1:7117", "[::1]:0"},
 			Advertise: []string{"{{ GetPrivateIP }}", "10.0.0.1", "[fd00::1]:99"},
 			Interface: []string{"eth0", "br-1.5"},
@@ -138,6 +163,13 @@ func TestGoodKeysAreRead(t *testing.T) {
 		Discover: Discover{Port: 7200},
 		Detector: Detector{Kind: "ring-bi", Spread: "unicast", Period: 250e6},
 		Log:      Log{Voters: 1},
+		Tasks: map[string]*Task{
+			"backup": {
+				Command: []string{"/bin/backup", ""}, Args: true, User: "backup", TimeLimit: 4 * time.Hour,
+				Memory: "2G", CPU: 150, Processes: 9, Files: 64,
+			},
+			"a.b": {Command: []string{"true"}, Idempotent: true},
+		},
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("read %+v, wanted %+v", c, want)

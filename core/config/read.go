@@ -12,8 +12,10 @@ func (r *reader) tree(tree map[string]any) {
 	for _, name := range slices.Sorted(maps.Keys(tree)) {
 		values, isTable := tree[name].(map[string]any)
 		switch known := slices.ContainsFunc(sections(), func(s section) bool { return s.name == name }); {
+		case name == tasksSection && isTable:
+			r.taskSections(values)
 		case known && isTable:
-			r.section(name, values)
+			r.rows(name, keysOf(name), values)
 		case known:
 			r.report(name, "is "+describe(tree[name]), fmt.Sprintf("a heading [%s], once", name))
 		case isTable:
@@ -24,14 +26,16 @@ func (r *reader) tree(tree map[string]any) {
 	}
 }
 
-func (r *reader) section(section string, values map[string]any) {
+// rows holds what stands under a heading against the rows of its keys.
+func (r *reader) rows(section string, rows []key, values map[string]any) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		path := section + "." + name
-		k, ok := find(section, name)
-		if !ok {
-			r.report(path, "no such key", unknown(section, name))
+		at := slices.IndexFunc(rows, func(k key) bool { return k.name == name })
+		if at < 0 {
+			r.report(path, "no such key", unknown(rows, name))
 			continue
 		}
+		k := rows[at]
 		words, problem := k.words(values[name])
 		if problem == "" {
 			problem = k.put(r.config, words)
@@ -55,13 +59,11 @@ func sectionNames() []string {
 	return names
 }
 
-// keyNames are the keys of one section, or with "" of all.
-func keyNames(section string) []string {
+// keyNames are the names of rows.
+func keyNames(rows []key) []string {
 	var names []string
-	for _, k := range keys() {
-		if section == "" || k.section == section {
-			names = append(names, k.name)
-		}
+	for _, k := range rows {
+		names = append(names, k.name)
 	}
 	return names
 }
@@ -80,13 +82,13 @@ func suggest(word string, known []string, format string) string {
 
 // unknown answers a key that its section does not have: it may be one of
 // another section, or misspelt.
-func unknown(section, name string) string {
+func unknown(rows []key, name string) string {
 	for _, k := range keys() {
 		if k.name == name {
 			return homeOf(name)
 		}
 	}
-	return suggest(name, keyNames(section), "%s")
+	return suggest(name, keyNames(rows), "%s")
 }
 
 // homeOf says under which headings a key belongs.
@@ -98,7 +100,7 @@ func homeOf(name string) string {
 		}
 	}
 	if homes == nil {
-		return suggest(name, keyNames(""), "%s")
+		return suggest(name, keyNames(keys()), "%s")
 	}
 	return "a place under " + strings.Join(homes, " or ")
 }

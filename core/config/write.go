@@ -28,18 +28,25 @@ func Default() string {
 	for _, s := range sections() {
 		text = strings.Replace(text, "["+s.name+"]\n\n", "["+s.name+"]\n", 1)
 	}
+	text += "\n# [tasks.NAME]\n"
+	for _, k := range taskKeys("NAME") {
+		text += "\n" + wrap("#   ", k.doc+" Wanted: "+k.want+".") + "#   " + k.name + " = " + k.fallback + "\n"
+	}
 	return text
 }
 
 // TOML gives the configuration as a file that parses to the same.
 func (c *Config) TOML() string {
-	return strings.TrimPrefix(outline(func(k key) string { return k.name + " = " + k.toml(c) + "\n" }), "\n")
+	return strings.TrimPrefix(outline(func(k key) string { return k.name + " = " + k.toml(c) + "\n" }), "\n") + c.taskTOML()
 }
 
 // outline writes every key under its heading.
 func outline(line func(key) string) string {
 	var b strings.Builder
 	for _, s := range sections() {
+		if s.name == tasksSection {
+			continue // each task is a section of its own
+		}
 		fmt.Fprintf(&b, "\n[%s]\n", s.name)
 		for _, k := range keys() {
 			if k.section == s.name {
@@ -55,11 +62,13 @@ func Manual() string {
 	var b strings.Builder
 	b.WriteString(manualHead)
 	for _, s := range sections() {
-		fmt.Fprintf(&b, "## [%s]\n%s\n\n", s.name, s.doc)
-		for _, k := range keys() {
-			if k.section == s.name {
-				fmt.Fprintf(&b, "**%s** = `%s`\n: %s Wanted: %s.\n\n", k.name, k.fallback, k.doc, k.want)
-			}
+		heading, rows := s.name, keysOf(s.name)
+		if s.name == tasksSection {
+			heading, rows = tasksSection+".NAME", taskKeys("NAME")
+		}
+		fmt.Fprintf(&b, "## [%s]\n%s\n\n", heading, s.doc)
+		for _, k := range rows {
+			fmt.Fprintf(&b, "**%s** = `%s`\n: %s Wanted: %s.\n\n", k.name, k.fallback, k.doc, k.want)
 		}
 	}
 	b.WriteString(manualTail)
@@ -101,6 +110,11 @@ const manualTail = `# EXAMPLE
 
     [cluster]
     seeds = ["10.0.0.1:7117", "10.0.0.2:7117"]
+
+    [tasks.backup]
+    command = ["/usr/local/bin/backup", "--all"]
+    user = "backup"
+    memory = "2G"
 
 # SEE ALSO
 **hb**(1), **hb-node**(1), **hb-config**(1)
