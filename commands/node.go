@@ -177,6 +177,8 @@ func nodeOptions(c *call, conf *config.Config) (*daemon.Options, error) {
 		Period:      conf.Detector.Period,
 		Voters:      conf.Log.Voters,
 		Slots:       conf.Node.Slots,
+		Tasks:       conf.Tasks,
+		AllowExec:   conf.Node.AllowExec,
 		Alone:       true,
 		Log:         c.stderr,
 	}

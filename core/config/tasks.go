@@ -57,7 +57,7 @@ func taskKeys(name string) []key {
 			"The memory that it may use, by its cgroup where that has a memory controller, else by the size of each process's address space.",
 			func(c *Config) any { return &at(c).Memory }},
 		{section, "cpu", number, `0`, "a percentage of one processor from 1 to 100000, like 150; 0 for no limit", inRange(0, 100000),
-			"The processor time that it may use, where its cgroup has a processor controller; elsewhere it is not limited, and the log says so.",
+			"The processor time that it may use, where its cgroup has a controller for that; elsewhere it is not limited.",
 			func(c *Config) any { return &at(c).CPU }},
 		{section, "processes", number, `0`, "a whole number from 1 to 1000000, like 100; 0 for no limit", inRange(0, 1_000_000),
 			"How many processes and threads it may be at once, by its cgroup where that has a controller for them, else together with all others of its user.",

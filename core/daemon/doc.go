@@ -12,6 +12,7 @@
 //	disk.go     the writer: group commit on core/store
 //	nothing.go  what stands for tasks where only the rest is measured
 //	tasks.go    attempts and their output: the runner process
+//	definitions.go which tasks may run here, as whom, with which limits
 //	environment.go what a task finds in its environment
 //	proc.go     processor time of processes; load.go the machine's load
 //

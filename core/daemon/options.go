@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/config"
 )
 
 // Options says where and as what a node runs. Run checks them and fills in
@@ -58,6 +59,10 @@ type Options struct {
 	// 1, 3 (default), 5 or 7. Slots is how many tasks run here at once; default: one a
 	// processor.
 	Voters, Slots int
+	// Tasks are what may be run here by name. AllowExec lets any command run
+	// here, as Dev does.
+	Tasks     map[string]*config.Task
+	AllowExec bool
 	// Alone says that this process is the node and nothing else: while it is idle
 	// it uses one processor, and gives back memory.
 	Alone bool

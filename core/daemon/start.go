@@ -248,7 +248,7 @@ func (d *daemon) openTasks(id core.NodeID, doubtful bool) *core.Fault {
 	}
 	d.tasks = &tasks{
 		runner: runnerd.Options{DataDir: dir, Linger: lingering(&d.options), Build: d.options.Version},
-		user:   userVariables(), name: d.options.Name, id: id, doubtful: doubtful, live: map[core.Fence]int{},
+		may:    openDefinitions(&d.options, d.logger.line), name: d.options.Name, id: id, doubtful: doubtful, live: map[core.Fence]int{},
 		spawn: d.group.Go, tell: d.queue.tell, log: d.logger.line, quit: d.ctx.Done(),
 		sessions: newMailbox[*session](), goodbye: make(chan bool, 1), over: make(chan struct{}),
 	}

@@ -25,7 +25,7 @@ const (
 // the loop calls the methods that are named after effects; none waits.
 type tasks struct {
 	runner runnerd.Options
-	user   []string // what the environment says of the user
+	may    definitions
 	name   string
 	id     core.NodeID
 	own    own
@@ -269,15 +269,6 @@ func (t *tasks) adopt(e node.Adopt) {
 	for _, s := range e.Attempts {
 		t.live[core.Fence(s.GetFence())] = 0
 	}
-}
-
-// exec starts an attempt.
-func (t *tasks) exec(e node.Exec) {
-	t.live[e.Fence] = 0
-	t.session.send(&wire.ToRunner{Body: &wire.ToRunner_Exec{Exec: &wire.RunnerExec{
-		Fence: uint64(e.Fence), Argv: raw(e.Spec.GetArgv()), Env: raw(environment(e, t.user, t.name, t.id)),
-		Cwd: e.Spec.GetCwd(), Stdin: e.Spec.GetStdin(), LimitNanos: e.Spec.GetTimeLimitNanos(), Until: int64(e.Until),
-	}}})
 }
 
 func raw(words []string) [][]byte {

@@ -35,6 +35,8 @@ type cgroup struct {
 	dir    *os.File
 	procs  *os.File
 	killed atomic.Bool
+	// narrow says that it has limits, which the next attempt must not find.
+	narrow bool
 }
 
 // openCgroups finds or makes the root of a data directory's cgroups, and ends
@@ -162,7 +164,7 @@ func (c *cgroups) give(g *cgroup) {
 	switch {
 	case g == nil:
 		return
-	case g.killed.Load():
+	case g.killed.Load(), g.narrow:
 		// Linux kills what is cloned into a cgroup that was ever killed from
 		// one that was not.
 		g.dir.Close()

@@ -104,10 +104,17 @@ func (f forkers) command(e *wire.RunnerExec, in *cgroup, stdout, stderr *os.File
 		defer input.Close()
 	}
 	attr := &os.ProcAttr{Dir: cwd, Env: env, Files: []*os.File{input, stdout, stderr}, Sys: &syscall.SysProcAttr{Setsid: true}}
+	if u := e.User; u != nil {
+		attr.Sys.Credential = &syscall.Credential{Uid: u.Uid, Gid: u.Gid, Groups: u.Groups}
+	}
+	command := argv[0]
+	if e.Limits != nil {
+		path, argv = in.limited(e.Limits, path, argv)
+	}
 	in.enter(attr.Sys)
 	p, err := f.start(path, argv, attr)
 	if err != nil {
-		return nil, execRefusal(argv[0], err)
+		return nil, execRefusal(command, err)
 	}
 	return p, nil
 }

@@ -4,7 +4,8 @@
 //	runner.go   Serve: the one goroutine that owns the supervisor
 //	socket.go   how a daemon finds it, and what the two say to each other
 //	fork.go     the threads that fork
-//	command.go  what is forked: the command, its environment, its directory
+//	command.go  what is forked: the command, its environment, its directory, its user
+//	limits.go   what it may use
 //	attempt.go  the life of one process
 //	family.go   everything that belongs to an attempt, however it hides
 //	cgroup.go   the same, where the kernel keeps count
@@ -30,6 +31,12 @@
 // and left behind is ended then, too, after 200 ms if that still writes. Until
 // then the leader is not reaped, so that its group's number cannot become
 // another's, and a signal never hits a stranger.
+//
+// No attempt gains privileges by what it executes (no_new_privs). Whom it runs as
+// and what it may use, the daemon says (RunnerExec); its limits are its cgroup's
+// where that has the controllers. Limits of single processes cannot be given to
+// one that another program makes, so such an attempt begins as this program, which
+// limits itself and then executes the command: about two milliseconds more.
 //
 // To find what a task has left behind there are three ways. Where cgroup v2 can
 // be written, every attempt is born in a cgroup of its own, and nothing gets out

@@ -16,8 +16,9 @@ import (
 
 // Version is that of the messages between a daemon and its runner process
 // (wire.ToRunner, wire.FromRunner). It changes only when one of another version
-// would misunderstand them; new fields and bodies do not change it.
-const Version = 1
+// would misunderstand them; new fields and bodies do not change it. Version 1 would
+// run everything as its own user.
+const Version = 2
 
 // helloTime is how long the other side may take to say hello.
 const helloTime = 10 * time.Second

@@ -38,6 +38,9 @@ const startTime = 2 * reapPatience
 
 // Main is a runner process; it gives its exit code.
 func Main(args []string) int {
+	if len(args) > 0 && args[0] == narrowWord {
+		return narrow(args[1:])
+	}
 	var o Options
 	flags := flag.NewFlagSet(Word, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)

@@ -3109,6 +3109,7 @@ type Command struct {
 	//	*Command_DropSchedule
 	//	*Command_PauseSchedule
 	//	*Command_Fire
+	//	*Command_Offer
 	Body          isCommand_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3327,6 +3328,15 @@ func (x *Command) GetFire() *Fire {
 	return nil
 }
 
+func (x *Command) GetOffer() *Offer {
+	if x != nil {
+		if x, ok := x.Body.(*Command_Offer); ok {
+			return x.Offer
+		}
+	}
+	return nil
+}
+
 type isCommand_Body interface {
 	isCommand_Body()
 }
@@ -3403,6 +3413,10 @@ type Command_Fire struct {
 	Fire *Fire `protobuf:"bytes,153,opt,name=fire,proto3,oneof"`
 }
 
+type Command_Offer struct {
+	Offer *Offer `protobuf:"bytes,260,opt,name=offer,proto3,oneof"`
+}
+
 func (*Command_MemberUp) isCommand_Body() {}
 
 func (*Command_MemberDown) isCommand_Body() {}
@@ -3438,6 +3452,8 @@ func (*Command_DropSchedule) isCommand_Body() {}
 func (*Command_PauseSchedule) isCommand_Body() {}
 
 func (*Command_Fire) isCommand_Body() {}
+
+func (*Command_Offer) isCommand_Body() {}
 
 // Verdict is apply's answer to a command. Code 0 is yes.
 type Verdict struct {
@@ -4242,6 +4258,137 @@ func (x *Note) GetText() []byte {
 	return nil
 }
 
+// Offer is what a member runs. One that has never said so runs every command,
+// and defines none.
+type Offer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	Free          bool                   `protobuf:"varint,2,opt,name=free,proto3" json:"free,omitempty"`  // any command
+	Tasks         []*Definition          `protobuf:"bytes,3,rep,name=tasks,proto3" json:"tasks,omitempty"` // by name
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Offer) Reset() {
+	*x = Offer{}
+	mi := &file_hb_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Offer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Offer) ProtoMessage() {}
+
+func (x *Offer) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Offer.ProtoReflect.Descriptor instead.
+func (*Offer) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *Offer) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *Offer) GetFree() bool {
+	if x != nil {
+		return x.Free
+	}
+	return false
+}
+
+func (x *Offer) GetTasks() []*Definition {
+	if x != nil {
+		return x.Tasks
+	}
+	return nil
+}
+
+// Definition is a task that a member has in its configuration.
+type Definition struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Digest        uint64                 `protobuf:"fixed64,2,opt,name=digest,proto3" json:"digest,omitempty"` // of all that the configuration says of it
+	Args          bool                   `protobuf:"varint,3,opt,name=args,proto3" json:"args,omitempty"`      // it takes arguments
+	Once          bool                   `protobuf:"varint,4,opt,name=once,proto3" json:"once,omitempty"`      // it is never run a second time
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Definition) Reset() {
+	*x = Definition{}
+	mi := &file_hb_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Definition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Definition) ProtoMessage() {}
+
+func (x *Definition) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Definition.ProtoReflect.Descriptor instead.
+func (*Definition) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *Definition) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Definition) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
+}
+
+func (x *Definition) GetArgs() bool {
+	if x != nil {
+		return x.Args
+	}
+	return false
+}
+
+func (x *Definition) GetOnce() bool {
+	if x != nil {
+		return x.Once
+	}
+	return false
+}
+
 // Submit creates a task.
 type Submit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4253,7 +4400,7 @@ type Submit struct {
 
 func (x *Submit) Reset() {
 	*x = Submit{}
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4265,7 +4412,7 @@ func (x *Submit) String() string {
 func (*Submit) ProtoMessage() {}
 
 func (x *Submit) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4278,7 +4425,7 @@ func (x *Submit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submit.ProtoReflect.Descriptor instead.
 func (*Submit) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{49}
+	return file_hb_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Submit) GetTask() []byte {
@@ -4321,13 +4468,14 @@ type Spec struct {
 	SkipDown       bool                   `protobuf:"varint,49,opt,name=skip_down,json=skipDown,proto3" json:"skip_down,omitempty"`          // members that are down are no failure
 	Stdin          []byte                 `protobuf:"bytes,50,opt,name=stdin,proto3" json:"stdin,omitempty"`
 	OnFailure      string                 `protobuf:"bytes,51,opt,name=on_failure,json=onFailure,proto3" json:"on_failure,omitempty"` // the command to run when it has failed
+	Args           []string               `protobuf:"bytes,260,rep,name=args,proto3" json:"args,omitempty"`                           // without argv: name is that of a definition, these its arguments
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Spec) Reset() {
 	*x = Spec{}
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4339,7 +4487,7 @@ func (x *Spec) String() string {
 func (*Spec) ProtoMessage() {}
 
 func (x *Spec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4352,7 +4500,7 @@ func (x *Spec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spec.ProtoReflect.Descriptor instead.
 func (*Spec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{50}
+	return file_hb_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Spec) GetName() string {
@@ -4516,6 +4664,13 @@ func (x *Spec) GetOnFailure() string {
 	return ""
 }
 
+func (x *Spec) GetArgs() []string {
+	if x != nil {
+		return x.Args
+	}
+	return nil
+}
+
 // Assign grants an attempt to a member.
 type Assign struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4530,7 +4685,7 @@ type Assign struct {
 
 func (x *Assign) Reset() {
 	*x = Assign{}
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4542,7 +4697,7 @@ func (x *Assign) String() string {
 func (*Assign) ProtoMessage() {}
 
 func (x *Assign) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4555,7 +4710,7 @@ func (x *Assign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assign.ProtoReflect.Descriptor instead.
 func (*Assign) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{51}
+	return file_hb_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Assign) GetTask() []byte {
@@ -4605,7 +4760,7 @@ type Finish struct {
 
 func (x *Finish) Reset() {
 	*x = Finish{}
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4617,7 +4772,7 @@ func (x *Finish) String() string {
 func (*Finish) ProtoMessage() {}
 
 func (x *Finish) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4630,7 +4785,7 @@ func (x *Finish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finish.ProtoReflect.Descriptor instead.
 func (*Finish) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{52}
+	return file_hb_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Finish) GetTask() []byte {
@@ -4668,7 +4823,7 @@ type Requeue struct {
 
 func (x *Requeue) Reset() {
 	*x = Requeue{}
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4680,7 +4835,7 @@ func (x *Requeue) String() string {
 func (*Requeue) ProtoMessage() {}
 
 func (x *Requeue) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4693,7 +4848,7 @@ func (x *Requeue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requeue.ProtoReflect.Descriptor instead.
 func (*Requeue) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{53}
+	return file_hb_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Requeue) GetTask() []byte {
@@ -4736,7 +4891,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4748,7 +4903,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4761,7 +4916,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{54}
+	return file_hb_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Drain) GetNode() uint64 {
@@ -4796,7 +4951,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4808,7 +4963,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4821,7 +4976,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{55}
+	return file_hb_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Cancel) GetTask() []byte {
@@ -4848,7 +5003,7 @@ type Expire struct {
 
 func (x *Expire) Reset() {
 	*x = Expire{}
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4860,7 +5015,7 @@ func (x *Expire) String() string {
 func (*Expire) ProtoMessage() {}
 
 func (x *Expire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4873,7 +5028,7 @@ func (x *Expire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expire.ProtoReflect.Descriptor instead.
 func (*Expire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{56}
+	return file_hb_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Expire) GetTasks() [][]byte {
@@ -4906,7 +5061,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4918,7 +5073,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4931,7 +5086,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{57}
+	return file_hb_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Result) GetExit() int32 {
@@ -5052,7 +5207,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5064,7 +5219,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5077,7 +5232,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{58}
+	return file_hb_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Record) GetBody() isRecord_Body {
@@ -5207,7 +5362,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5219,7 +5374,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5232,7 +5387,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{59}
+	return file_hb_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Mark) GetIndex() uint64 {
@@ -5259,7 +5414,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5271,7 +5426,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5284,7 +5439,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{60}
+	return file_hb_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Intent) GetGrant() *Grant {
@@ -5307,7 +5462,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5319,7 +5474,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5332,7 +5487,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{61}
+	return file_hb_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Started) GetFence() uint64 {
@@ -5380,7 +5535,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_hb_proto_msgTypes[62]
+	mi := &file_hb_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5392,7 +5547,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[62]
+	mi := &file_hb_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5405,7 +5560,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{62}
+	return file_hb_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Identity) GetFormat() uint32 {
@@ -5480,13 +5635,14 @@ type Ledger struct {
 	Epoch         uint64                 `protobuf:"fixed64,72,opt,name=epoch,proto3" json:"epoch,omitempty"`                                    // 0: of the founding
 	Features      uint32                 `protobuf:"varint,190,opt,name=features,proto3" json:"features,omitempty"`                              // core.Features of the cluster
 	Schedules     []*Schedule            `protobuf:"bytes,150,rep,name=schedules,proto3" json:"schedules,omitempty"`                             // by name
+	Offers        []*Offer               `protobuf:"bytes,260,rep,name=offers,proto3" json:"offers,omitempty"`                                   // by node
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_hb_proto_msgTypes[63]
+	mi := &file_hb_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5498,7 +5654,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[63]
+	mi := &file_hb_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5511,7 +5667,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{63}
+	return file_hb_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Ledger) GetFormat() uint32 {
@@ -5605,6 +5761,13 @@ func (x *Ledger) GetSchedules() []*Schedule {
 	return nil
 }
 
+func (x *Ledger) GetOffers() []*Offer {
+	if x != nil {
+		return x.Offers
+	}
+	return nil
+}
+
 // Tombstone keeps the IDs of a forgotten member from coming back.
 type Tombstone struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -5618,7 +5781,7 @@ type Tombstone struct {
 
 func (x *Tombstone) Reset() {
 	*x = Tombstone{}
-	mi := &file_hb_proto_msgTypes[64]
+	mi := &file_hb_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5630,7 +5793,7 @@ func (x *Tombstone) String() string {
 func (*Tombstone) ProtoMessage() {}
 
 func (x *Tombstone) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[64]
+	mi := &file_hb_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5643,7 +5806,7 @@ func (x *Tombstone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tombstone.ProtoReflect.Descriptor instead.
 func (*Tombstone) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{64}
+	return file_hb_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Tombstone) GetNode() uint64 {
@@ -5691,7 +5854,7 @@ type Agreed struct {
 
 func (x *Agreed) Reset() {
 	*x = Agreed{}
-	mi := &file_hb_proto_msgTypes[65]
+	mi := &file_hb_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5703,7 +5866,7 @@ func (x *Agreed) String() string {
 func (*Agreed) ProtoMessage() {}
 
 func (x *Agreed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[65]
+	mi := &file_hb_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5716,7 +5879,7 @@ func (x *Agreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreed.ProtoReflect.Descriptor instead.
 func (*Agreed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{65}
+	return file_hb_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Agreed) GetRow() *Row {
@@ -5807,7 +5970,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_hb_proto_msgTypes[66]
+	mi := &file_hb_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5819,7 +5982,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[66]
+	mi := &file_hb_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5832,7 +5995,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{66}
+	return file_hb_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Task) GetId() []byte {
@@ -6009,7 +6172,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_hb_proto_msgTypes[67]
+	mi := &file_hb_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6021,7 +6184,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[67]
+	mi := &file_hb_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6034,7 +6197,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{67}
+	return file_hb_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Missing) GetNode() uint64 {
@@ -6082,7 +6245,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_hb_proto_msgTypes[68]
+	mi := &file_hb_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6094,7 +6257,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[68]
+	mi := &file_hb_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6107,7 +6270,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{68}
+	return file_hb_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Attempt) GetN() uint32 {
@@ -6190,7 +6353,7 @@ type ToRunner struct {
 
 func (x *ToRunner) Reset() {
 	*x = ToRunner{}
-	mi := &file_hb_proto_msgTypes[69]
+	mi := &file_hb_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6202,7 +6365,7 @@ func (x *ToRunner) String() string {
 func (*ToRunner) ProtoMessage() {}
 
 func (x *ToRunner) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[69]
+	mi := &file_hb_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6215,7 +6378,7 @@ func (x *ToRunner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToRunner.ProtoReflect.Descriptor instead.
 func (*ToRunner) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{69}
+	return file_hb_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *ToRunner) GetBody() isToRunner_Body {
@@ -6397,7 +6560,7 @@ type FromRunner struct {
 
 func (x *FromRunner) Reset() {
 	*x = FromRunner{}
-	mi := &file_hb_proto_msgTypes[70]
+	mi := &file_hb_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6409,7 +6572,7 @@ func (x *FromRunner) String() string {
 func (*FromRunner) ProtoMessage() {}
 
 func (x *FromRunner) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[70]
+	mi := &file_hb_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6422,7 +6585,7 @@ func (x *FromRunner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FromRunner.ProtoReflect.Descriptor instead.
 func (*FromRunner) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{70}
+	return file_hb_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *FromRunner) GetBody() isFromRunner_Body {
@@ -6538,7 +6701,7 @@ type RunnerHello struct {
 
 func (x *RunnerHello) Reset() {
 	*x = RunnerHello{}
-	mi := &file_hb_proto_msgTypes[71]
+	mi := &file_hb_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6550,7 +6713,7 @@ func (x *RunnerHello) String() string {
 func (*RunnerHello) ProtoMessage() {}
 
 func (x *RunnerHello) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[71]
+	mi := &file_hb_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6563,7 +6726,7 @@ func (x *RunnerHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerHello.ProtoReflect.Descriptor instead.
 func (*RunnerHello) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{71}
+	return file_hb_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *RunnerHello) GetVersion() uint32 {
@@ -6606,7 +6769,7 @@ type RunnerAdopt struct {
 
 func (x *RunnerAdopt) Reset() {
 	*x = RunnerAdopt{}
-	mi := &file_hb_proto_msgTypes[72]
+	mi := &file_hb_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6618,7 +6781,7 @@ func (x *RunnerAdopt) String() string {
 func (*RunnerAdopt) ProtoMessage() {}
 
 func (x *RunnerAdopt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[72]
+	mi := &file_hb_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6631,7 +6794,7 @@ func (x *RunnerAdopt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerAdopt.ProtoReflect.Descriptor instead.
 func (*RunnerAdopt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{72}
+	return file_hb_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *RunnerAdopt) GetAttempts() []*Started {
@@ -6657,13 +6820,15 @@ type RunnerExec struct {
 	Stdin         []byte                 `protobuf:"bytes,5,opt,name=stdin,proto3" json:"stdin,omitempty"`
 	LimitNanos    int64                  `protobuf:"varint,6,opt,name=limit_nanos,json=limitNanos,proto3" json:"limit_nanos,omitempty"` // of its running time; 0: none
 	Until         int64                  `protobuf:"varint,7,opt,name=until,proto3" json:"until,omitempty"`                             // clock of this boot: its lease; 0: none
+	User          *RunnerUser            `protobuf:"bytes,260,opt,name=user,proto3" json:"user,omitempty"`                              // absent: the user of the runner process
+	Limits        *RunnerLimits          `protobuf:"bytes,261,opt,name=limits,proto3" json:"limits,omitempty"`                          // absent: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RunnerExec) Reset() {
 	*x = RunnerExec{}
-	mi := &file_hb_proto_msgTypes[73]
+	mi := &file_hb_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6675,7 +6840,7 @@ func (x *RunnerExec) String() string {
 func (*RunnerExec) ProtoMessage() {}
 
 func (x *RunnerExec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[73]
+	mi := &file_hb_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6688,7 +6853,7 @@ func (x *RunnerExec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerExec.ProtoReflect.Descriptor instead.
 func (*RunnerExec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{73}
+	return file_hb_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *RunnerExec) GetFence() uint64 {
@@ -6740,6 +6905,150 @@ func (x *RunnerExec) GetUntil() int64 {
 	return 0
 }
 
+func (x *RunnerExec) GetUser() *RunnerUser {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
+func (x *RunnerExec) GetLimits() *RunnerLimits {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+// RunnerUser is whom an attempt runs as.
+type RunnerUser struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Uid           uint32                 `protobuf:"varint,1,opt,name=uid,proto3" json:"uid,omitempty"`
+	Gid           uint32                 `protobuf:"varint,2,opt,name=gid,proto3" json:"gid,omitempty"`
+	Groups        []uint32               `protobuf:"varint,3,rep,packed,name=groups,proto3" json:"groups,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunnerUser) Reset() {
+	*x = RunnerUser{}
+	mi := &file_hb_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunnerUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunnerUser) ProtoMessage() {}
+
+func (x *RunnerUser) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunnerUser.ProtoReflect.Descriptor instead.
+func (*RunnerUser) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{76}
+}
+
+func (x *RunnerUser) GetUid() uint32 {
+	if x != nil {
+		return x.Uid
+	}
+	return 0
+}
+
+func (x *RunnerUser) GetGid() uint32 {
+	if x != nil {
+		return x.Gid
+	}
+	return 0
+}
+
+func (x *RunnerUser) GetGroups() []uint32 {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+// RunnerLimits is what an attempt may use; 0: no limit.
+type RunnerLimits struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MemoryBytes   int64                  `protobuf:"varint,1,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
+	CpuPercent    uint32                 `protobuf:"varint,2,opt,name=cpu_percent,json=cpuPercent,proto3" json:"cpu_percent,omitempty"`
+	Processes     uint32                 `protobuf:"varint,3,opt,name=processes,proto3" json:"processes,omitempty"`
+	Files         uint32                 `protobuf:"varint,4,opt,name=files,proto3" json:"files,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunnerLimits) Reset() {
+	*x = RunnerLimits{}
+	mi := &file_hb_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunnerLimits) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunnerLimits) ProtoMessage() {}
+
+func (x *RunnerLimits) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunnerLimits.ProtoReflect.Descriptor instead.
+func (*RunnerLimits) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *RunnerLimits) GetMemoryBytes() int64 {
+	if x != nil {
+		return x.MemoryBytes
+	}
+	return 0
+}
+
+func (x *RunnerLimits) GetCpuPercent() uint32 {
+	if x != nil {
+		return x.CpuPercent
+	}
+	return 0
+}
+
+func (x *RunnerLimits) GetProcesses() uint32 {
+	if x != nil {
+		return x.Processes
+	}
+	return 0
+}
+
+func (x *RunnerLimits) GetFiles() uint32 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
 type RunnerRenew struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Fence         uint64                 `protobuf:"varint,1,opt,name=fence,proto3" json:"fence,omitempty"`
@@ -6750,7 +7059,7 @@ type RunnerRenew struct {
 
 func (x *RunnerRenew) Reset() {
 	*x = RunnerRenew{}
-	mi := &file_hb_proto_msgTypes[74]
+	mi := &file_hb_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6762,7 +7071,7 @@ func (x *RunnerRenew) String() string {
 func (*RunnerRenew) ProtoMessage() {}
 
 func (x *RunnerRenew) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[74]
+	mi := &file_hb_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6775,7 +7084,7 @@ func (x *RunnerRenew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerRenew.ProtoReflect.Descriptor instead.
 func (*RunnerRenew) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{74}
+	return file_hb_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *RunnerRenew) GetFence() uint64 {
@@ -6803,7 +7112,7 @@ type RunnerTerminate struct {
 
 func (x *RunnerTerminate) Reset() {
 	*x = RunnerTerminate{}
-	mi := &file_hb_proto_msgTypes[75]
+	mi := &file_hb_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6815,7 +7124,7 @@ func (x *RunnerTerminate) String() string {
 func (*RunnerTerminate) ProtoMessage() {}
 
 func (x *RunnerTerminate) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[75]
+	mi := &file_hb_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6828,7 +7137,7 @@ func (x *RunnerTerminate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerTerminate.ProtoReflect.Descriptor instead.
 func (*RunnerTerminate) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{75}
+	return file_hb_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *RunnerTerminate) GetFence() uint64 {
@@ -6857,7 +7166,7 @@ type RunnerRead struct {
 
 func (x *RunnerRead) Reset() {
 	*x = RunnerRead{}
-	mi := &file_hb_proto_msgTypes[76]
+	mi := &file_hb_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6869,7 +7178,7 @@ func (x *RunnerRead) String() string {
 func (*RunnerRead) ProtoMessage() {}
 
 func (x *RunnerRead) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[76]
+	mi := &file_hb_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6882,7 +7191,7 @@ func (x *RunnerRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerRead.ProtoReflect.Descriptor instead.
 func (*RunnerRead) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{76}
+	return file_hb_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *RunnerRead) GetTicket() uint64 {
@@ -6927,7 +7236,7 @@ type RunnerOutput struct {
 
 func (x *RunnerOutput) Reset() {
 	*x = RunnerOutput{}
-	mi := &file_hb_proto_msgTypes[77]
+	mi := &file_hb_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6939,7 +7248,7 @@ func (x *RunnerOutput) String() string {
 func (*RunnerOutput) ProtoMessage() {}
 
 func (x *RunnerOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[77]
+	mi := &file_hb_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6952,7 +7261,7 @@ func (x *RunnerOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerOutput.ProtoReflect.Descriptor instead.
 func (*RunnerOutput) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{77}
+	return file_hb_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *RunnerOutput) GetTicket() uint64 {
@@ -7007,7 +7316,7 @@ type RunnerNote struct {
 
 func (x *RunnerNote) Reset() {
 	*x = RunnerNote{}
-	mi := &file_hb_proto_msgTypes[78]
+	mi := &file_hb_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7019,7 +7328,7 @@ func (x *RunnerNote) String() string {
 func (*RunnerNote) ProtoMessage() {}
 
 func (x *RunnerNote) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[78]
+	mi := &file_hb_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7032,7 +7341,7 @@ func (x *RunnerNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerNote.ProtoReflect.Descriptor instead.
 func (*RunnerNote) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{78}
+	return file_hb_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *RunnerNote) GetWarn() bool {
@@ -7296,7 +7605,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x05Entry\x12\x1d\n" +
 	"\n" +
 	"wall_nanos\x18\x01 \x01(\x03R\twallNanos\x12'\n" +
-	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\xd3\x06\n" +
+	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\xf7\x06\n" +
 	"\aCommand\x12\x1a\n" +
 	"\bproposer\x18\x01 \x01(\x06R\bproposer\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\x12+\n" +
@@ -7326,7 +7635,8 @@ const file_hb_proto_rawDesc = "" +
 	"\fset_schedule\x18\x96\x01 \x01(\v2\x0f.hb.SetScheduleH\x00R\vsetSchedule\x128\n" +
 	"\rdrop_schedule\x18\x97\x01 \x01(\v2\x10.hb.DropScheduleH\x00R\fdropSchedule\x12;\n" +
 	"\x0epause_schedule\x18\x98\x01 \x01(\v2\x11.hb.PauseScheduleH\x00R\rpauseSchedule\x12\x1f\n" +
-	"\x04fire\x18\x99\x01 \x01(\v2\b.hb.FireH\x00R\x04fireB\x06\n" +
+	"\x04fire\x18\x99\x01 \x01(\v2\b.hb.FireH\x00R\x04fire\x12\"\n" +
+	"\x05offer\x18\x84\x02 \x01(\v2\t.hb.OfferH\x00R\x05offerB\x06\n" +
 	"\x04body\"K\n" +
 	"\aVerdict\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x18\n" +
@@ -7384,10 +7694,20 @@ const file_hb_proto_rawDesc = "" +
 	"\x05fired\x18\x0e \x01(\x04R\x05fired\x12\x18\n" +
 	"\askipped\x18\x0f \x01(\x04R\askipped\"\x1a\n" +
 	"\x04Note\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\fR\x04text\":\n" +
+	"\x04text\x18\x01 \x01(\fR\x04text\"U\n" +
+	"\x05Offer\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
+	"\x04free\x18\x02 \x01(\bR\x04free\x12$\n" +
+	"\x05tasks\x18\x03 \x03(\v2\x0e.hb.DefinitionR\x05tasks\"`\n" +
+	"\n" +
+	"Definition\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06digest\x18\x02 \x01(\x06R\x06digest\x12\x12\n" +
+	"\x04args\x18\x03 \x01(\bR\x04args\x12\x12\n" +
+	"\x04once\x18\x04 \x01(\bR\x04once\":\n" +
 	"\x06Submit\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x1c\n" +
-	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\"\xbf\x04\n" +
+	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\"\xd4\x04\n" +
 	"\x04Spec\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04argv\x18\x02 \x03(\tR\x04argv\x12\x10\n" +
@@ -7414,7 +7734,8 @@ const file_hb_proto_rawDesc = "" +
 	"\tskip_down\x181 \x01(\bR\bskipDown\x12\x14\n" +
 	"\x05stdin\x182 \x01(\fR\x05stdin\x12\x1d\n" +
 	"\n" +
-	"on_failure\x183 \x01(\tR\tonFailure\"x\n" +
+	"on_failure\x183 \x01(\tR\tonFailure\x12\x13\n" +
+	"\x04args\x18\x84\x02 \x03(\tR\x04args\"x\n" +
 	"\x06Assign\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x12\n" +
@@ -7490,7 +7811,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x04raft\x18\x05 \x01(\x06R\x04raft\x12\x1a\n" +
 	"\bdetector\x18< \x01(\tR\bdetector\x12\x14\n" +
 	"\x05epoch\x18F \x01(\x06R\x05epoch\x12$\n" +
-	"\rjournal_since\x18\xb5\x01 \x01(\rR\fjournalSince\"\xaa\x03\n" +
+	"\rjournal_since\x18\xb5\x01 \x01(\rR\fjournalSince\"\xce\x03\n" +
 	"\x06Ledger\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
@@ -7508,7 +7829,8 @@ const file_hb_proto_rawDesc = "" +
 	"tombstones\x12\x14\n" +
 	"\x05epoch\x18H \x01(\x06R\x05epoch\x12\x1b\n" +
 	"\bfeatures\x18\xbe\x01 \x01(\rR\bfeatures\x12+\n" +
-	"\tschedules\x18\x96\x01 \x03(\v2\f.hb.ScheduleR\tschedules\"]\n" +
+	"\tschedules\x18\x96\x01 \x03(\v2\f.hb.ScheduleR\tschedules\x12\"\n" +
+	"\x06offers\x18\x84\x02 \x03(\v2\t.hb.OfferR\x06offers\"]\n" +
 	"\tTombstone\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04raft\x18\x02 \x01(\x06R\x04raft\x12\x12\n" +
@@ -7595,7 +7917,7 @@ const file_hb_proto_rawDesc = "" +
 	"\battempts\x18\x04 \x01(\rR\battempts\"J\n" +
 	"\vRunnerAdopt\x12'\n" +
 	"\battempts\x18\x01 \x03(\v2\v.hb.StartedR\battempts\x12\x12\n" +
-	"\x04node\x18\x02 \x01(\x06R\x04node\"\xa7\x01\n" +
+	"\x04node\x18\x02 \x01(\x06R\x04node\"\xf7\x01\n" +
 	"\n" +
 	"RunnerExec\x12\x14\n" +
 	"\x05fence\x18\x01 \x01(\x04R\x05fence\x12\x12\n" +
@@ -7605,7 +7927,20 @@ const file_hb_proto_rawDesc = "" +
 	"\x05stdin\x18\x05 \x01(\fR\x05stdin\x12\x1f\n" +
 	"\vlimit_nanos\x18\x06 \x01(\x03R\n" +
 	"limitNanos\x12\x14\n" +
-	"\x05until\x18\a \x01(\x03R\x05until\"9\n" +
+	"\x05until\x18\a \x01(\x03R\x05until\x12#\n" +
+	"\x04user\x18\x84\x02 \x01(\v2\x0e.hb.RunnerUserR\x04user\x12)\n" +
+	"\x06limits\x18\x85\x02 \x01(\v2\x10.hb.RunnerLimitsR\x06limits\"H\n" +
+	"\n" +
+	"RunnerUser\x12\x10\n" +
+	"\x03uid\x18\x01 \x01(\rR\x03uid\x12\x10\n" +
+	"\x03gid\x18\x02 \x01(\rR\x03gid\x12\x16\n" +
+	"\x06groups\x18\x03 \x03(\rR\x06groups\"\x86\x01\n" +
+	"\fRunnerLimits\x12!\n" +
+	"\fmemory_bytes\x18\x01 \x01(\x03R\vmemoryBytes\x12\x1f\n" +
+	"\vcpu_percent\x18\x02 \x01(\rR\n" +
+	"cpuPercent\x12\x1c\n" +
+	"\tprocesses\x18\x03 \x01(\rR\tprocesses\x12\x14\n" +
+	"\x05files\x18\x04 \x01(\rR\x05files\"9\n" +
 	"\vRunnerRenew\x12\x14\n" +
 	"\x05fence\x18\x01 \x01(\x04R\x05fence\x12\x14\n" +
 	"\x05until\x18\x02 \x01(\x03R\x05until\"H\n" +
@@ -7643,7 +7978,7 @@ func file_hb_proto_rawDescGZIP() []byte {
 	return file_hb_proto_rawDescData
 }
 
-var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 80)
+var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 84)
 var file_hb_proto_goTypes = []any{
 	(*Envelope)(nil),        // 0: hb.Envelope
 	(*Watch)(nil),           // 1: hb.Watch
@@ -7694,37 +8029,41 @@ var file_hb_proto_goTypes = []any{
 	(*Fire)(nil),            // 46: hb.Fire
 	(*Schedule)(nil),        // 47: hb.Schedule
 	(*Note)(nil),            // 48: hb.Note
-	(*Submit)(nil),          // 49: hb.Submit
-	(*Spec)(nil),            // 50: hb.Spec
-	(*Assign)(nil),          // 51: hb.Assign
-	(*Finish)(nil),          // 52: hb.Finish
-	(*Requeue)(nil),         // 53: hb.Requeue
-	(*Drain)(nil),           // 54: hb.Drain
-	(*Cancel)(nil),          // 55: hb.Cancel
-	(*Expire)(nil),          // 56: hb.Expire
-	(*Result)(nil),          // 57: hb.Result
-	(*Record)(nil),          // 58: hb.Record
-	(*Mark)(nil),            // 59: hb.Mark
-	(*Intent)(nil),          // 60: hb.Intent
-	(*Started)(nil),         // 61: hb.Started
-	(*Identity)(nil),        // 62: hb.Identity
-	(*Ledger)(nil),          // 63: hb.Ledger
-	(*Tombstone)(nil),       // 64: hb.Tombstone
-	(*Agreed)(nil),          // 65: hb.Agreed
-	(*Task)(nil),            // 66: hb.Task
-	(*Missing)(nil),         // 67: hb.Missing
-	(*Attempt)(nil),         // 68: hb.Attempt
-	(*ToRunner)(nil),        // 69: hb.ToRunner
-	(*FromRunner)(nil),      // 70: hb.FromRunner
-	(*RunnerHello)(nil),     // 71: hb.RunnerHello
-	(*RunnerAdopt)(nil),     // 72: hb.RunnerAdopt
-	(*RunnerExec)(nil),      // 73: hb.RunnerExec
-	(*RunnerRenew)(nil),     // 74: hb.RunnerRenew
-	(*RunnerTerminate)(nil), // 75: hb.RunnerTerminate
-	(*RunnerRead)(nil),      // 76: hb.RunnerRead
-	(*RunnerOutput)(nil),    // 77: hb.RunnerOutput
-	(*RunnerNote)(nil),      // 78: hb.RunnerNote
-	nil,                     // 79: hb.Row.TagsEntry
+	(*Offer)(nil),           // 49: hb.Offer
+	(*Definition)(nil),      // 50: hb.Definition
+	(*Submit)(nil),          // 51: hb.Submit
+	(*Spec)(nil),            // 52: hb.Spec
+	(*Assign)(nil),          // 53: hb.Assign
+	(*Finish)(nil),          // 54: hb.Finish
+	(*Requeue)(nil),         // 55: hb.Requeue
+	(*Drain)(nil),           // 56: hb.Drain
+	(*Cancel)(nil),          // 57: hb.Cancel
+	(*Expire)(nil),          // 58: hb.Expire
+	(*Result)(nil),          // 59: hb.Result
+	(*Record)(nil),          // 60: hb.Record
+	(*Mark)(nil),            // 61: hb.Mark
+	(*Intent)(nil),          // 62: hb.Intent
+	(*Started)(nil),         // 63: hb.Started
+	(*Identity)(nil),        // 64: hb.Identity
+	(*Ledger)(nil),          // 65: hb.Ledger
+	(*Tombstone)(nil),       // 66: hb.Tombstone
+	(*Agreed)(nil),          // 67: hb.Agreed
+	(*Task)(nil),            // 68: hb.Task
+	(*Missing)(nil),         // 69: hb.Missing
+	(*Attempt)(nil),         // 70: hb.Attempt
+	(*ToRunner)(nil),        // 71: hb.ToRunner
+	(*FromRunner)(nil),      // 72: hb.FromRunner
+	(*RunnerHello)(nil),     // 73: hb.RunnerHello
+	(*RunnerAdopt)(nil),     // 74: hb.RunnerAdopt
+	(*RunnerExec)(nil),      // 75: hb.RunnerExec
+	(*RunnerUser)(nil),      // 76: hb.RunnerUser
+	(*RunnerLimits)(nil),    // 77: hb.RunnerLimits
+	(*RunnerRenew)(nil),     // 78: hb.RunnerRenew
+	(*RunnerTerminate)(nil), // 79: hb.RunnerTerminate
+	(*RunnerRead)(nil),      // 80: hb.RunnerRead
+	(*RunnerOutput)(nil),    // 81: hb.RunnerOutput
+	(*RunnerNote)(nil),      // 82: hb.RunnerNote
+	nil,                     // 83: hb.Row.TagsEntry
 }
 var file_hb_proto_depIdxs = []int32{
 	2,  // 0: hb.Envelope.join:type_name -> hb.Join
@@ -7759,26 +8098,26 @@ var file_hb_proto_depIdxs = []int32{
 	6,  // 29: hb.Join.rows:type_name -> hb.Row
 	6,  // 30: hb.Welcome.rows:type_name -> hb.Row
 	6,  // 31: hb.Rows.rows:type_name -> hb.Row
-	79, // 32: hb.Row.tags:type_name -> hb.Row.TagsEntry
+	83, // 32: hb.Row.tags:type_name -> hb.Row.TagsEntry
 	35, // 33: hb.Propose.command:type_name -> hb.Command
 	36, // 34: hb.Proposed.verdict:type_name -> hb.Verdict
 	16, // 35: hb.Position.standings:type_name -> hb.Standing
 	19, // 36: hb.Mesh.views:type_name -> hb.MeshView
-	50, // 37: hb.Grant.spec:type_name -> hb.Spec
-	50, // 38: hb.Explain.spec:type_name -> hb.Spec
+	52, // 37: hb.Grant.spec:type_name -> hb.Spec
+	52, // 38: hb.Explain.spec:type_name -> hb.Spec
 	26, // 39: hb.Explained.candidates:type_name -> hb.Candidate
-	57, // 40: hb.Done.result:type_name -> hb.Result
+	59, // 40: hb.Done.result:type_name -> hb.Result
 	35, // 41: hb.Entry.commands:type_name -> hb.Command
 	37, // 42: hb.Command.member_up:type_name -> hb.MemberUp
 	38, // 43: hb.Command.member_down:type_name -> hb.MemberDown
-	49, // 44: hb.Command.submit:type_name -> hb.Submit
-	51, // 45: hb.Command.assign:type_name -> hb.Assign
-	52, // 46: hb.Command.finish:type_name -> hb.Finish
-	55, // 47: hb.Command.cancel:type_name -> hb.Cancel
+	51, // 44: hb.Command.submit:type_name -> hb.Submit
+	53, // 45: hb.Command.assign:type_name -> hb.Assign
+	54, // 46: hb.Command.finish:type_name -> hb.Finish
+	57, // 47: hb.Command.cancel:type_name -> hb.Cancel
 	48, // 48: hb.Command.note:type_name -> hb.Note
-	53, // 49: hb.Command.requeue:type_name -> hb.Requeue
-	56, // 50: hb.Command.expire:type_name -> hb.Expire
-	54, // 51: hb.Command.drain:type_name -> hb.Drain
+	55, // 49: hb.Command.requeue:type_name -> hb.Requeue
+	58, // 50: hb.Command.expire:type_name -> hb.Expire
+	56, // 51: hb.Command.drain:type_name -> hb.Drain
 	39, // 52: hb.Command.set_voters:type_name -> hb.SetVoters
 	40, // 53: hb.Command.set_vote:type_name -> hb.SetVote
 	42, // 54: hb.Command.forget:type_name -> hb.Forget
@@ -7787,43 +8126,48 @@ var file_hb_proto_depIdxs = []int32{
 	44, // 57: hb.Command.drop_schedule:type_name -> hb.DropSchedule
 	45, // 58: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
 	46, // 59: hb.Command.fire:type_name -> hb.Fire
-	6,  // 60: hb.MemberUp.rows:type_name -> hb.Row
-	47, // 61: hb.SetSchedule.schedule:type_name -> hb.Schedule
-	50, // 62: hb.Schedule.spec:type_name -> hb.Spec
-	50, // 63: hb.Submit.spec:type_name -> hb.Spec
-	57, // 64: hb.Finish.result:type_name -> hb.Result
-	60, // 65: hb.Record.intent:type_name -> hb.Intent
-	61, // 66: hb.Record.started:type_name -> hb.Started
-	30, // 67: hb.Record.ended:type_name -> hb.Done
-	59, // 68: hb.Record.mark:type_name -> hb.Mark
-	21, // 69: hb.Intent.grant:type_name -> hb.Grant
-	65, // 70: hb.Ledger.members:type_name -> hb.Agreed
-	66, // 71: hb.Ledger.tasks:type_name -> hb.Task
-	64, // 72: hb.Ledger.tombstones:type_name -> hb.Tombstone
-	47, // 73: hb.Ledger.schedules:type_name -> hb.Schedule
-	6,  // 74: hb.Agreed.row:type_name -> hb.Row
-	50, // 75: hb.Task.spec:type_name -> hb.Spec
-	68, // 76: hb.Task.attempts:type_name -> hb.Attempt
-	57, // 77: hb.Task.result:type_name -> hb.Result
-	67, // 78: hb.Task.missing:type_name -> hb.Missing
-	57, // 79: hb.Attempt.result:type_name -> hb.Result
-	71, // 80: hb.ToRunner.hello:type_name -> hb.RunnerHello
-	72, // 81: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
-	73, // 82: hb.ToRunner.exec:type_name -> hb.RunnerExec
-	74, // 83: hb.ToRunner.renew:type_name -> hb.RunnerRenew
-	75, // 84: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
-	76, // 85: hb.ToRunner.read:type_name -> hb.RunnerRead
-	71, // 86: hb.FromRunner.hello:type_name -> hb.RunnerHello
-	61, // 87: hb.FromRunner.started:type_name -> hb.Started
-	30, // 88: hb.FromRunner.ended:type_name -> hb.Done
-	77, // 89: hb.FromRunner.output:type_name -> hb.RunnerOutput
-	78, // 90: hb.FromRunner.note:type_name -> hb.RunnerNote
-	61, // 91: hb.RunnerAdopt.attempts:type_name -> hb.Started
-	92, // [92:92] is the sub-list for method output_type
-	92, // [92:92] is the sub-list for method input_type
-	92, // [92:92] is the sub-list for extension type_name
-	92, // [92:92] is the sub-list for extension extendee
-	0,  // [0:92] is the sub-list for field type_name
+	49, // 60: hb.Command.offer:type_name -> hb.Offer
+	6,  // 61: hb.MemberUp.rows:type_name -> hb.Row
+	47, // 62: hb.SetSchedule.schedule:type_name -> hb.Schedule
+	52, // 63: hb.Schedule.spec:type_name -> hb.Spec
+	50, // 64: hb.Offer.tasks:type_name -> hb.Definition
+	52, // 65: hb.Submit.spec:type_name -> hb.Spec
+	59, // 66: hb.Finish.result:type_name -> hb.Result
+	62, // 67: hb.Record.intent:type_name -> hb.Intent
+	63, // 68: hb.Record.started:type_name -> hb.Started
+	30, // 69: hb.Record.ended:type_name -> hb.Done
+	61, // 70: hb.Record.mark:type_name -> hb.Mark
+	21, // 71: hb.Intent.grant:type_name -> hb.Grant
+	67, // 72: hb.Ledger.members:type_name -> hb.Agreed
+	68, // 73: hb.Ledger.tasks:type_name -> hb.Task
+	66, // 74: hb.Ledger.tombstones:type_name -> hb.Tombstone
+	47, // 75: hb.Ledger.schedules:type_name -> hb.Schedule
+	49, // 76: hb.Ledger.offers:type_name -> hb.Offer
+	6,  // 77: hb.Agreed.row:type_name -> hb.Row
+	52, // 78: hb.Task.spec:type_name -> hb.Spec
+	70, // 79: hb.Task.attempts:type_name -> hb.Attempt
+	59, // 80: hb.Task.result:type_name -> hb.Result
+	69, // 81: hb.Task.missing:type_name -> hb.Missing
+	59, // 82: hb.Attempt.result:type_name -> hb.Result
+	73, // 83: hb.ToRunner.hello:type_name -> hb.RunnerHello
+	74, // 84: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
+	75, // 85: hb.ToRunner.exec:type_name -> hb.RunnerExec
+	78, // 86: hb.ToRunner.renew:type_name -> hb.RunnerRenew
+	79, // 87: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
+	80, // 88: hb.ToRunner.read:type_name -> hb.RunnerRead
+	73, // 89: hb.FromRunner.hello:type_name -> hb.RunnerHello
+	63, // 90: hb.FromRunner.started:type_name -> hb.Started
+	30, // 91: hb.FromRunner.ended:type_name -> hb.Done
+	81, // 92: hb.FromRunner.output:type_name -> hb.RunnerOutput
+	82, // 93: hb.FromRunner.note:type_name -> hb.RunnerNote
+	63, // 94: hb.RunnerAdopt.attempts:type_name -> hb.Started
+	76, // 95: hb.RunnerExec.user:type_name -> hb.RunnerUser
+	77, // 96: hb.RunnerExec.limits:type_name -> hb.RunnerLimits
+	97, // [97:97] is the sub-list for method output_type
+	97, // [97:97] is the sub-list for method input_type
+	97, // [97:97] is the sub-list for extension type_name
+	97, // [97:97] is the sub-list for extension extendee
+	0,  // [0:97] is the sub-list for field type_name
 }
 
 func init() { file_hb_proto_init() }
@@ -7882,8 +8226,9 @@ func file_hb_proto_init() {
 		(*Command_DropSchedule)(nil),
 		(*Command_PauseSchedule)(nil),
 		(*Command_Fire)(nil),
+		(*Command_Offer)(nil),
 	}
-	file_hb_proto_msgTypes[58].OneofWrappers = []any{
+	file_hb_proto_msgTypes[60].OneofWrappers = []any{
 		(*Record_Entry)(nil),
 		(*Record_HardState)(nil),
 		(*Record_Intent)(nil),
@@ -7892,7 +8237,7 @@ func file_hb_proto_init() {
 		(*Record_Forgotten)(nil),
 		(*Record_Mark)(nil),
 	}
-	file_hb_proto_msgTypes[69].OneofWrappers = []any{
+	file_hb_proto_msgTypes[71].OneofWrappers = []any{
 		(*ToRunner_Hello)(nil),
 		(*ToRunner_Adopt)(nil),
 		(*ToRunner_Exec)(nil),
@@ -7904,7 +8249,7 @@ func file_hb_proto_init() {
 		(*ToRunner_Quit)(nil),
 		(*ToRunner_Disown)(nil),
 	}
-	file_hb_proto_msgTypes[70].OneofWrappers = []any{
+	file_hb_proto_msgTypes[72].OneofWrappers = []any{
 		(*FromRunner_Hello)(nil),
 		(*FromRunner_Started)(nil),
 		(*FromRunner_Ended)(nil),
@@ -7918,7 +8263,7 @@ func file_hb_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hb_proto_rawDesc), len(file_hb_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   80,
+			NumMessages:   84,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
