@@ -5635,7 +5635,6 @@ type Ledger struct {
 	Epoch         uint64                 `protobuf:"fixed64,72,opt,name=epoch,proto3" json:"epoch,omitempty"`                                    // 0: of the founding
 	Features      uint32                 `protobuf:"varint,190,opt,name=features,proto3" json:"features,omitempty"`                              // core.Features of the cluster
 	Schedules     []*Schedule            `protobuf:"bytes,150,rep,name=schedules,proto3" json:"schedules,omitempty"`                             // by name
-	Offers        []*Offer               `protobuf:"bytes,260,rep,name=offers,proto3" json:"offers,omitempty"`                                   // by node
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5761,13 +5760,6 @@ func (x *Ledger) GetSchedules() []*Schedule {
 	return nil
 }
 
-func (x *Ledger) GetOffers() []*Offer {
-	if x != nil {
-		return x.Offers
-	}
-	return nil
-}
-
 // Tombstone keeps the IDs of a forgotten member from coming back.
 type Tombstone struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -5848,6 +5840,7 @@ type Agreed struct {
 	Drained       bool                   `protobuf:"varint,40,opt,name=drained,proto3" json:"drained,omitempty"`
 	Evict         bool                   `protobuf:"varint,41,opt,name=evict,proto3" json:"evict,omitempty"` // what runs there is to be ended
 	Vote          uint32                 `protobuf:"varint,70,opt,name=vote,proto3" json:"vote,omitempty"`   // core/ledger: Vote
+	Offer         *Offer                 `protobuf:"bytes,260,opt,name=offer,proto3" json:"offer,omitempty"` // what it runs; its node is not repeated here
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5936,6 +5929,13 @@ func (x *Agreed) GetVote() uint32 {
 		return x.Vote
 	}
 	return 0
+}
+
+func (x *Agreed) GetOffer() *Offer {
+	if x != nil {
+		return x.Offer
+	}
+	return nil
 }
 
 // Task is a task's record in the ledger.
@@ -7811,7 +7811,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x04raft\x18\x05 \x01(\x06R\x04raft\x12\x1a\n" +
 	"\bdetector\x18< \x01(\tR\bdetector\x12\x14\n" +
 	"\x05epoch\x18F \x01(\x06R\x05epoch\x12$\n" +
-	"\rjournal_since\x18\xb5\x01 \x01(\rR\fjournalSince\"\xce\x03\n" +
+	"\rjournal_since\x18\xb5\x01 \x01(\rR\fjournalSince\"\xaa\x03\n" +
 	"\x06Ledger\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
@@ -7829,13 +7829,12 @@ const file_hb_proto_rawDesc = "" +
 	"tombstones\x12\x14\n" +
 	"\x05epoch\x18H \x01(\x06R\x05epoch\x12\x1b\n" +
 	"\bfeatures\x18\xbe\x01 \x01(\rR\bfeatures\x12+\n" +
-	"\tschedules\x18\x96\x01 \x03(\v2\f.hb.ScheduleR\tschedules\x12\"\n" +
-	"\x06offers\x18\x84\x02 \x03(\v2\t.hb.OfferR\x06offers\"]\n" +
+	"\tschedules\x18\x96\x01 \x03(\v2\f.hb.ScheduleR\tschedules\"]\n" +
 	"\tTombstone\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04raft\x18\x02 \x01(\x06R\x04raft\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x14\n" +
-	"\x05index\x18\x04 \x01(\x04R\x05index\"\xcc\x01\n" +
+	"\x05index\x18\x04 \x01(\x04R\x05index\"\xee\x01\n" +
 	"\x06Agreed\x12\x19\n" +
 	"\x03row\x18\x01 \x01(\v2\a.hb.RowR\x03row\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x16\n" +
@@ -7845,7 +7844,8 @@ const file_hb_proto_rawDesc = "" +
 	"\x05index\x18\x05 \x01(\x04R\x05index\x12\x18\n" +
 	"\adrained\x18( \x01(\bR\adrained\x12\x14\n" +
 	"\x05evict\x18) \x01(\bR\x05evict\x12\x12\n" +
-	"\x04vote\x18F \x01(\rR\x04vote\"\xed\x04\n" +
+	"\x04vote\x18F \x01(\rR\x04vote\x12 \n" +
+	"\x05offer\x18\x84\x02 \x01(\v2\t.hb.OfferR\x05offer\"\xed\x04\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\x12\x16\n" +
@@ -8142,8 +8142,8 @@ var file_hb_proto_depIdxs = []int32{
 	68, // 73: hb.Ledger.tasks:type_name -> hb.Task
 	66, // 74: hb.Ledger.tombstones:type_name -> hb.Tombstone
 	47, // 75: hb.Ledger.schedules:type_name -> hb.Schedule
-	49, // 76: hb.Ledger.offers:type_name -> hb.Offer
-	6,  // 77: hb.Agreed.row:type_name -> hb.Row
+	6,  // 76: hb.Agreed.row:type_name -> hb.Row
+	49, // 77: hb.Agreed.offer:type_name -> hb.Offer
 	52, // 78: hb.Task.spec:type_name -> hb.Spec
 	70, // 79: hb.Task.attempts:type_name -> hb.Attempt
 	59, // 80: hb.Task.result:type_name -> hb.Result
