@@ -12,4 +12,5 @@ type Features uint16
 // FeaturesNow is the level of this program. Whoever raises it adds a line here:
 //
 //	1	hb 0.1
-const FeaturesNow Features = 1
+//	2	authority, tokens and certificates
+const FeaturesNow Features = 2

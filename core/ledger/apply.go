@@ -65,6 +65,8 @@ func (s *State) apply(o *Outcome) {
 			o.Verdict = refuse(core.CodeBadInput, "a note of %d bytes: at most %d are taken", len(b.Note.GetText()), MaxNoteBytes)
 		}
 	default:
-		s.applyToSchedule(o)
+		if !s.applyToAdmission(o) {
+			s.applyToSchedule(o)
+		}
 	}
 }

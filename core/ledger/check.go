@@ -21,6 +21,9 @@ func Check(s *State) error {
 			return fmt.Errorf("member %v is up, but its name is %v's", core.NodeID(m.Row.Id), s.names[m.Row.Name])
 		}
 	}
+	if err := s.checkAdmission(); err != nil {
+		return err
+	}
 	for i, sc := range s.schedules {
 		if err := checkSchedule(sc); err != nil {
 			return err

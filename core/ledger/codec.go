@@ -25,6 +25,9 @@ type Version struct {
 	members       []*wire.Agreed
 	tombstones    []*wire.Tombstone
 	schedules     []*wire.Schedule
+	authority     []byte
+	tokens        []*wire.JoinToken
+	credentials   []*wire.Credential
 	tasks         []*wire.Task
 }
 
@@ -35,6 +38,7 @@ func (s *State) Version() *Version {
 		cluster: s.cluster, name: s.name, epoch: s.epoch, applied: s.applied, wall: s.wall, expired: s.expired,
 		features: s.features, voters: s.voters, members: s.Members(), tombstones: slices.Clone(s.tombstones),
 		schedules: s.Schedules(), tasks: s.Tasks(),
+		authority: s.Authority(), tokens: s.Tokens(), credentials: s.Credentials(),
 	}
 }
 
@@ -45,6 +49,7 @@ func (v *Version) Encode() []byte {
 		Format: Format, Cluster: v.cluster[:], ClusterName: v.name, Members: v.members, Tasks: bare(v.tasks),
 		Applied: v.applied, WallNanos: v.wall, ExpiredMillis: v.expired, Voters: v.voters,
 		Tombstones: v.tombstones, Epoch: uint64(v.epoch), Features: uint32(v.features), Schedules: v.schedules,
+		Authority: v.authority, Tokens: v.tokens, Credentials: v.credentials,
 	})
 }
 
@@ -110,6 +115,9 @@ func (s *State) load(l *wire.Ledger) error {
 			return fmt.Errorf("member %v is forgotten twice", core.NodeID(t.Node))
 		}
 		s.bury(t)
+	}
+	if err := s.loadAdmission(l); err != nil {
+		return err
 	}
 	for _, sc := range l.Schedules {
 		if err := checkSchedule(sc); err != nil {

@@ -32,6 +32,9 @@ func (s *State) judgeRow(row *wire.Row) *wire.Verdict {
 	if t, was := s.buried(row); was {
 		return refuse(core.CodeBadInput, "member %v (%s) was forgotten in entry %d: its IDs are void", core.NodeID(t.Node), t.Name, t.Index)
 	}
+	if v := s.admitted(row); v != nil {
+		return v
+	}
 	if core.Features(row.Features) < s.features {
 		return refuse(core.CodeBadInput, "member %s knows feature level %d, the log is at %d", row.Name, row.Features, s.features)
 	}
@@ -100,6 +103,9 @@ func (s *State) memberDown(o *Outcome, c *wire.MemberDown) {
 		o.Members = append(o.Members, m)
 		o.Events = append(o.Events, Event{"agreed-down", old.Row.Name, c.Reason})
 		s.targetGone(o, core.NodeID(id), state)
+		if state == Left {
+			delete(s.admission.credentials, core.NodeID(id))
+		}
 	}
 	if state == Left {
 		s.forgetLeft()

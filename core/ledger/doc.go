@@ -22,6 +22,17 @@
 // member that was forgotten leaves a tombstone: neither its node ID nor its
 // raft ID is taken in again.
 //
+// # Who is let in
+//
+// A cluster with an authority (core/pki) takes into its directory only who was
+// let in: by an Admit with the secret of a join token. The log keeps of a token
+// the hash of its secret, when it expires, and how many machines have used it;
+// since Apply judges, a token for one machine lets in one, whatever becomes of
+// leaders meanwhile. Whoever was let in has a Credential: its public keys and,
+// once a voter has made it, its certificate (Certify). Beside those of voters
+// stands the authority's private key, sealed to theirs (Entrust). A member that
+// is forgotten, or leaves, loses its Credential.
+//
 // # The life of a task
 //
 //	queued ─Assign→ assigned ─Finish→ succeeded | failed | timed-out
@@ -81,6 +92,6 @@
 //
 // What State hands out is shared, not copied: treat it as immutable, as State
 // does (a change makes a new record). In return a reader may keep what it got.
-// Where to look: the commands are in apply.go, directory.go and tasks.go; the
-// indexes in index.go; Check says what always holds.
+// Where to look: the commands are in apply.go, directory.go, admission.go and
+// tasks.go; the indexes in index.go; Check says what always holds.
 package ledger

@@ -83,6 +83,7 @@ type State struct {
 	graves     map[core.NodeID]*wire.Tombstone
 
 	schedules []*wire.Schedule // by name
+	admission admission
 
 	tasks  index
 	specs  shared
@@ -97,10 +98,11 @@ func New(cluster core.ClusterID, name string) *State {
 	return &State{
 		cluster: cluster, name: name,
 		members: map[core.NodeID]*wire.Agreed{}, names: map[string]core.NodeID{},
-		graves: map[core.NodeID]*wire.Tombstone{},
-		tasks:  newIndex(),
-		specs:  shared{},
-		bounds: bounds{open: MaxOpen, openBytes: MaxOpenBytes, records: KeepRecords, recordBytes: KeepBytes, left: KeepLeft},
+		graves:    map[core.NodeID]*wire.Tombstone{},
+		admission: admission{credentials: map[core.NodeID]*wire.Credential{}},
+		tasks:     newIndex(),
+		specs:     shared{},
+		bounds:    bounds{open: MaxOpen, openBytes: MaxOpenBytes, records: KeepRecords, recordBytes: KeepBytes, left: KeepLeft},
 	}
 }
 

@@ -139,6 +139,7 @@ func (s *State) forgetMember(o *Outcome, c *wire.Forget) {
 		return
 	}
 	s.bury(&wire.Tombstone{Node: c.Node, Raft: old.Row.Raft, Name: old.Row.Name, Index: s.applied})
+	delete(s.admission.credentials, id)
 	m := &wire.Agreed{Row: old.Row, State: Left, Reason: reasonForgotten, SinceNanos: s.wall, Index: s.applied}
 	s.setMember(m)
 	o.Members = append(o.Members, m)

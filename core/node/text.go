@@ -52,6 +52,9 @@ func (n *Node) commandText(c *wire.Command) string {
 	if text := scheduleText(c); text != "" {
 		return text
 	}
+	if text := n.admissionText(c); text != "" {
+		return text
+	}
 	return n.taskText(c)
 }
 

@@ -29,8 +29,8 @@ func TestEveryEntryComesBackAsItWent(t *testing.T) {
 	}
 }
 
-func TestEverythingOnDiskComesBackAsItWent(t *testing.T) {
-	for _, of := range []proto.Message{&Record{}, &Identity{}, &Ledger{}} {
+func TestEverythingOnDiskOrSaidAtTheDoorComesBackAsItWent(t *testing.T) {
+	for _, of := range []proto.Message{&Record{}, &Identity{}, &Ledger{}, &Enroll{}, &Enrolled{}} {
 		for name, m := range eachBody(of) {
 			got := m.ProtoReflect().New().Interface()
 			if err := Unmarshal(Marshal(m), got); err != nil || !proto.Equal(got, m) {

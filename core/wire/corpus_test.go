@@ -115,7 +115,7 @@ func entries() map[string]*Entry {
 }
 
 func TestTheCorpusLeavesNoFieldOut(t *testing.T) {
-	for _, of := range []proto.Message{&Envelope{}, &Command{}, &Record{}, &Identity{}, &Ledger{}} {
+	for _, of := range []proto.Message{&Envelope{}, &Command{}, &Record{}, &Identity{}, &Ledger{}, &Enroll{}, &Enrolled{}} {
 		for name, m := range eachBody(of) {
 			checkFilled(t, name, m.ProtoReflect())
 		}

@@ -3030,6 +3030,241 @@ func (x *OutputChunk) GetAt() uint64 {
 	return 0
 }
 
+// Enroll is the only frame that a machine without certificate may send: on a
+// connection of its own, that of pki.ProtoJoin. Enrolled is the answer.
+type Enroll struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of this exchange
+	Program       string                 `protobuf:"bytes,2,opt,name=program,proto3" json:"program,omitempty"`  // version of the program
+	Token         []byte                 `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`      // its ID
+	Secret        []byte                 `protobuf:"bytes,4,opt,name=secret,proto3" json:"secret,omitempty"`    // and its secret
+	Node          uint64                 `protobuf:"fixed64,5,opt,name=node,proto3" json:"node,omitempty"`      // the ID that the machine minted, or has had before
+	Name          string                 `protobuf:"bytes,6,opt,name=name,proto3" json:"name,omitempty"`
+	SignKey       []byte                 `protobuf:"bytes,7,opt,name=sign_key,json=signKey,proto3" json:"sign_key,omitempty"` // of pki.PublicKeys
+	WrapKey       []byte                 `protobuf:"bytes,8,opt,name=wrap_key,json=wrapKey,proto3" json:"wrap_key,omitempty"`
+	Proof         []byte                 `protobuf:"bytes,9,opt,name=proof,proto3" json:"proof,omitempty"`                            // pki.Keys.Prove of the connection's exported secret
+	Replace       bool                   `protobuf:"varint,10,opt,name=replace,proto3" json:"replace,omitempty"`                      // forget the dead holder of the name
+	WallNanos     int64                  `protobuf:"varint,11,opt,name=wall_nanos,json=wallNanos,proto3" json:"wall_nanos,omitempty"` // Unix time, as the machine's clock goes
+	Features      uint32                 `protobuf:"varint,12,opt,name=features,proto3" json:"features,omitempty"`                    // core.Features of its program
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Enroll) Reset() {
+	*x = Enroll{}
+	mi := &file_hb_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Enroll) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Enroll) ProtoMessage() {}
+
+func (x *Enroll) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Enroll.ProtoReflect.Descriptor instead.
+func (*Enroll) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Enroll) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Enroll) GetProgram() string {
+	if x != nil {
+		return x.Program
+	}
+	return ""
+}
+
+func (x *Enroll) GetToken() []byte {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+func (x *Enroll) GetSecret() []byte {
+	if x != nil {
+		return x.Secret
+	}
+	return nil
+}
+
+func (x *Enroll) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *Enroll) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Enroll) GetSignKey() []byte {
+	if x != nil {
+		return x.SignKey
+	}
+	return nil
+}
+
+func (x *Enroll) GetWrapKey() []byte {
+	if x != nil {
+		return x.WrapKey
+	}
+	return nil
+}
+
+func (x *Enroll) GetProof() []byte {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
+func (x *Enroll) GetReplace() bool {
+	if x != nil {
+		return x.Replace
+	}
+	return false
+}
+
+func (x *Enroll) GetWallNanos() int64 {
+	if x != nil {
+		return x.WallNanos
+	}
+	return 0
+}
+
+func (x *Enroll) GetFeatures() uint32 {
+	if x != nil {
+		return x.Features
+	}
+	return 0
+}
+
+// Enrolled answers it.
+type Enrolled struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Refused       *Verdict               `protobuf:"bytes,2,opt,name=refused,proto3" json:"refused,omitempty"`         // why not; absent: yes
+	Certificate   []byte                 `protobuf:"bytes,3,opt,name=certificate,proto3" json:"certificate,omitempty"` // DER
+	Cluster       []byte                 `protobuf:"bytes,4,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	ClusterName   string                 `protobuf:"bytes,5,opt,name=cluster_name,json=clusterName,proto3" json:"cluster_name,omitempty"`
+	Detector      string                 `protobuf:"bytes,6,opt,name=detector,proto3" json:"detector,omitempty"`                             // kind of the cluster's failure detector
+	DatagramKeys  []byte                 `protobuf:"bytes,7,opt,name=datagram_keys,json=datagramKeys,proto3" json:"datagram_keys,omitempty"` // for sealed datagrams, as core/seal lays them out
+	WallNanos     int64                  `protobuf:"varint,8,opt,name=wall_nanos,json=wallNanos,proto3" json:"wall_nanos,omitempty"`         // Unix time, as the answering member's clock goes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Enrolled) Reset() {
+	*x = Enrolled{}
+	mi := &file_hb_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Enrolled) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Enrolled) ProtoMessage() {}
+
+func (x *Enrolled) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Enrolled.ProtoReflect.Descriptor instead.
+func (*Enrolled) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Enrolled) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Enrolled) GetRefused() *Verdict {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
+func (x *Enrolled) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *Enrolled) GetCluster() []byte {
+	if x != nil {
+		return x.Cluster
+	}
+	return nil
+}
+
+func (x *Enrolled) GetClusterName() string {
+	if x != nil {
+		return x.ClusterName
+	}
+	return ""
+}
+
+func (x *Enrolled) GetDetector() string {
+	if x != nil {
+		return x.Detector
+	}
+	return ""
+}
+
+func (x *Enrolled) GetDatagramKeys() []byte {
+	if x != nil {
+		return x.DatagramKeys
+	}
+	return nil
+}
+
+func (x *Enrolled) GetWallNanos() int64 {
+	if x != nil {
+		return x.WallNanos
+	}
+	return 0
+}
+
 // Entry is the payload of one log entry: commands applied in order.
 type Entry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3041,7 +3276,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_hb_proto_msgTypes[34]
+	mi := &file_hb_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3053,7 +3288,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[34]
+	mi := &file_hb_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3066,7 +3301,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{34}
+	return file_hb_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Entry) GetWallNanos() int64 {
@@ -3110,6 +3345,12 @@ type Command struct {
 	//	*Command_PauseSchedule
 	//	*Command_Fire
 	//	*Command_Offer
+	//	*Command_CreateToken
+	//	*Command_RevokeToken
+	//	*Command_Admit
+	//	*Command_Certify
+	//	*Command_Recertify
+	//	*Command_Entrust
 	Body          isCommand_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3117,7 +3358,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_hb_proto_msgTypes[35]
+	mi := &file_hb_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3129,7 +3370,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[35]
+	mi := &file_hb_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3142,7 +3383,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{35}
+	return file_hb_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Command) GetProposer() uint64 {
@@ -3337,6 +3578,60 @@ func (x *Command) GetOffer() *Offer {
 	return nil
 }
 
+func (x *Command) GetCreateToken() *CreateToken {
+	if x != nil {
+		if x, ok := x.Body.(*Command_CreateToken); ok {
+			return x.CreateToken
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetRevokeToken() *RevokeToken {
+	if x != nil {
+		if x, ok := x.Body.(*Command_RevokeToken); ok {
+			return x.RevokeToken
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetAdmit() *Admit {
+	if x != nil {
+		if x, ok := x.Body.(*Command_Admit); ok {
+			return x.Admit
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetCertify() *Certify {
+	if x != nil {
+		if x, ok := x.Body.(*Command_Certify); ok {
+			return x.Certify
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetRecertify() *Recertify {
+	if x != nil {
+		if x, ok := x.Body.(*Command_Recertify); ok {
+			return x.Recertify
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetEntrust() *Entrust {
+	if x != nil {
+		if x, ok := x.Body.(*Command_Entrust); ok {
+			return x.Entrust
+		}
+	}
+	return nil
+}
+
 type isCommand_Body interface {
 	isCommand_Body()
 }
@@ -3417,6 +3712,30 @@ type Command_Offer struct {
 	Offer *Offer `protobuf:"bytes,260,opt,name=offer,proto3,oneof"`
 }
 
+type Command_CreateToken struct {
+	CreateToken *CreateToken `protobuf:"bytes,200,opt,name=create_token,json=createToken,proto3,oneof"`
+}
+
+type Command_RevokeToken struct {
+	RevokeToken *RevokeToken `protobuf:"bytes,201,opt,name=revoke_token,json=revokeToken,proto3,oneof"`
+}
+
+type Command_Admit struct {
+	Admit *Admit `protobuf:"bytes,202,opt,name=admit,proto3,oneof"`
+}
+
+type Command_Certify struct {
+	Certify *Certify `protobuf:"bytes,203,opt,name=certify,proto3,oneof"`
+}
+
+type Command_Recertify struct {
+	Recertify *Recertify `protobuf:"bytes,204,opt,name=recertify,proto3,oneof"`
+}
+
+type Command_Entrust struct {
+	Entrust *Entrust `protobuf:"bytes,205,opt,name=entrust,proto3,oneof"`
+}
+
 func (*Command_MemberUp) isCommand_Body() {}
 
 func (*Command_MemberDown) isCommand_Body() {}
@@ -3455,6 +3774,18 @@ func (*Command_Fire) isCommand_Body() {}
 
 func (*Command_Offer) isCommand_Body() {}
 
+func (*Command_CreateToken) isCommand_Body() {}
+
+func (*Command_RevokeToken) isCommand_Body() {}
+
+func (*Command_Admit) isCommand_Body() {}
+
+func (*Command_Certify) isCommand_Body() {}
+
+func (*Command_Recertify) isCommand_Body() {}
+
+func (*Command_Entrust) isCommand_Body() {}
+
 // Verdict is apply's answer to a command. Code 0 is yes.
 type Verdict struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3467,7 +3798,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_hb_proto_msgTypes[36]
+	mi := &file_hb_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3479,7 +3810,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[36]
+	mi := &file_hb_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3492,7 +3823,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{36}
+	return file_hb_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Verdict) GetCode() uint32 {
@@ -3526,7 +3857,7 @@ type MemberUp struct {
 
 func (x *MemberUp) Reset() {
 	*x = MemberUp{}
-	mi := &file_hb_proto_msgTypes[37]
+	mi := &file_hb_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3538,7 +3869,7 @@ func (x *MemberUp) String() string {
 func (*MemberUp) ProtoMessage() {}
 
 func (x *MemberUp) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[37]
+	mi := &file_hb_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3551,7 +3882,7 @@ func (x *MemberUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberUp.ProtoReflect.Descriptor instead.
 func (*MemberUp) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{37}
+	return file_hb_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *MemberUp) GetRows() []*Row {
@@ -3573,7 +3904,7 @@ type MemberDown struct {
 
 func (x *MemberDown) Reset() {
 	*x = MemberDown{}
-	mi := &file_hb_proto_msgTypes[38]
+	mi := &file_hb_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3585,7 +3916,7 @@ func (x *MemberDown) String() string {
 func (*MemberDown) ProtoMessage() {}
 
 func (x *MemberDown) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[38]
+	mi := &file_hb_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3598,7 +3929,7 @@ func (x *MemberDown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberDown.ProtoReflect.Descriptor instead.
 func (*MemberDown) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{38}
+	return file_hb_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *MemberDown) GetIds() []uint64 {
@@ -3632,7 +3963,7 @@ type SetVoters struct {
 
 func (x *SetVoters) Reset() {
 	*x = SetVoters{}
-	mi := &file_hb_proto_msgTypes[39]
+	mi := &file_hb_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3644,7 +3975,7 @@ func (x *SetVoters) String() string {
 func (*SetVoters) ProtoMessage() {}
 
 func (x *SetVoters) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[39]
+	mi := &file_hb_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3657,7 +3988,7 @@ func (x *SetVoters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetVoters.ProtoReflect.Descriptor instead.
 func (*SetVoters) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{39}
+	return file_hb_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *SetVoters) GetTarget() uint32 {
@@ -3678,7 +4009,7 @@ type SetVote struct {
 
 func (x *SetVote) Reset() {
 	*x = SetVote{}
-	mi := &file_hb_proto_msgTypes[40]
+	mi := &file_hb_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3690,7 +4021,7 @@ func (x *SetVote) String() string {
 func (*SetVote) ProtoMessage() {}
 
 func (x *SetVote) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[40]
+	mi := &file_hb_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3703,7 +4034,7 @@ func (x *SetVote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetVote.ProtoReflect.Descriptor instead.
 func (*SetVote) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{40}
+	return file_hb_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *SetVote) GetNode() uint64 {
@@ -3731,7 +4062,7 @@ type RaiseFeatures struct {
 
 func (x *RaiseFeatures) Reset() {
 	*x = RaiseFeatures{}
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3743,7 +4074,7 @@ func (x *RaiseFeatures) String() string {
 func (*RaiseFeatures) ProtoMessage() {}
 
 func (x *RaiseFeatures) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3756,7 +4087,7 @@ func (x *RaiseFeatures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaiseFeatures.ProtoReflect.Descriptor instead.
 func (*RaiseFeatures) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{41}
+	return file_hb_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *RaiseFeatures) GetTo() uint32 {
@@ -3778,7 +4109,7 @@ type Forget struct {
 
 func (x *Forget) Reset() {
 	*x = Forget{}
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3790,7 +4121,7 @@ func (x *Forget) String() string {
 func (*Forget) ProtoMessage() {}
 
 func (x *Forget) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3803,7 +4134,7 @@ func (x *Forget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Forget.ProtoReflect.Descriptor instead.
 func (*Forget) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{42}
+	return file_hb_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Forget) GetNode() uint64 {
@@ -3838,7 +4169,7 @@ type SetSchedule struct {
 
 func (x *SetSchedule) Reset() {
 	*x = SetSchedule{}
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3850,7 +4181,7 @@ func (x *SetSchedule) String() string {
 func (*SetSchedule) ProtoMessage() {}
 
 func (x *SetSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3863,7 +4194,7 @@ func (x *SetSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSchedule.ProtoReflect.Descriptor instead.
 func (*SetSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{43}
+	return file_hb_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *SetSchedule) GetSchedule() *Schedule {
@@ -3890,7 +4221,7 @@ type DropSchedule struct {
 
 func (x *DropSchedule) Reset() {
 	*x = DropSchedule{}
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3902,7 +4233,7 @@ func (x *DropSchedule) String() string {
 func (*DropSchedule) ProtoMessage() {}
 
 func (x *DropSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3915,7 +4246,7 @@ func (x *DropSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropSchedule.ProtoReflect.Descriptor instead.
 func (*DropSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{44}
+	return file_hb_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *DropSchedule) GetName() string {
@@ -3936,7 +4267,7 @@ type PauseSchedule struct {
 
 func (x *PauseSchedule) Reset() {
 	*x = PauseSchedule{}
-	mi := &file_hb_proto_msgTypes[45]
+	mi := &file_hb_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3948,7 +4279,7 @@ func (x *PauseSchedule) String() string {
 func (*PauseSchedule) ProtoMessage() {}
 
 func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[45]
+	mi := &file_hb_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3961,7 +4292,7 @@ func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseSchedule.ProtoReflect.Descriptor instead.
 func (*PauseSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{45}
+	return file_hb_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *PauseSchedule) GetName() string {
@@ -3992,7 +4323,7 @@ type Fire struct {
 
 func (x *Fire) Reset() {
 	*x = Fire{}
-	mi := &file_hb_proto_msgTypes[46]
+	mi := &file_hb_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4004,7 +4335,7 @@ func (x *Fire) String() string {
 func (*Fire) ProtoMessage() {}
 
 func (x *Fire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[46]
+	mi := &file_hb_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4017,7 +4348,7 @@ func (x *Fire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fire.ProtoReflect.Descriptor instead.
 func (*Fire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{46}
+	return file_hb_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Fire) GetName() string {
@@ -4080,7 +4411,7 @@ type Schedule struct {
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4092,7 +4423,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4105,7 +4436,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{47}
+	return file_hb_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Schedule) GetName() string {
@@ -4213,6 +4544,600 @@ func (x *Schedule) GetSkipped() uint64 {
 	return 0
 }
 
+// CreateToken lets machines in that can prove its secret.
+type CreateToken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                              // of pki.Token
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`                          // likewise
+	TtlNanos      int64                  `protobuf:"varint,3,opt,name=ttl_nanos,json=ttlNanos,proto3" json:"ttl_nanos,omitempty"` // from when the entry was proposed
+	Uses          uint32                 `protobuf:"varint,4,opt,name=uses,proto3" json:"uses,omitempty"`                         // machines; 0: any number
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateToken) Reset() {
+	*x = CreateToken{}
+	mi := &file_hb_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateToken) ProtoMessage() {}
+
+func (x *CreateToken) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateToken.ProtoReflect.Descriptor instead.
+func (*CreateToken) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *CreateToken) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *CreateToken) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *CreateToken) GetTtlNanos() int64 {
+	if x != nil {
+		return x.TtlNanos
+	}
+	return 0
+}
+
+func (x *CreateToken) GetUses() uint32 {
+	if x != nil {
+		return x.Uses
+	}
+	return 0
+}
+
+// RevokeToken ends a token before its time.
+type RevokeToken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeToken) Reset() {
+	*x = RevokeToken{}
+	mi := &file_hb_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeToken) ProtoMessage() {}
+
+func (x *RevokeToken) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeToken.ProtoReflect.Descriptor instead.
+func (*RevokeToken) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *RevokeToken) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+// Admit lets a machine in, by a token: it is to get a certificate. The same again
+// changes nothing.
+type Admit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Token         []byte                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"` // its ID
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`   // of the secret that the machine has said
+	Node          uint64                 `protobuf:"fixed64,3,opt,name=node,proto3" json:"node,omitempty"`
+	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	SignKey       []byte                 `protobuf:"bytes,5,opt,name=sign_key,json=signKey,proto3" json:"sign_key,omitempty"` // of pki.PublicKeys
+	WrapKey       []byte                 `protobuf:"bytes,6,opt,name=wrap_key,json=wrapKey,proto3" json:"wrap_key,omitempty"`
+	Replace       bool                   `protobuf:"varint,7,opt,name=replace,proto3" json:"replace,omitempty"` // forget the dead holder of the name
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Admit) Reset() {
+	*x = Admit{}
+	mi := &file_hb_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Admit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Admit) ProtoMessage() {}
+
+func (x *Admit) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Admit.ProtoReflect.Descriptor instead.
+func (*Admit) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *Admit) GetToken() []byte {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+func (x *Admit) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *Admit) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *Admit) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Admit) GetSignKey() []byte {
+	if x != nil {
+		return x.SignKey
+	}
+	return nil
+}
+
+func (x *Admit) GetWrapKey() []byte {
+	if x != nil {
+		return x.WrapKey
+	}
+	return nil
+}
+
+func (x *Admit) GetReplace() bool {
+	if x != nil {
+		return x.Replace
+	}
+	return false
+}
+
+// Certify hands an admitted member its certificate.
+type Certify struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	SignKey       []byte                 `protobuf:"bytes,2,opt,name=sign_key,json=signKey,proto3" json:"sign_key,omitempty"`           // that it is of
+	Certificate   []byte                 `protobuf:"bytes,3,opt,name=certificate,proto3" json:"certificate,omitempty"`                  // DER
+	UntilNanos    int64                  `protobuf:"varint,4,opt,name=until_nanos,json=untilNanos,proto3" json:"until_nanos,omitempty"` // Unix time at which it ends
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Certify) Reset() {
+	*x = Certify{}
+	mi := &file_hb_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Certify) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Certify) ProtoMessage() {}
+
+func (x *Certify) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Certify.ProtoReflect.Descriptor instead.
+func (*Certify) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *Certify) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *Certify) GetSignKey() []byte {
+	if x != nil {
+		return x.SignKey
+	}
+	return nil
+}
+
+func (x *Certify) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *Certify) GetUntilNanos() int64 {
+	if x != nil {
+		return x.UntilNanos
+	}
+	return 0
+}
+
+// Recertify asks for a further certificate, before the last one ends. Only the
+// member itself may.
+type Recertify struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	UntilNanos    int64                  `protobuf:"varint,2,opt,name=until_nanos,json=untilNanos,proto3" json:"until_nanos,omitempty"` // of the one it has
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Recertify) Reset() {
+	*x = Recertify{}
+	mi := &file_hb_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Recertify) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Recertify) ProtoMessage() {}
+
+func (x *Recertify) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Recertify.ProtoReflect.Descriptor instead.
+func (*Recertify) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *Recertify) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *Recertify) GetUntilNanos() int64 {
+	if x != nil {
+		return x.UntilNanos
+	}
+	return 0
+}
+
+// Entrust gives a voter the authority's private key, or takes it away.
+type Entrust struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	WrapKey       []byte                 `protobuf:"bytes,2,opt,name=wrap_key,json=wrapKey,proto3" json:"wrap_key,omitempty"` // to which it is sealed
+	Sealed        []byte                 `protobuf:"bytes,3,opt,name=sealed,proto3" json:"sealed,omitempty"`                  // empty: taken away
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Entrust) Reset() {
+	*x = Entrust{}
+	mi := &file_hb_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Entrust) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Entrust) ProtoMessage() {}
+
+func (x *Entrust) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Entrust.ProtoReflect.Descriptor instead.
+func (*Entrust) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *Entrust) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *Entrust) GetWrapKey() []byte {
+	if x != nil {
+		return x.WrapKey
+	}
+	return nil
+}
+
+func (x *Entrust) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+// JoinToken is a token in the ledger.
+type JoinToken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"` // its secret is not kept
+	CreatedNanos  int64                  `protobuf:"varint,3,opt,name=created_nanos,json=createdNanos,proto3" json:"created_nanos,omitempty"`
+	ExpiresNanos  int64                  `protobuf:"varint,4,opt,name=expires_nanos,json=expiresNanos,proto3" json:"expires_nanos,omitempty"`
+	Uses          uint32                 `protobuf:"varint,5,opt,name=uses,proto3" json:"uses,omitempty"` // machines that may join by it; 0: any number
+	Used          uint32                 `protobuf:"varint,6,opt,name=used,proto3" json:"used,omitempty"` // machines that did
+	Revoked       bool                   `protobuf:"varint,7,opt,name=revoked,proto3" json:"revoked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JoinToken) Reset() {
+	*x = JoinToken{}
+	mi := &file_hb_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JoinToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JoinToken) ProtoMessage() {}
+
+func (x *JoinToken) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JoinToken.ProtoReflect.Descriptor instead.
+func (*JoinToken) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *JoinToken) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *JoinToken) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *JoinToken) GetCreatedNanos() int64 {
+	if x != nil {
+		return x.CreatedNanos
+	}
+	return 0
+}
+
+func (x *JoinToken) GetExpiresNanos() int64 {
+	if x != nil {
+		return x.ExpiresNanos
+	}
+	return 0
+}
+
+func (x *JoinToken) GetUses() uint32 {
+	if x != nil {
+		return x.Uses
+	}
+	return 0
+}
+
+func (x *JoinToken) GetUsed() uint32 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *JoinToken) GetRevoked() bool {
+	if x != nil {
+		return x.Revoked
+	}
+	return false
+}
+
+// Credential is what the ledger keeps of a member that was let in.
+type Credential struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                      // with which it was let in
+	SignKey       []byte                 `protobuf:"bytes,3,opt,name=sign_key,json=signKey,proto3" json:"sign_key,omitempty"` // of pki.PublicKeys
+	WrapKey       []byte                 `protobuf:"bytes,4,opt,name=wrap_key,json=wrapKey,proto3" json:"wrap_key,omitempty"`
+	Certificate   []byte                 `protobuf:"bytes,5,opt,name=certificate,proto3" json:"certificate,omitempty"`                  // DER; empty while it is being made
+	UntilNanos    int64                  `protobuf:"varint,6,opt,name=until_nanos,json=untilNanos,proto3" json:"until_nanos,omitempty"` // Unix time at which the certificate ends
+	Token         []byte                 `protobuf:"bytes,7,opt,name=token,proto3" json:"token,omitempty"`                              // ID of the token that let it in
+	Authority     []byte                 `protobuf:"bytes,8,opt,name=authority,proto3" json:"authority,omitempty"`                      // of a voter: the authority's private key, sealed to wrap_key
+	Index         uint64                 `protobuf:"varint,9,opt,name=index,proto3" json:"index,omitempty"`                             // of the entry that let it in
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Credential) Reset() {
+	*x = Credential{}
+	mi := &file_hb_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Credential) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Credential) ProtoMessage() {}
+
+func (x *Credential) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Credential.ProtoReflect.Descriptor instead.
+func (*Credential) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *Credential) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *Credential) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Credential) GetSignKey() []byte {
+	if x != nil {
+		return x.SignKey
+	}
+	return nil
+}
+
+func (x *Credential) GetWrapKey() []byte {
+	if x != nil {
+		return x.WrapKey
+	}
+	return nil
+}
+
+func (x *Credential) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *Credential) GetUntilNanos() int64 {
+	if x != nil {
+		return x.UntilNanos
+	}
+	return 0
+}
+
+func (x *Credential) GetToken() []byte {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+func (x *Credential) GetAuthority() []byte {
+	if x != nil {
+		return x.Authority
+	}
+	return nil
+}
+
+func (x *Credential) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
 // Note is a user's own entry in the log.
 type Note struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4223,7 +5148,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4235,7 +5160,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4248,7 +5173,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{48}
+	return file_hb_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Note) GetText() []byte {
@@ -4271,7 +5196,7 @@ type Offer struct {
 
 func (x *Offer) Reset() {
 	*x = Offer{}
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4283,7 +5208,7 @@ func (x *Offer) String() string {
 func (*Offer) ProtoMessage() {}
 
 func (x *Offer) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4296,7 +5221,7 @@ func (x *Offer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offer.ProtoReflect.Descriptor instead.
 func (*Offer) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{49}
+	return file_hb_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Offer) GetNode() uint64 {
@@ -4333,7 +5258,7 @@ type Definition struct {
 
 func (x *Definition) Reset() {
 	*x = Definition{}
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4345,7 +5270,7 @@ func (x *Definition) String() string {
 func (*Definition) ProtoMessage() {}
 
 func (x *Definition) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4358,7 +5283,7 @@ func (x *Definition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Definition.ProtoReflect.Descriptor instead.
 func (*Definition) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{50}
+	return file_hb_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Definition) GetName() string {
@@ -4400,7 +5325,7 @@ type Submit struct {
 
 func (x *Submit) Reset() {
 	*x = Submit{}
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4412,7 +5337,7 @@ func (x *Submit) String() string {
 func (*Submit) ProtoMessage() {}
 
 func (x *Submit) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4425,7 +5350,7 @@ func (x *Submit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submit.ProtoReflect.Descriptor instead.
 func (*Submit) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{51}
+	return file_hb_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Submit) GetTask() []byte {
@@ -4475,7 +5400,7 @@ type Spec struct {
 
 func (x *Spec) Reset() {
 	*x = Spec{}
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4487,7 +5412,7 @@ func (x *Spec) String() string {
 func (*Spec) ProtoMessage() {}
 
 func (x *Spec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4500,7 +5425,7 @@ func (x *Spec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spec.ProtoReflect.Descriptor instead.
 func (*Spec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{52}
+	return file_hb_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Spec) GetName() string {
@@ -4685,7 +5610,7 @@ type Assign struct {
 
 func (x *Assign) Reset() {
 	*x = Assign{}
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4697,7 +5622,7 @@ func (x *Assign) String() string {
 func (*Assign) ProtoMessage() {}
 
 func (x *Assign) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4710,7 +5635,7 @@ func (x *Assign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assign.ProtoReflect.Descriptor instead.
 func (*Assign) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{53}
+	return file_hb_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Assign) GetTask() []byte {
@@ -4760,7 +5685,7 @@ type Finish struct {
 
 func (x *Finish) Reset() {
 	*x = Finish{}
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4772,7 +5697,7 @@ func (x *Finish) String() string {
 func (*Finish) ProtoMessage() {}
 
 func (x *Finish) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4785,7 +5710,7 @@ func (x *Finish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finish.ProtoReflect.Descriptor instead.
 func (*Finish) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{54}
+	return file_hb_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Finish) GetTask() []byte {
@@ -4823,7 +5748,7 @@ type Requeue struct {
 
 func (x *Requeue) Reset() {
 	*x = Requeue{}
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4835,7 +5760,7 @@ func (x *Requeue) String() string {
 func (*Requeue) ProtoMessage() {}
 
 func (x *Requeue) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4848,7 +5773,7 @@ func (x *Requeue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requeue.ProtoReflect.Descriptor instead.
 func (*Requeue) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{55}
+	return file_hb_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Requeue) GetTask() []byte {
@@ -4891,7 +5816,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4903,7 +5828,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4916,7 +5841,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{56}
+	return file_hb_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Drain) GetNode() uint64 {
@@ -4951,7 +5876,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4963,7 +5888,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4976,7 +5901,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{57}
+	return file_hb_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Cancel) GetTask() []byte {
@@ -5003,7 +5928,7 @@ type Expire struct {
 
 func (x *Expire) Reset() {
 	*x = Expire{}
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5015,7 +5940,7 @@ func (x *Expire) String() string {
 func (*Expire) ProtoMessage() {}
 
 func (x *Expire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5028,7 +5953,7 @@ func (x *Expire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expire.ProtoReflect.Descriptor instead.
 func (*Expire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{58}
+	return file_hb_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Expire) GetTasks() [][]byte {
@@ -5061,7 +5986,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5073,7 +5998,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5086,7 +6011,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{59}
+	return file_hb_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Result) GetExit() int32 {
@@ -5207,7 +6132,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5219,7 +6144,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5232,7 +6157,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{60}
+	return file_hb_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Record) GetBody() isRecord_Body {
@@ -5362,7 +6287,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5374,7 +6299,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5387,7 +6312,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{61}
+	return file_hb_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Mark) GetIndex() uint64 {
@@ -5414,7 +6339,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_hb_proto_msgTypes[62]
+	mi := &file_hb_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5426,7 +6351,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[62]
+	mi := &file_hb_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5439,7 +6364,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{62}
+	return file_hb_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Intent) GetGrant() *Grant {
@@ -5462,7 +6387,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_hb_proto_msgTypes[63]
+	mi := &file_hb_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5474,7 +6399,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[63]
+	mi := &file_hb_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5487,7 +6412,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{63}
+	return file_hb_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Started) GetFence() uint64 {
@@ -5535,7 +6460,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_hb_proto_msgTypes[64]
+	mi := &file_hb_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5547,7 +6472,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[64]
+	mi := &file_hb_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5560,7 +6485,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{64}
+	return file_hb_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Identity) GetFormat() uint32 {
@@ -5635,13 +6560,16 @@ type Ledger struct {
 	Epoch         uint64                 `protobuf:"fixed64,72,opt,name=epoch,proto3" json:"epoch,omitempty"`                                    // 0: of the founding
 	Features      uint32                 `protobuf:"varint,190,opt,name=features,proto3" json:"features,omitempty"`                              // core.Features of the cluster
 	Schedules     []*Schedule            `protobuf:"bytes,150,rep,name=schedules,proto3" json:"schedules,omitempty"`                             // by name
+	Authority     []byte                 `protobuf:"bytes,200,opt,name=authority,proto3" json:"authority,omitempty"`                             // the certificate of the cluster's own CA (DER); empty: there is none
+	Tokens        []*JoinToken           `protobuf:"bytes,201,rep,name=tokens,proto3" json:"tokens,omitempty"`                                   // in the order of their making
+	Credentials   []*Credential          `protobuf:"bytes,202,rep,name=credentials,proto3" json:"credentials,omitempty"`                         // by node
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_hb_proto_msgTypes[65]
+	mi := &file_hb_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5653,7 +6581,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[65]
+	mi := &file_hb_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5666,7 +6594,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{65}
+	return file_hb_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Ledger) GetFormat() uint32 {
@@ -5760,6 +6688,27 @@ func (x *Ledger) GetSchedules() []*Schedule {
 	return nil
 }
 
+func (x *Ledger) GetAuthority() []byte {
+	if x != nil {
+		return x.Authority
+	}
+	return nil
+}
+
+func (x *Ledger) GetTokens() []*JoinToken {
+	if x != nil {
+		return x.Tokens
+	}
+	return nil
+}
+
+func (x *Ledger) GetCredentials() []*Credential {
+	if x != nil {
+		return x.Credentials
+	}
+	return nil
+}
+
 // Tombstone keeps the IDs of a forgotten member from coming back.
 type Tombstone struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -5773,7 +6722,7 @@ type Tombstone struct {
 
 func (x *Tombstone) Reset() {
 	*x = Tombstone{}
-	mi := &file_hb_proto_msgTypes[66]
+	mi := &file_hb_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5785,7 +6734,7 @@ func (x *Tombstone) String() string {
 func (*Tombstone) ProtoMessage() {}
 
 func (x *Tombstone) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[66]
+	mi := &file_hb_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5798,7 +6747,7 @@ func (x *Tombstone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tombstone.ProtoReflect.Descriptor instead.
 func (*Tombstone) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{66}
+	return file_hb_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Tombstone) GetNode() uint64 {
@@ -5847,7 +6796,7 @@ type Agreed struct {
 
 func (x *Agreed) Reset() {
 	*x = Agreed{}
-	mi := &file_hb_proto_msgTypes[67]
+	mi := &file_hb_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5859,7 +6808,7 @@ func (x *Agreed) String() string {
 func (*Agreed) ProtoMessage() {}
 
 func (x *Agreed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[67]
+	mi := &file_hb_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5872,7 +6821,7 @@ func (x *Agreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreed.ProtoReflect.Descriptor instead.
 func (*Agreed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{67}
+	return file_hb_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Agreed) GetRow() *Row {
@@ -5970,7 +6919,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_hb_proto_msgTypes[68]
+	mi := &file_hb_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5982,7 +6931,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[68]
+	mi := &file_hb_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5995,7 +6944,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{68}
+	return file_hb_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Task) GetId() []byte {
@@ -6172,7 +7121,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_hb_proto_msgTypes[69]
+	mi := &file_hb_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6184,7 +7133,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[69]
+	mi := &file_hb_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6197,7 +7146,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{69}
+	return file_hb_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Missing) GetNode() uint64 {
@@ -6245,7 +7194,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_hb_proto_msgTypes[70]
+	mi := &file_hb_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6257,7 +7206,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[70]
+	mi := &file_hb_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6270,7 +7219,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{70}
+	return file_hb_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Attempt) GetN() uint32 {
@@ -6353,7 +7302,7 @@ type ToRunner struct {
 
 func (x *ToRunner) Reset() {
 	*x = ToRunner{}
-	mi := &file_hb_proto_msgTypes[71]
+	mi := &file_hb_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6365,7 +7314,7 @@ func (x *ToRunner) String() string {
 func (*ToRunner) ProtoMessage() {}
 
 func (x *ToRunner) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[71]
+	mi := &file_hb_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6378,7 +7327,7 @@ func (x *ToRunner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToRunner.ProtoReflect.Descriptor instead.
 func (*ToRunner) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{71}
+	return file_hb_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *ToRunner) GetBody() isToRunner_Body {
@@ -6560,7 +7509,7 @@ type FromRunner struct {
 
 func (x *FromRunner) Reset() {
 	*x = FromRunner{}
-	mi := &file_hb_proto_msgTypes[72]
+	mi := &file_hb_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6572,7 +7521,7 @@ func (x *FromRunner) String() string {
 func (*FromRunner) ProtoMessage() {}
 
 func (x *FromRunner) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[72]
+	mi := &file_hb_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6585,7 +7534,7 @@ func (x *FromRunner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FromRunner.ProtoReflect.Descriptor instead.
 func (*FromRunner) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{72}
+	return file_hb_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *FromRunner) GetBody() isFromRunner_Body {
@@ -6701,7 +7650,7 @@ type RunnerHello struct {
 
 func (x *RunnerHello) Reset() {
 	*x = RunnerHello{}
-	mi := &file_hb_proto_msgTypes[73]
+	mi := &file_hb_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6713,7 +7662,7 @@ func (x *RunnerHello) String() string {
 func (*RunnerHello) ProtoMessage() {}
 
 func (x *RunnerHello) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[73]
+	mi := &file_hb_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6726,7 +7675,7 @@ func (x *RunnerHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerHello.ProtoReflect.Descriptor instead.
 func (*RunnerHello) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{73}
+	return file_hb_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *RunnerHello) GetVersion() uint32 {
@@ -6769,7 +7718,7 @@ type RunnerAdopt struct {
 
 func (x *RunnerAdopt) Reset() {
 	*x = RunnerAdopt{}
-	mi := &file_hb_proto_msgTypes[74]
+	mi := &file_hb_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6781,7 +7730,7 @@ func (x *RunnerAdopt) String() string {
 func (*RunnerAdopt) ProtoMessage() {}
 
 func (x *RunnerAdopt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[74]
+	mi := &file_hb_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6794,7 +7743,7 @@ func (x *RunnerAdopt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerAdopt.ProtoReflect.Descriptor instead.
 func (*RunnerAdopt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{74}
+	return file_hb_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *RunnerAdopt) GetAttempts() []*Started {
@@ -6828,7 +7777,7 @@ type RunnerExec struct {
 
 func (x *RunnerExec) Reset() {
 	*x = RunnerExec{}
-	mi := &file_hb_proto_msgTypes[75]
+	mi := &file_hb_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6840,7 +7789,7 @@ func (x *RunnerExec) String() string {
 func (*RunnerExec) ProtoMessage() {}
 
 func (x *RunnerExec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[75]
+	mi := &file_hb_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6853,7 +7802,7 @@ func (x *RunnerExec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerExec.ProtoReflect.Descriptor instead.
 func (*RunnerExec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{75}
+	return file_hb_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *RunnerExec) GetFence() uint64 {
@@ -6931,7 +7880,7 @@ type RunnerUser struct {
 
 func (x *RunnerUser) Reset() {
 	*x = RunnerUser{}
-	mi := &file_hb_proto_msgTypes[76]
+	mi := &file_hb_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6943,7 +7892,7 @@ func (x *RunnerUser) String() string {
 func (*RunnerUser) ProtoMessage() {}
 
 func (x *RunnerUser) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[76]
+	mi := &file_hb_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6956,7 +7905,7 @@ func (x *RunnerUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerUser.ProtoReflect.Descriptor instead.
 func (*RunnerUser) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{76}
+	return file_hb_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *RunnerUser) GetUid() uint32 {
@@ -6993,7 +7942,7 @@ type RunnerLimits struct {
 
 func (x *RunnerLimits) Reset() {
 	*x = RunnerLimits{}
-	mi := &file_hb_proto_msgTypes[77]
+	mi := &file_hb_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7005,7 +7954,7 @@ func (x *RunnerLimits) String() string {
 func (*RunnerLimits) ProtoMessage() {}
 
 func (x *RunnerLimits) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[77]
+	mi := &file_hb_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7018,7 +7967,7 @@ func (x *RunnerLimits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerLimits.ProtoReflect.Descriptor instead.
 func (*RunnerLimits) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{77}
+	return file_hb_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *RunnerLimits) GetMemoryBytes() int64 {
@@ -7059,7 +8008,7 @@ type RunnerRenew struct {
 
 func (x *RunnerRenew) Reset() {
 	*x = RunnerRenew{}
-	mi := &file_hb_proto_msgTypes[78]
+	mi := &file_hb_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7071,7 +8020,7 @@ func (x *RunnerRenew) String() string {
 func (*RunnerRenew) ProtoMessage() {}
 
 func (x *RunnerRenew) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[78]
+	mi := &file_hb_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7084,7 +8033,7 @@ func (x *RunnerRenew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerRenew.ProtoReflect.Descriptor instead.
 func (*RunnerRenew) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{78}
+	return file_hb_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *RunnerRenew) GetFence() uint64 {
@@ -7112,7 +8061,7 @@ type RunnerTerminate struct {
 
 func (x *RunnerTerminate) Reset() {
 	*x = RunnerTerminate{}
-	mi := &file_hb_proto_msgTypes[79]
+	mi := &file_hb_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7124,7 +8073,7 @@ func (x *RunnerTerminate) String() string {
 func (*RunnerTerminate) ProtoMessage() {}
 
 func (x *RunnerTerminate) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[79]
+	mi := &file_hb_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7137,7 +8086,7 @@ func (x *RunnerTerminate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerTerminate.ProtoReflect.Descriptor instead.
 func (*RunnerTerminate) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{79}
+	return file_hb_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *RunnerTerminate) GetFence() uint64 {
@@ -7166,7 +8115,7 @@ type RunnerRead struct {
 
 func (x *RunnerRead) Reset() {
 	*x = RunnerRead{}
-	mi := &file_hb_proto_msgTypes[80]
+	mi := &file_hb_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7178,7 +8127,7 @@ func (x *RunnerRead) String() string {
 func (*RunnerRead) ProtoMessage() {}
 
 func (x *RunnerRead) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[80]
+	mi := &file_hb_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7191,7 +8140,7 @@ func (x *RunnerRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerRead.ProtoReflect.Descriptor instead.
 func (*RunnerRead) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{80}
+	return file_hb_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *RunnerRead) GetTicket() uint64 {
@@ -7236,7 +8185,7 @@ type RunnerOutput struct {
 
 func (x *RunnerOutput) Reset() {
 	*x = RunnerOutput{}
-	mi := &file_hb_proto_msgTypes[81]
+	mi := &file_hb_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7248,7 +8197,7 @@ func (x *RunnerOutput) String() string {
 func (*RunnerOutput) ProtoMessage() {}
 
 func (x *RunnerOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[81]
+	mi := &file_hb_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7261,7 +8210,7 @@ func (x *RunnerOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerOutput.ProtoReflect.Descriptor instead.
 func (*RunnerOutput) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{81}
+	return file_hb_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *RunnerOutput) GetTicket() uint64 {
@@ -7316,7 +8265,7 @@ type RunnerNote struct {
 
 func (x *RunnerNote) Reset() {
 	*x = RunnerNote{}
-	mi := &file_hb_proto_msgTypes[82]
+	mi := &file_hb_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7328,7 +8277,7 @@ func (x *RunnerNote) String() string {
 func (*RunnerNote) ProtoMessage() {}
 
 func (x *RunnerNote) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[82]
+	mi := &file_hb_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7341,7 +8290,7 @@ func (x *RunnerNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerNote.ProtoReflect.Descriptor instead.
 func (*RunnerNote) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{82}
+	return file_hb_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *RunnerNote) GetWarn() bool {
@@ -7601,11 +8550,36 @@ const file_hb_proto_rawDesc = "" +
 	"\x03eof\x18\x05 \x01(\bR\x03eof\x12\x14\n" +
 	"\x05error\x18\x06 \x01(\tR\x05error\x12\x19\n" +
 	"\askipped\x18\x91\x01 \x01(\x04R\askipped\x12\x0f\n" +
-	"\x02at\x18\x92\x01 \x01(\x04R\x02at\"O\n" +
+	"\x02at\x18\x92\x01 \x01(\x04R\x02at\"\xb3\x02\n" +
+	"\x06Enroll\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
+	"\aprogram\x18\x02 \x01(\tR\aprogram\x12\x14\n" +
+	"\x05token\x18\x03 \x01(\fR\x05token\x12\x16\n" +
+	"\x06secret\x18\x04 \x01(\fR\x06secret\x12\x12\n" +
+	"\x04node\x18\x05 \x01(\x06R\x04node\x12\x12\n" +
+	"\x04name\x18\x06 \x01(\tR\x04name\x12\x19\n" +
+	"\bsign_key\x18\a \x01(\fR\asignKey\x12\x19\n" +
+	"\bwrap_key\x18\b \x01(\fR\awrapKey\x12\x14\n" +
+	"\x05proof\x18\t \x01(\fR\x05proof\x12\x18\n" +
+	"\areplace\x18\n" +
+	" \x01(\bR\areplace\x12\x1d\n" +
+	"\n" +
+	"wall_nanos\x18\v \x01(\x03R\twallNanos\x12\x1a\n" +
+	"\bfeatures\x18\f \x01(\rR\bfeatures\"\x8a\x02\n" +
+	"\bEnrolled\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12%\n" +
+	"\arefused\x18\x02 \x01(\v2\v.hb.VerdictR\arefused\x12 \n" +
+	"\vcertificate\x18\x03 \x01(\fR\vcertificate\x12\x18\n" +
+	"\acluster\x18\x04 \x01(\fR\acluster\x12!\n" +
+	"\fcluster_name\x18\x05 \x01(\tR\vclusterName\x12\x1a\n" +
+	"\bdetector\x18\x06 \x01(\tR\bdetector\x12#\n" +
+	"\rdatagram_keys\x18\a \x01(\fR\fdatagramKeys\x12\x1d\n" +
+	"\n" +
+	"wall_nanos\x18\b \x01(\x03R\twallNanos\"O\n" +
 	"\x05Entry\x12\x1d\n" +
 	"\n" +
 	"wall_nanos\x18\x01 \x01(\x03R\twallNanos\x12'\n" +
-	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\xf7\x06\n" +
+	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\x8d\t\n" +
 	"\aCommand\x12\x1a\n" +
 	"\bproposer\x18\x01 \x01(\x06R\bproposer\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\x12+\n" +
@@ -7636,7 +8610,13 @@ const file_hb_proto_rawDesc = "" +
 	"\rdrop_schedule\x18\x97\x01 \x01(\v2\x10.hb.DropScheduleH\x00R\fdropSchedule\x12;\n" +
 	"\x0epause_schedule\x18\x98\x01 \x01(\v2\x11.hb.PauseScheduleH\x00R\rpauseSchedule\x12\x1f\n" +
 	"\x04fire\x18\x99\x01 \x01(\v2\b.hb.FireH\x00R\x04fire\x12\"\n" +
-	"\x05offer\x18\x84\x02 \x01(\v2\t.hb.OfferH\x00R\x05offerB\x06\n" +
+	"\x05offer\x18\x84\x02 \x01(\v2\t.hb.OfferH\x00R\x05offer\x125\n" +
+	"\fcreate_token\x18\xc8\x01 \x01(\v2\x0f.hb.CreateTokenH\x00R\vcreateToken\x125\n" +
+	"\frevoke_token\x18\xc9\x01 \x01(\v2\x0f.hb.RevokeTokenH\x00R\vrevokeToken\x12\"\n" +
+	"\x05admit\x18\xca\x01 \x01(\v2\t.hb.AdmitH\x00R\x05admit\x12(\n" +
+	"\acertify\x18\xcb\x01 \x01(\v2\v.hb.CertifyH\x00R\acertify\x12.\n" +
+	"\trecertify\x18\xcc\x01 \x01(\v2\r.hb.RecertifyH\x00R\trecertify\x12(\n" +
+	"\aentrust\x18\xcd\x01 \x01(\v2\v.hb.EntrustH\x00R\aentrustB\x06\n" +
 	"\x04body\"K\n" +
 	"\aVerdict\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x18\n" +
@@ -7692,7 +8672,56 @@ const file_hb_proto_rawDesc = "" +
 	"\vfired_nanos\x18\r \x01(\x03R\n" +
 	"firedNanos\x12\x14\n" +
 	"\x05fired\x18\x0e \x01(\x04R\x05fired\x12\x18\n" +
-	"\askipped\x18\x0f \x01(\x04R\askipped\"\x1a\n" +
+	"\askipped\x18\x0f \x01(\x04R\askipped\"b\n" +
+	"\vCreateToken\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x1b\n" +
+	"\tttl_nanos\x18\x03 \x01(\x03R\bttlNanos\x12\x12\n" +
+	"\x04uses\x18\x04 \x01(\rR\x04uses\"\x1d\n" +
+	"\vRevokeToken\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\"\xa9\x01\n" +
+	"\x05Admit\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\fR\x05token\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\x06R\x04node\x12\x12\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\x12\x19\n" +
+	"\bsign_key\x18\x05 \x01(\fR\asignKey\x12\x19\n" +
+	"\bwrap_key\x18\x06 \x01(\fR\awrapKey\x12\x18\n" +
+	"\areplace\x18\a \x01(\bR\areplace\"{\n" +
+	"\aCertify\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x19\n" +
+	"\bsign_key\x18\x02 \x01(\fR\asignKey\x12 \n" +
+	"\vcertificate\x18\x03 \x01(\fR\vcertificate\x12\x1f\n" +
+	"\vuntil_nanos\x18\x04 \x01(\x03R\n" +
+	"untilNanos\"@\n" +
+	"\tRecertify\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x1f\n" +
+	"\vuntil_nanos\x18\x02 \x01(\x03R\n" +
+	"untilNanos\"P\n" +
+	"\aEntrust\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x19\n" +
+	"\bwrap_key\x18\x02 \x01(\fR\awrapKey\x12\x16\n" +
+	"\x06sealed\x18\x03 \x01(\fR\x06sealed\"\xbb\x01\n" +
+	"\tJoinToken\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x12#\n" +
+	"\rcreated_nanos\x18\x03 \x01(\x03R\fcreatedNanos\x12#\n" +
+	"\rexpires_nanos\x18\x04 \x01(\x03R\fexpiresNanos\x12\x12\n" +
+	"\x04uses\x18\x05 \x01(\rR\x04uses\x12\x12\n" +
+	"\x04used\x18\x06 \x01(\rR\x04used\x12\x18\n" +
+	"\arevoked\x18\a \x01(\bR\arevoked\"\xf7\x01\n" +
+	"\n" +
+	"Credential\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x19\n" +
+	"\bsign_key\x18\x03 \x01(\fR\asignKey\x12\x19\n" +
+	"\bwrap_key\x18\x04 \x01(\fR\awrapKey\x12 \n" +
+	"\vcertificate\x18\x05 \x01(\fR\vcertificate\x12\x1f\n" +
+	"\vuntil_nanos\x18\x06 \x01(\x03R\n" +
+	"untilNanos\x12\x14\n" +
+	"\x05token\x18\a \x01(\fR\x05token\x12\x1c\n" +
+	"\tauthority\x18\b \x01(\fR\tauthority\x12\x14\n" +
+	"\x05index\x18\t \x01(\x04R\x05index\"\x1a\n" +
 	"\x04Note\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\fR\x04text\"U\n" +
 	"\x05Offer\x12\x12\n" +
@@ -7811,7 +8840,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x04raft\x18\x05 \x01(\x06R\x04raft\x12\x1a\n" +
 	"\bdetector\x18< \x01(\tR\bdetector\x12\x14\n" +
 	"\x05epoch\x18F \x01(\x06R\x05epoch\x12$\n" +
-	"\rjournal_since\x18\xb5\x01 \x01(\rR\fjournalSince\"\xaa\x03\n" +
+	"\rjournal_since\x18\xb5\x01 \x01(\rR\fjournalSince\"\xa4\x04\n" +
 	"\x06Ledger\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
@@ -7829,7 +8858,10 @@ const file_hb_proto_rawDesc = "" +
 	"tombstones\x12\x14\n" +
 	"\x05epoch\x18H \x01(\x06R\x05epoch\x12\x1b\n" +
 	"\bfeatures\x18\xbe\x01 \x01(\rR\bfeatures\x12+\n" +
-	"\tschedules\x18\x96\x01 \x03(\v2\f.hb.ScheduleR\tschedules\"]\n" +
+	"\tschedules\x18\x96\x01 \x03(\v2\f.hb.ScheduleR\tschedules\x12\x1d\n" +
+	"\tauthority\x18\xc8\x01 \x01(\fR\tauthority\x12&\n" +
+	"\x06tokens\x18\xc9\x01 \x03(\v2\r.hb.JoinTokenR\x06tokens\x121\n" +
+	"\vcredentials\x18\xca\x01 \x03(\v2\x0e.hb.CredentialR\vcredentials\"]\n" +
 	"\tTombstone\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04raft\x18\x02 \x01(\x06R\x04raft\x12\x12\n" +
@@ -7978,7 +9010,7 @@ func file_hb_proto_rawDescGZIP() []byte {
 	return file_hb_proto_rawDescData
 }
 
-var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 84)
+var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 94)
 var file_hb_proto_goTypes = []any{
 	(*Envelope)(nil),        // 0: hb.Envelope
 	(*Watch)(nil),           // 1: hb.Watch
@@ -8014,160 +9046,179 @@ var file_hb_proto_goTypes = []any{
 	(*DoneAck)(nil),         // 31: hb.DoneAck
 	(*OutputPull)(nil),      // 32: hb.OutputPull
 	(*OutputChunk)(nil),     // 33: hb.OutputChunk
-	(*Entry)(nil),           // 34: hb.Entry
-	(*Command)(nil),         // 35: hb.Command
-	(*Verdict)(nil),         // 36: hb.Verdict
-	(*MemberUp)(nil),        // 37: hb.MemberUp
-	(*MemberDown)(nil),      // 38: hb.MemberDown
-	(*SetVoters)(nil),       // 39: hb.SetVoters
-	(*SetVote)(nil),         // 40: hb.SetVote
-	(*RaiseFeatures)(nil),   // 41: hb.RaiseFeatures
-	(*Forget)(nil),          // 42: hb.Forget
-	(*SetSchedule)(nil),     // 43: hb.SetSchedule
-	(*DropSchedule)(nil),    // 44: hb.DropSchedule
-	(*PauseSchedule)(nil),   // 45: hb.PauseSchedule
-	(*Fire)(nil),            // 46: hb.Fire
-	(*Schedule)(nil),        // 47: hb.Schedule
-	(*Note)(nil),            // 48: hb.Note
-	(*Offer)(nil),           // 49: hb.Offer
-	(*Definition)(nil),      // 50: hb.Definition
-	(*Submit)(nil),          // 51: hb.Submit
-	(*Spec)(nil),            // 52: hb.Spec
-	(*Assign)(nil),          // 53: hb.Assign
-	(*Finish)(nil),          // 54: hb.Finish
-	(*Requeue)(nil),         // 55: hb.Requeue
-	(*Drain)(nil),           // 56: hb.Drain
-	(*Cancel)(nil),          // 57: hb.Cancel
-	(*Expire)(nil),          // 58: hb.Expire
-	(*Result)(nil),          // 59: hb.Result
-	(*Record)(nil),          // 60: hb.Record
-	(*Mark)(nil),            // 61: hb.Mark
-	(*Intent)(nil),          // 62: hb.Intent
-	(*Started)(nil),         // 63: hb.Started
-	(*Identity)(nil),        // 64: hb.Identity
-	(*Ledger)(nil),          // 65: hb.Ledger
-	(*Tombstone)(nil),       // 66: hb.Tombstone
-	(*Agreed)(nil),          // 67: hb.Agreed
-	(*Task)(nil),            // 68: hb.Task
-	(*Missing)(nil),         // 69: hb.Missing
-	(*Attempt)(nil),         // 70: hb.Attempt
-	(*ToRunner)(nil),        // 71: hb.ToRunner
-	(*FromRunner)(nil),      // 72: hb.FromRunner
-	(*RunnerHello)(nil),     // 73: hb.RunnerHello
-	(*RunnerAdopt)(nil),     // 74: hb.RunnerAdopt
-	(*RunnerExec)(nil),      // 75: hb.RunnerExec
-	(*RunnerUser)(nil),      // 76: hb.RunnerUser
-	(*RunnerLimits)(nil),    // 77: hb.RunnerLimits
-	(*RunnerRenew)(nil),     // 78: hb.RunnerRenew
-	(*RunnerTerminate)(nil), // 79: hb.RunnerTerminate
-	(*RunnerRead)(nil),      // 80: hb.RunnerRead
-	(*RunnerOutput)(nil),    // 81: hb.RunnerOutput
-	(*RunnerNote)(nil),      // 82: hb.RunnerNote
-	nil,                     // 83: hb.Row.TagsEntry
+	(*Enroll)(nil),          // 34: hb.Enroll
+	(*Enrolled)(nil),        // 35: hb.Enrolled
+	(*Entry)(nil),           // 36: hb.Entry
+	(*Command)(nil),         // 37: hb.Command
+	(*Verdict)(nil),         // 38: hb.Verdict
+	(*MemberUp)(nil),        // 39: hb.MemberUp
+	(*MemberDown)(nil),      // 40: hb.MemberDown
+	(*SetVoters)(nil),       // 41: hb.SetVoters
+	(*SetVote)(nil),         // 42: hb.SetVote
+	(*RaiseFeatures)(nil),   // 43: hb.RaiseFeatures
+	(*Forget)(nil),          // 44: hb.Forget
+	(*SetSchedule)(nil),     // 45: hb.SetSchedule
+	(*DropSchedule)(nil),    // 46: hb.DropSchedule
+	(*PauseSchedule)(nil),   // 47: hb.PauseSchedule
+	(*Fire)(nil),            // 48: hb.Fire
+	(*Schedule)(nil),        // 49: hb.Schedule
+	(*CreateToken)(nil),     // 50: hb.CreateToken
+	(*RevokeToken)(nil),     // 51: hb.RevokeToken
+	(*Admit)(nil),           // 52: hb.Admit
+	(*Certify)(nil),         // 53: hb.Certify
+	(*Recertify)(nil),       // 54: hb.Recertify
+	(*Entrust)(nil),         // 55: hb.Entrust
+	(*JoinToken)(nil),       // 56: hb.JoinToken
+	(*Credential)(nil),      // 57: hb.Credential
+	(*Note)(nil),            // 58: hb.Note
+	(*Offer)(nil),           // 59: hb.Offer
+	(*Definition)(nil),      // 60: hb.Definition
+	(*Submit)(nil),          // 61: hb.Submit
+	(*Spec)(nil),            // 62: hb.Spec
+	(*Assign)(nil),          // 63: hb.Assign
+	(*Finish)(nil),          // 64: hb.Finish
+	(*Requeue)(nil),         // 65: hb.Requeue
+	(*Drain)(nil),           // 66: hb.Drain
+	(*Cancel)(nil),          // 67: hb.Cancel
+	(*Expire)(nil),          // 68: hb.Expire
+	(*Result)(nil),          // 69: hb.Result
+	(*Record)(nil),          // 70: hb.Record
+	(*Mark)(nil),            // 71: hb.Mark
+	(*Intent)(nil),          // 72: hb.Intent
+	(*Started)(nil),         // 73: hb.Started
+	(*Identity)(nil),        // 74: hb.Identity
+	(*Ledger)(nil),          // 75: hb.Ledger
+	(*Tombstone)(nil),       // 76: hb.Tombstone
+	(*Agreed)(nil),          // 77: hb.Agreed
+	(*Task)(nil),            // 78: hb.Task
+	(*Missing)(nil),         // 79: hb.Missing
+	(*Attempt)(nil),         // 80: hb.Attempt
+	(*ToRunner)(nil),        // 81: hb.ToRunner
+	(*FromRunner)(nil),      // 82: hb.FromRunner
+	(*RunnerHello)(nil),     // 83: hb.RunnerHello
+	(*RunnerAdopt)(nil),     // 84: hb.RunnerAdopt
+	(*RunnerExec)(nil),      // 85: hb.RunnerExec
+	(*RunnerUser)(nil),      // 86: hb.RunnerUser
+	(*RunnerLimits)(nil),    // 87: hb.RunnerLimits
+	(*RunnerRenew)(nil),     // 88: hb.RunnerRenew
+	(*RunnerTerminate)(nil), // 89: hb.RunnerTerminate
+	(*RunnerRead)(nil),      // 90: hb.RunnerRead
+	(*RunnerOutput)(nil),    // 91: hb.RunnerOutput
+	(*RunnerNote)(nil),      // 92: hb.RunnerNote
+	nil,                     // 93: hb.Row.TagsEntry
 }
 var file_hb_proto_depIdxs = []int32{
-	2,  // 0: hb.Envelope.join:type_name -> hb.Join
-	3,  // 1: hb.Envelope.welcome:type_name -> hb.Welcome
-	4,  // 2: hb.Envelope.refusal:type_name -> hb.Refusal
-	8,  // 3: hb.Envelope.pull:type_name -> hb.Pull
-	9,  // 4: hb.Envelope.page:type_name -> hb.Page
-	10, // 5: hb.Envelope.propose:type_name -> hb.Propose
-	11, // 6: hb.Envelope.proposed:type_name -> hb.Proposed
-	12, // 7: hb.Envelope.read_index:type_name -> hb.ReadIndex
-	13, // 8: hb.Envelope.read_indexed:type_name -> hb.ReadIndexed
-	21, // 9: hb.Envelope.grant:type_name -> hb.Grant
-	22, // 10: hb.Envelope.kill:type_name -> hb.Kill
-	30, // 11: hb.Envelope.done:type_name -> hb.Done
-	31, // 12: hb.Envelope.done_ack:type_name -> hb.DoneAck
-	32, // 13: hb.Envelope.output_pull:type_name -> hb.OutputPull
-	33, // 14: hb.Envelope.output_chunk:type_name -> hb.OutputChunk
-	7,  // 15: hb.Envelope.echo:type_name -> hb.Echo
-	5,  // 16: hb.Envelope.rows:type_name -> hb.Rows
-	20, // 17: hb.Envelope.transfer:type_name -> hb.Transfer
-	29, // 18: hb.Envelope.refused:type_name -> hb.Refused
-	23, // 19: hb.Envelope.running:type_name -> hb.Running
-	24, // 20: hb.Envelope.explain:type_name -> hb.Explain
-	25, // 21: hb.Envelope.explained:type_name -> hb.Explained
-	27, // 22: hb.Envelope.lease_ask:type_name -> hb.LeaseAsk
-	28, // 23: hb.Envelope.lease_given:type_name -> hb.LeaseGiven
-	14, // 24: hb.Envelope.position_ask:type_name -> hb.PositionAsk
-	15, // 25: hb.Envelope.position:type_name -> hb.Position
-	17, // 26: hb.Envelope.mesh_ask:type_name -> hb.MeshAsk
-	18, // 27: hb.Envelope.mesh:type_name -> hb.Mesh
-	1,  // 28: hb.Envelope.watch:type_name -> hb.Watch
-	6,  // 29: hb.Join.rows:type_name -> hb.Row
-	6,  // 30: hb.Welcome.rows:type_name -> hb.Row
-	6,  // 31: hb.Rows.rows:type_name -> hb.Row
-	83, // 32: hb.Row.tags:type_name -> hb.Row.TagsEntry
-	35, // 33: hb.Propose.command:type_name -> hb.Command
-	36, // 34: hb.Proposed.verdict:type_name -> hb.Verdict
-	16, // 35: hb.Position.standings:type_name -> hb.Standing
-	19, // 36: hb.Mesh.views:type_name -> hb.MeshView
-	52, // 37: hb.Grant.spec:type_name -> hb.Spec
-	52, // 38: hb.Explain.spec:type_name -> hb.Spec
-	26, // 39: hb.Explained.candidates:type_name -> hb.Candidate
-	59, // 40: hb.Done.result:type_name -> hb.Result
-	35, // 41: hb.Entry.commands:type_name -> hb.Command
-	37, // 42: hb.Command.member_up:type_name -> hb.MemberUp
-	38, // 43: hb.Command.member_down:type_name -> hb.MemberDown
-	51, // 44: hb.Command.submit:type_name -> hb.Submit
-	53, // 45: hb.Command.assign:type_name -> hb.Assign
-	54, // 46: hb.Command.finish:type_name -> hb.Finish
-	57, // 47: hb.Command.cancel:type_name -> hb.Cancel
-	48, // 48: hb.Command.note:type_name -> hb.Note
-	55, // 49: hb.Command.requeue:type_name -> hb.Requeue
-	58, // 50: hb.Command.expire:type_name -> hb.Expire
-	56, // 51: hb.Command.drain:type_name -> hb.Drain
-	39, // 52: hb.Command.set_voters:type_name -> hb.SetVoters
-	40, // 53: hb.Command.set_vote:type_name -> hb.SetVote
-	42, // 54: hb.Command.forget:type_name -> hb.Forget
-	41, // 55: hb.Command.raise_features:type_name -> hb.RaiseFeatures
-	43, // 56: hb.Command.set_schedule:type_name -> hb.SetSchedule
-	44, // 57: hb.Command.drop_schedule:type_name -> hb.DropSchedule
-	45, // 58: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
-	46, // 59: hb.Command.fire:type_name -> hb.Fire
-	49, // 60: hb.Command.offer:type_name -> hb.Offer
-	6,  // 61: hb.MemberUp.rows:type_name -> hb.Row
-	47, // 62: hb.SetSchedule.schedule:type_name -> hb.Schedule
-	52, // 63: hb.Schedule.spec:type_name -> hb.Spec
-	50, // 64: hb.Offer.tasks:type_name -> hb.Definition
-	52, // 65: hb.Submit.spec:type_name -> hb.Spec
-	59, // 66: hb.Finish.result:type_name -> hb.Result
-	62, // 67: hb.Record.intent:type_name -> hb.Intent
-	63, // 68: hb.Record.started:type_name -> hb.Started
-	30, // 69: hb.Record.ended:type_name -> hb.Done
-	61, // 70: hb.Record.mark:type_name -> hb.Mark
-	21, // 71: hb.Intent.grant:type_name -> hb.Grant
-	67, // 72: hb.Ledger.members:type_name -> hb.Agreed
-	68, // 73: hb.Ledger.tasks:type_name -> hb.Task
-	66, // 74: hb.Ledger.tombstones:type_name -> hb.Tombstone
-	47, // 75: hb.Ledger.schedules:type_name -> hb.Schedule
-	6,  // 76: hb.Agreed.row:type_name -> hb.Row
-	49, // 77: hb.Agreed.offer:type_name -> hb.Offer
-	52, // 78: hb.Task.spec:type_name -> hb.Spec
-	70, // 79: hb.Task.attempts:type_name -> hb.Attempt
-	59, // 80: hb.Task.result:type_name -> hb.Result
-	69, // 81: hb.Task.missing:type_name -> hb.Missing
-	59, // 82: hb.Attempt.result:type_name -> hb.Result
-	73, // 83: hb.ToRunner.hello:type_name -> hb.RunnerHello
-	74, // 84: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
-	75, // 85: hb.ToRunner.exec:type_name -> hb.RunnerExec
-	78, // 86: hb.ToRunner.renew:type_name -> hb.RunnerRenew
-	79, // 87: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
-	80, // 88: hb.ToRunner.read:type_name -> hb.RunnerRead
-	73, // 89: hb.FromRunner.hello:type_name -> hb.RunnerHello
-	63, // 90: hb.FromRunner.started:type_name -> hb.Started
-	30, // 91: hb.FromRunner.ended:type_name -> hb.Done
-	81, // 92: hb.FromRunner.output:type_name -> hb.RunnerOutput
-	82, // 93: hb.FromRunner.note:type_name -> hb.RunnerNote
-	63, // 94: hb.RunnerAdopt.attempts:type_name -> hb.Started
-	76, // 95: hb.RunnerExec.user:type_name -> hb.RunnerUser
-	77, // 96: hb.RunnerExec.limits:type_name -> hb.RunnerLimits
-	97, // [97:97] is the sub-list for method output_type
-	97, // [97:97] is the sub-list for method input_type
-	97, // [97:97] is the sub-list for extension type_name
-	97, // [97:97] is the sub-list for extension extendee
-	0,  // [0:97] is the sub-list for field type_name
+	2,   // 0: hb.Envelope.join:type_name -> hb.Join
+	3,   // 1: hb.Envelope.welcome:type_name -> hb.Welcome
+	4,   // 2: hb.Envelope.refusal:type_name -> hb.Refusal
+	8,   // 3: hb.Envelope.pull:type_name -> hb.Pull
+	9,   // 4: hb.Envelope.page:type_name -> hb.Page
+	10,  // 5: hb.Envelope.propose:type_name -> hb.Propose
+	11,  // 6: hb.Envelope.proposed:type_name -> hb.Proposed
+	12,  // 7: hb.Envelope.read_index:type_name -> hb.ReadIndex
+	13,  // 8: hb.Envelope.read_indexed:type_name -> hb.ReadIndexed
+	21,  // 9: hb.Envelope.grant:type_name -> hb.Grant
+	22,  // 10: hb.Envelope.kill:type_name -> hb.Kill
+	30,  // 11: hb.Envelope.done:type_name -> hb.Done
+	31,  // 12: hb.Envelope.done_ack:type_name -> hb.DoneAck
+	32,  // 13: hb.Envelope.output_pull:type_name -> hb.OutputPull
+	33,  // 14: hb.Envelope.output_chunk:type_name -> hb.OutputChunk
+	7,   // 15: hb.Envelope.echo:type_name -> hb.Echo
+	5,   // 16: hb.Envelope.rows:type_name -> hb.Rows
+	20,  // 17: hb.Envelope.transfer:type_name -> hb.Transfer
+	29,  // 18: hb.Envelope.refused:type_name -> hb.Refused
+	23,  // 19: hb.Envelope.running:type_name -> hb.Running
+	24,  // 20: hb.Envelope.explain:type_name -> hb.Explain
+	25,  // 21: hb.Envelope.explained:type_name -> hb.Explained
+	27,  // 22: hb.Envelope.lease_ask:type_name -> hb.LeaseAsk
+	28,  // 23: hb.Envelope.lease_given:type_name -> hb.LeaseGiven
+	14,  // 24: hb.Envelope.position_ask:type_name -> hb.PositionAsk
+	15,  // 25: hb.Envelope.position:type_name -> hb.Position
+	17,  // 26: hb.Envelope.mesh_ask:type_name -> hb.MeshAsk
+	18,  // 27: hb.Envelope.mesh:type_name -> hb.Mesh
+	1,   // 28: hb.Envelope.watch:type_name -> hb.Watch
+	6,   // 29: hb.Join.rows:type_name -> hb.Row
+	6,   // 30: hb.Welcome.rows:type_name -> hb.Row
+	6,   // 31: hb.Rows.rows:type_name -> hb.Row
+	93,  // 32: hb.Row.tags:type_name -> hb.Row.TagsEntry
+	37,  // 33: hb.Propose.command:type_name -> hb.Command
+	38,  // 34: hb.Proposed.verdict:type_name -> hb.Verdict
+	16,  // 35: hb.Position.standings:type_name -> hb.Standing
+	19,  // 36: hb.Mesh.views:type_name -> hb.MeshView
+	62,  // 37: hb.Grant.spec:type_name -> hb.Spec
+	62,  // 38: hb.Explain.spec:type_name -> hb.Spec
+	26,  // 39: hb.Explained.candidates:type_name -> hb.Candidate
+	69,  // 40: hb.Done.result:type_name -> hb.Result
+	38,  // 41: hb.Enrolled.refused:type_name -> hb.Verdict
+	37,  // 42: hb.Entry.commands:type_name -> hb.Command
+	39,  // 43: hb.Command.member_up:type_name -> hb.MemberUp
+	40,  // 44: hb.Command.member_down:type_name -> hb.MemberDown
+	61,  // 45: hb.Command.submit:type_name -> hb.Submit
+	63,  // 46: hb.Command.assign:type_name -> hb.Assign
+	64,  // 47: hb.Command.finish:type_name -> hb.Finish
+	67,  // 48: hb.Command.cancel:type_name -> hb.Cancel
+	58,  // 49: hb.Command.note:type_name -> hb.Note
+	65,  // 50: hb.Command.requeue:type_name -> hb.Requeue
+	68,  // 51: hb.Command.expire:type_name -> hb.Expire
+	66,  // 52: hb.Command.drain:type_name -> hb.Drain
+	41,  // 53: hb.Command.set_voters:type_name -> hb.SetVoters
+	42,  // 54: hb.Command.set_vote:type_name -> hb.SetVote
+	44,  // 55: hb.Command.forget:type_name -> hb.Forget
+	43,  // 56: hb.Command.raise_features:type_name -> hb.RaiseFeatures
+	45,  // 57: hb.Command.set_schedule:type_name -> hb.SetSchedule
+	46,  // 58: hb.Command.drop_schedule:type_name -> hb.DropSchedule
+	47,  // 59: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
+	48,  // 60: hb.Command.fire:type_name -> hb.Fire
+	59,  // 61: hb.Command.offer:type_name -> hb.Offer
+	50,  // 62: hb.Command.create_token:type_name -> hb.CreateToken
+	51,  // 63: hb.Command.revoke_token:type_name -> hb.RevokeToken
+	52,  // 64: hb.Command.admit:type_name -> hb.Admit
+	53,  // 65: hb.Command.certify:type_name -> hb.Certify
+	54,  // 66: hb.Command.recertify:type_name -> hb.Recertify
+	55,  // 67: hb.Command.entrust:type_name -> hb.Entrust
+	6,   // 68: hb.MemberUp.rows:type_name -> hb.Row
+	49,  // 69: hb.SetSchedule.schedule:type_name -> hb.Schedule
+	62,  // 70: hb.Schedule.spec:type_name -> hb.Spec
+	60,  // 71: hb.Offer.tasks:type_name -> hb.Definition
+	62,  // 72: hb.Submit.spec:type_name -> hb.Spec
+	69,  // 73: hb.Finish.result:type_name -> hb.Result
+	72,  // 74: hb.Record.intent:type_name -> hb.Intent
+	73,  // 75: hb.Record.started:type_name -> hb.Started
+	30,  // 76: hb.Record.ended:type_name -> hb.Done
+	71,  // 77: hb.Record.mark:type_name -> hb.Mark
+	21,  // 78: hb.Intent.grant:type_name -> hb.Grant
+	77,  // 79: hb.Ledger.members:type_name -> hb.Agreed
+	78,  // 80: hb.Ledger.tasks:type_name -> hb.Task
+	76,  // 81: hb.Ledger.tombstones:type_name -> hb.Tombstone
+	49,  // 82: hb.Ledger.schedules:type_name -> hb.Schedule
+	56,  // 83: hb.Ledger.tokens:type_name -> hb.JoinToken
+	57,  // 84: hb.Ledger.credentials:type_name -> hb.Credential
+	6,   // 85: hb.Agreed.row:type_name -> hb.Row
+	59,  // 86: hb.Agreed.offer:type_name -> hb.Offer
+	62,  // 87: hb.Task.spec:type_name -> hb.Spec
+	80,  // 88: hb.Task.attempts:type_name -> hb.Attempt
+	69,  // 89: hb.Task.result:type_name -> hb.Result
+	79,  // 90: hb.Task.missing:type_name -> hb.Missing
+	69,  // 91: hb.Attempt.result:type_name -> hb.Result
+	83,  // 92: hb.ToRunner.hello:type_name -> hb.RunnerHello
+	84,  // 93: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
+	85,  // 94: hb.ToRunner.exec:type_name -> hb.RunnerExec
+	88,  // 95: hb.ToRunner.renew:type_name -> hb.RunnerRenew
+	89,  // 96: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
+	90,  // 97: hb.ToRunner.read:type_name -> hb.RunnerRead
+	83,  // 98: hb.FromRunner.hello:type_name -> hb.RunnerHello
+	73,  // 99: hb.FromRunner.started:type_name -> hb.Started
+	30,  // 100: hb.FromRunner.ended:type_name -> hb.Done
+	91,  // 101: hb.FromRunner.output:type_name -> hb.RunnerOutput
+	92,  // 102: hb.FromRunner.note:type_name -> hb.RunnerNote
+	73,  // 103: hb.RunnerAdopt.attempts:type_name -> hb.Started
+	86,  // 104: hb.RunnerExec.user:type_name -> hb.RunnerUser
+	87,  // 105: hb.RunnerExec.limits:type_name -> hb.RunnerLimits
+	106, // [106:106] is the sub-list for method output_type
+	106, // [106:106] is the sub-list for method input_type
+	106, // [106:106] is the sub-list for extension type_name
+	106, // [106:106] is the sub-list for extension extendee
+	0,   // [0:106] is the sub-list for field type_name
 }
 
 func init() { file_hb_proto_init() }
@@ -8207,7 +9258,7 @@ func file_hb_proto_init() {
 		(*Envelope_Mesh)(nil),
 		(*Envelope_Watch)(nil),
 	}
-	file_hb_proto_msgTypes[35].OneofWrappers = []any{
+	file_hb_proto_msgTypes[37].OneofWrappers = []any{
 		(*Command_MemberUp)(nil),
 		(*Command_MemberDown)(nil),
 		(*Command_Submit)(nil),
@@ -8227,8 +9278,14 @@ func file_hb_proto_init() {
 		(*Command_PauseSchedule)(nil),
 		(*Command_Fire)(nil),
 		(*Command_Offer)(nil),
+		(*Command_CreateToken)(nil),
+		(*Command_RevokeToken)(nil),
+		(*Command_Admit)(nil),
+		(*Command_Certify)(nil),
+		(*Command_Recertify)(nil),
+		(*Command_Entrust)(nil),
 	}
-	file_hb_proto_msgTypes[60].OneofWrappers = []any{
+	file_hb_proto_msgTypes[70].OneofWrappers = []any{
 		(*Record_Entry)(nil),
 		(*Record_HardState)(nil),
 		(*Record_Intent)(nil),
@@ -8237,7 +9294,7 @@ func file_hb_proto_init() {
 		(*Record_Forgotten)(nil),
 		(*Record_Mark)(nil),
 	}
-	file_hb_proto_msgTypes[71].OneofWrappers = []any{
+	file_hb_proto_msgTypes[81].OneofWrappers = []any{
 		(*ToRunner_Hello)(nil),
 		(*ToRunner_Adopt)(nil),
 		(*ToRunner_Exec)(nil),
@@ -8249,7 +9306,7 @@ func file_hb_proto_init() {
 		(*ToRunner_Quit)(nil),
 		(*ToRunner_Disown)(nil),
 	}
-	file_hb_proto_msgTypes[72].OneofWrappers = []any{
+	file_hb_proto_msgTypes[82].OneofWrappers = []any{
 		(*FromRunner_Hello)(nil),
 		(*FromRunner_Started)(nil),
 		(*FromRunner_Ended)(nil),
@@ -8263,7 +9320,7 @@ func file_hb_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hb_proto_rawDesc), len(file_hb_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   84,
+			NumMessages:   94,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
