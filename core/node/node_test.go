@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
@@ -252,6 +253,7 @@ func join(s *solo, name, detector string, features uint32, cluster []byte) {
 }
 
 func TestAJoinerIsWelcomedOrToldWhyNot(t *testing.T) {
+	now := uint32(core.FeaturesNow)
 	for _, c := range []struct {
 		name, detector string
 		features       uint32
@@ -259,12 +261,12 @@ func TestAJoinerIsWelcomedOrToldWhyNot(t *testing.T) {
 		refusal        string
 		final          bool
 	}{
-		{"n2", "swim", 1, nil, "", false},
-		{"n2", "swim", 2, nil, "", false},
-		{"n1", "swim", 1, nil, "the name n1 is taken", false},
-		{"n2", "ring", 1, nil, "failure detector is swim", true},
-		{"n2", "swim", 1, make([]byte, 16), "belongs to cluster", true},
-		{"n2", "swim", 0, nil, "the cluster's log is at feature level 1", true},
+		{"n2", "swim", now, nil, "", false},
+		{"n2", "swim", now + 1, nil, "", false},
+		{"n1", "swim", now, nil, "the name n1 is taken", false},
+		{"n2", "ring", now, nil, "failure detector is swim", true},
+		{"n2", "swim", now, make([]byte, 16), "belongs to cluster", true},
+		{"n2", "swim", now - 1, nil, fmt.Sprintf("the cluster's log is at feature level %d", now), true},
 	} {
 		s := found(t)
 		join(s, c.name, c.detector, c.features, c.cluster)
