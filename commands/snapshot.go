@@ -165,7 +165,7 @@ func docOf(s *recovery.Snapshot) snapshotDoc {
 	doc := snapshotDoc{
 		Schema: "hb.snapshot/1", File: s.Where, Size: s.Size, Cluster: s.Ledger.Cluster().String(), ClusterName: s.Ledger.Name(),
 		Epoch: s.Ledger.Epoch().String(), Index: strconv.FormatUint(s.Index, 10), Term: strconv.FormatUint(s.Term, 10),
-		Tasks: len(s.Ledger.Tasks()), Open: s.Ledger.Open(), Voters: []string{},
+		Tasks: s.Ledger.Records(), Open: s.Ledger.Open(), Voters: []string{},
 	}
 	if wall := s.Ledger.Wall(); wall != 0 {
 		at := time.Unix(0, wall).UTC()

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"go.etcd.io/raft/v3/raftpb"
-
 	"hb/core"
 	"hb/core/node"
 	"hb/core/wire"
@@ -25,19 +23,11 @@ func (s server) snapshot(w http.ResponseWriter, r *http.Request) {
 		refuse(w, faultOf(err))
 		return
 	}
-	parts, length := wire.EncodeSnapshot(&raftpb.Snapshot{Metadata: v.Meta, Data: v.Ledger.Encode()}), 0
-	for _, part := range parts {
-		length += len(part)
-	}
 	header := w.Header()
 	header["Content-Type"] = []string{"application/octet-stream"}
-	header["Content-Length"] = []string{strconv.Itoa(length)}
+	header["Content-Length"] = []string{strconv.FormatInt(wire.SnapshotSize(v.Meta, v.Ledger), 10)}
 	w.WriteHeader(http.StatusOK)
-	for _, part := range parts {
-		if _, err := w.Write(part); err != nil {
-			return // whoever went away does not want it
-		}
-	}
+	_ = wire.WriteSnapshot(w, v.Meta, v.Ledger) // whoever went away does not want it
 }
 
 // Snapshot gives the log's meaning as a file: all that was agreed when asked, or

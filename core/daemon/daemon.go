@@ -14,6 +14,7 @@ import (
 	"hb/core"
 	"hb/core/control"
 	"hb/core/node"
+	"hb/core/store"
 	"hb/netutil"
 )
 
@@ -32,6 +33,7 @@ type daemon struct {
 	options  Options
 	machine  machine
 	disk     disk
+	files    store.FS
 	queue    *queue
 	network  *network
 	tasks    *tasks
@@ -133,6 +135,8 @@ func (d *daemon) carry(f node.Effect) {
 		d.writer.box.put(f)
 	case node.SaveSnapshot:
 		d.saveSnapshot(f)
+	case node.DecodeSnapshot:
+		d.group.Go(func() { d.queue.tell(f.Decode()) })
 	case node.Append, node.Journal, node.SetAside:
 		d.writer.box.put(f)
 	case node.Exec:
@@ -160,16 +164,24 @@ func (d *daemon) carry(f node.Effect) {
 	}
 }
 
-// saveSnapshot hands a snapshot to the writer. This node's own is encoded first,
-// which may take as long as thousands of steps, beside the loop and the writer.
+// saveSnapshot hands a snapshot to the writer. This node's own is encoded and
+// written first, which may take as long as thousands of steps, beside the loop and
+// the writer: entries go on being committed meanwhile.
 func (d *daemon) saveSnapshot(f node.SaveSnapshot) {
 	if f.Ledger == nil {
 		d.writer.box.put(f)
 		return
 	}
 	d.group.Go(func() {
-		f.Body = f.Ledger.Encode()
-		d.writer.box.put(f)
+		draft, err := store.NewDraft(d.files, snapshotOf(f).Metadata, f.Ledger)
+		switch {
+		case err == nil:
+			d.writer.box.put(drafted{f, draft})
+		case errors.Is(err, store.ErrFull):
+			d.writer.box.put(f) // the writer has the patience
+		default:
+			d.queue.tell(node.DiskFailed{Err: err})
+		}
 	})
 }
 

@@ -21,6 +21,7 @@ type disk interface {
 	WriteJournal(records []*wire.Record) error
 	SyncJournal() error
 	SaveSnapshot(snap *raftpb.Snapshot, keep uint64, replace bool) error
+	SaveDraft(d *store.Draft, keep uint64) error
 	SaveIdentity(id *wire.Identity) error
 	SetAside() error
 	Prepare() error
@@ -152,23 +153,10 @@ func giveWay() { runtime.Gosched() }
 // barrier carries out an effect that is durable when it returns.
 func (w *diskWriter) barrier(f node.Effect) error {
 	switch f := f.(type) {
+	case drafted:
+		return w.saveSnapshot(f.SaveSnapshot, f.draft)
 	case node.SaveSnapshot:
-		if f.Ledger != nil && (w.aside || f.Index <= w.snapped) {
-			return nil // while it was encoded, another came from a peer
-		}
-		snap := &raftpb.Snapshot{Data: f.Body, Metadata: &raftpb.SnapshotMetadata{}}
-		if err := proto.Unmarshal(f.Meta, snap.Metadata); err != nil {
-			panic(fmt.Sprintf("the node saves a snapshot with metadata %x: %v", f.Meta, err))
-		}
-		if err := w.patiently(func() error { return w.disk.SaveSnapshot(snap, f.Keep, f.Replace) }); err != nil {
-			return err
-		}
-		w.snapped = f.Index
-		saved := node.SnapshotSaved{Index: f.Index}
-		if f.Ledger != nil {
-			saved.Body = f.Body
-		}
-		w.tell(saved)
+		return w.saveSnapshot(f, nil)
 	case node.SaveIdentity:
 		if err := w.patiently(func() error { return w.disk.SaveIdentity(f.Identity) }); err != nil {
 			return err
@@ -181,6 +169,46 @@ func (w *diskWriter) barrier(f node.Effect) error {
 		panic(fmt.Sprintf("an effect that is not the disk's: %T", f))
 	}
 	return nil
+}
+
+// drafted is a snapshot of the node's own that is on the disk, but for its name.
+type drafted struct {
+	node.SaveSnapshot
+	draft *store.Draft
+}
+
+// saveSnapshot puts a snapshot into its place; without a draft it is written here.
+func (w *diskWriter) saveSnapshot(f node.SaveSnapshot, draft *store.Draft) error {
+	if f.Ledger != nil && (w.aside || f.Index <= w.snapped) {
+		if draft != nil {
+			draft.Discard()
+		}
+		return nil // meanwhile another came from a peer
+	}
+	err := error(store.ErrFull)
+	if draft != nil {
+		err = w.disk.SaveDraft(draft, f.Keep)
+	}
+	if errors.Is(err, store.ErrFull) {
+		if f.Ledger != nil {
+			f.Body = f.Ledger.Bytes()
+		}
+		err = w.patiently(func() error { return w.disk.SaveSnapshot(snapshotOf(f), f.Keep, f.Replace) })
+	}
+	if err != nil {
+		return err
+	}
+	w.snapped = f.Index
+	w.tell(node.SnapshotSaved{Index: f.Index})
+	return nil
+}
+
+func snapshotOf(f node.SaveSnapshot) *raftpb.Snapshot {
+	snap := &raftpb.Snapshot{Data: f.Body, Metadata: &raftpb.SnapshotMetadata{}}
+	if err := proto.Unmarshal(f.Meta, snap.Metadata); err != nil {
+		panic(fmt.Sprintf("the node saves a snapshot with metadata %x: %v", f.Meta, err))
+	}
+	return snap
 }
 
 // patiently repeats a call for as long as the disk is full.

@@ -46,6 +46,9 @@ func (f *fakeDisk) SyncJournal() error                  { return f.note("sync jo
 func (f *fakeDisk) SaveSnapshot(s *raftpb.Snapshot, keep uint64, replace bool) error {
 	return f.note("snapshot", int(s.GetMetadata().GetIndex()))
 }
+func (f *fakeDisk) SaveDraft(*store.Draft, uint64) error {
+	return f.note("draft", 0)
+}
 func (f *fakeDisk) SaveIdentity(*wire.Identity) error { return f.note("identity", 0) }
 func (f *fakeDisk) SetAside() error                   { return f.note("aside", 0) }
 func (f *fakeDisk) Prepare() error                    { return store.ErrFull }
@@ -122,13 +125,27 @@ func TestAnOwnSnapshotThatWasOvertakenIsNotWritten(t *testing.T) {
 	f := &fakeDisk{}
 	w, told, end := startWriter(t, f)
 	own := ledger.New(core.ClusterID{1}, "test").Version()
-	w.box.put(node.SaveSnapshot{Index: 5, Ledger: own, Body: []byte("five")})
+	files, err := store.OS(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := files.MkdirAll("snap"); err != nil {
+		t.Fatal(err)
+	}
+	draft := func(index uint64) drafted {
+		d, err := store.NewDraft(files, &raftpb.SnapshotMetadata{Index: &index, Term: &index}, own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return drafted{node.SaveSnapshot{Index: index, Ledger: own}, d}
+	}
+	w.box.put(draft(5))
 	w.box.put(node.SaveSnapshot{Index: 9, Body: []byte("of a peer"), Replace: true})
-	w.box.put(node.SaveSnapshot{Index: 7, Ledger: own, Body: []byte("seven")})
-	w.box.put(node.SaveSnapshot{Index: 11, Ledger: own, Body: []byte("eleven")})
+	w.box.put(draft(7))
+	w.box.put(node.SaveSnapshot{Index: 11, Ledger: own}) // the draft did not fit
 	w.box.put(node.SetAside{})
-	w.box.put(node.SaveSnapshot{Index: 13, Ledger: own, Body: []byte("thirteen")})
-	for _, want := range []node.SnapshotSaved{{Index: 5, Body: []byte("five")}, {Index: 9}, {Index: 11, Body: []byte("eleven")}} {
+	w.box.put(draft(13))
+	for _, want := range []node.SnapshotSaved{{Index: 5}, {Index: 9}, {Index: 11}} {
 		if ev := await(t, told, "an event"); !reflect.DeepEqual(ev, node.Event(want)) {
 			t.Fatalf("got %+v, want %+v", ev, want)
 		}
@@ -136,6 +153,9 @@ func TestAnOwnSnapshotThatWasOvertakenIsNotWritten(t *testing.T) {
 	end()
 	if len(told) > 0 {
 		t.Fatalf("then came %+v", <-told)
+	}
+	if left, err := files.List("snap"); err != nil || len(left) != 1 {
+		t.Fatalf("of the drafts are left %q (%v), not that of 5 alone", left, err)
 	}
 }
 

@@ -37,11 +37,15 @@ func open(o Options) (d *daemon, fault *core.Fault) {
 	}()
 	// The data directory first: its lock keeps a second node with the same
 	// configuration away from everything else.
-	st, restored, fault := openStore(&o, d.logger.line)
+	files, err := store.OS(o.DataDir)
+	if err != nil {
+		return d, faultOf(err)
+	}
+	st, restored, fault := openStore(files, &o, d.logger.line)
 	if fault != nil {
 		return d, fault
 	}
-	d.disk = st
+	d.disk, d.files = st, files
 	d.writer = &diskWriter{disk: st, box: newMailbox[node.Effect](), tell: d.queue.tell, log: d.logger.line, quit: d.ctx.Done()}
 	if fault := d.openNetwork(); fault != nil {
 		return d, fault
@@ -126,12 +130,8 @@ func (o *Options) guarded() *core.Fault {
 
 // openStore opens the data directory, and founds a cluster in it if that is
 // wanted and it belongs to none.
-func openStore(o *Options, log func(bool, string)) (*store.Store, node.Restored, *core.Fault) {
+func openStore(files store.FS, o *Options, log func(bool, string)) (*store.Store, node.Restored, *core.Fault) {
 	none := node.Restored{}
-	files, err := store.OS(o.DataDir)
-	if err != nil {
-		return nil, none, faultOf(err)
-	}
 	st, found, err := store.Open(files)
 	if err != nil {
 		return nil, none, faultOf(err)

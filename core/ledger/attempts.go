@@ -21,7 +21,7 @@ func (s *State) finish(o *Outcome, c *wire.Finish) {
 		return
 	}
 	r := trim(c.Result)
-	if open := OpenAttempt(e.task); open == nil || open.Fence != c.Fence {
+	if open := OpenAttempt(o.Task); open == nil || open.Fence != c.Fence {
 		s.finishLate(o, e, c.Fence, r)
 		return
 	}
@@ -64,18 +64,18 @@ func (s *State) settleFailure(o *Outcome, e *entry, r *wire.Result) {
 
 // finishLate keeps a result that comes after its grant was closed.
 func (s *State) finishLate(o *Outcome, e *entry, fence uint64, r *wire.Result) {
-	for i, a := range e.task.Attempts {
+	for i, a := range o.Task.Attempts {
 		if a.Fence != fence {
 			continue
 		}
 		if a.Result == nil {
-			t := revise(e.task)
+			t := revise(o.Task)
 			t.Attempts[i] = closed(a, Superseded, r)
 			s.replace(o, e, t)
 		}
 		return // a repeated report is as good as the first
 	}
-	o.Verdict = refuse(core.CodeBadInput, "task %v: no attempt with token %d", core.TaskID(e.task.Id), fence)
+	o.Verdict = refuse(core.CodeBadInput, "task %v: no attempt with token %d", e.id(), fence)
 }
 
 // requeue takes the open grant back from a member that lost it.
@@ -84,7 +84,7 @@ func (s *State) requeue(o *Outcome, c *wire.Requeue) {
 	if e == nil {
 		return
 	}
-	open := OpenAttempt(e.task)
+	open := OpenAttempt(o.Task)
 	if open == nil || open.Fence != c.Fence {
 		o.Verdict = refuse(core.CodeNo, "task %v: token %d is not its open grant", core.TaskID(c.Task), c.Fence)
 		return

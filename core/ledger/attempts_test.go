@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"hb/core"
 	"hb/core/wire"
 )
@@ -41,11 +43,11 @@ func TestHowAnAttemptEndsDecidesTheTask(t *testing.T) {
 			o := b.yes(finish(1, b.out(1, c.spec()), c.result))
 			task := b.wantStatus(1, c.status, c.reason)
 			a := task.Attempts[0]
-			if a.Outcome != c.outcome || a.Result != c.result {
+			if a.Outcome != c.outcome || !proto.Equal(a.Result, c.result) {
 				t.Fatalf("the attempt is %v", a)
 			}
 			final := IsFinal(c.status)
-			if final != (task.Result == c.result) || final != (task.Final == uint64(o.Fence)) || final != (task.EndedNanos == b.now) {
+			if final != (task.Result != nil && proto.Equal(task.Result, c.result)) || final != (task.Final == uint64(o.Fence)) || final != (task.EndedNanos == b.now) {
 				t.Fatalf("the record is %v", task)
 			}
 			if final != (len(o.Events) == 1) || final && (o.Events[0].Kind != "task-done" || !strings.HasPrefix(o.Events[0].Detail, c.status)) {

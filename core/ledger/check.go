@@ -33,47 +33,100 @@ func Check(s *State) error {
 		}
 	}
 	x := &s.tasks
-	var queued, granted, ended, finals, openBytes, endedBytes int
+	var c counts
 	for e := range x.all.each() {
-		t := e.task
-		if err := checkTask(t); err != nil {
+		if err := s.checkEntry(e, &c); err != nil {
 			return err
 		}
-		if last := lastFence(t); last.Index() > s.applied {
-			return fmt.Errorf("task %v speaks of index %d, applied is %d", core.TaskID(t.Id), last.Index(), s.applied)
-		}
-		if e.size != sizeOf(t) || x.byID[core.TaskID(t.Id)] != e || t.Spec.Key != "" && t.N == 0 && x.keys[t.Spec.Key] != e {
-			return fmt.Errorf("task %v is not what the index says", core.TaskID(t.Id))
-		}
-		switch open := OpenAttempt(t); {
-		case open != nil:
-			granted++
-			if key := t.Spec.Exclusive; key != "" && x.holders[key] != e {
-				return fmt.Errorf("task %v has an open grant, and another holds %q", core.TaskID(t.Id), key)
-			}
-			openBytes += e.size
-			if x.granted[core.Fence(open.Fence)] != e || x.on[core.NodeID(open.Node)][core.Fence(open.Fence)] != e {
-				return fmt.Errorf("task %v: its open grant %d is not in the index", core.TaskID(t.Id), open.Fence)
-			}
-		case IsFinal(t.Status):
-			finals++
-			if t.N == 0 {
-				ended++
-			}
-			endedBytes += e.size
-		case isParent(t):
-			openBytes += e.size
-			if err := s.checkElements(e); err != nil {
-				return err
-			}
-		default:
-			queued++
-			openBytes += e.size
-		}
 	}
-	counts := [...]int{queued, granted, ended, finals, openBytes, endedBytes, x.all.len()}
-	if indexed := [...]int{x.queued.len(), len(x.granted), x.ended.len(), x.finals, x.openBytes, x.endedBytes, len(x.byID)}; counts != indexed {
-		return fmt.Errorf("the records give the counts %v, the index %v", counts, indexed)
+	indexed := counts{
+		all: len(x.byID), queued: x.queued.len(), granted: len(x.granted), ended: x.ended.len(), finals: x.finals,
+		openBytes: x.openBytes, endedBytes: x.endedBytes,
+	}
+	for _, parents := range x.folded {
+		indexed.folded += len(parents)
+	}
+	if c != indexed {
+		return fmt.Errorf("the records give the counts %+v, the index %+v", c, indexed)
+	}
+	return nil
+}
+
+// counts is what the index keeps count of.
+type counts struct{ all, queued, granted, ended, finals, folded, openBytes, endedBytes int }
+
+// checkRecord checks a record by itself, and against how far the log goes.
+func (s *State) checkRecord(t *wire.Task) error {
+	if err := checkTask(t); err != nil {
+		return err
+	}
+	if last := lastFence(t); last.Index() > s.applied {
+		return fmt.Errorf("task %v speaks of index %d, applied is %d", core.TaskID(t.Id), last.Index(), s.applied)
+	}
+	return nil
+}
+
+// checkEntry checks a record against the indexes, and counts it.
+func (s *State) checkEntry(e *entry, c *counts) error {
+	x, t := &s.tasks, e.record()
+	c.all++
+	if err := s.checkRecord(t); err != nil {
+		return err
+	}
+	if e.size != sizeOf(t) || e.id() != core.TaskID(t.Id) || x.byID[e.id()] != e || t.Spec.Key != "" && t.N == 0 && x.keys[t.Spec.Key] != e {
+		return fmt.Errorf("task %v is not what the index says", core.TaskID(t.Id))
+	}
+	if IsFinal(t.Status) {
+		return s.checkPast(e, t, c)
+	}
+	c.openBytes += e.size
+	switch open := OpenAttempt(t); {
+	case open != nil:
+		c.granted++
+		if key := t.Spec.Exclusive; key != "" && x.holders[key] != e {
+			return fmt.Errorf("task %v has an open grant, and another holds %q", core.TaskID(t.Id), key)
+		}
+		if x.granted[core.Fence(open.Fence)] != e || x.on[core.NodeID(open.Node)][core.Fence(open.Fence)] != e {
+			return fmt.Errorf("task %v: its open grant %d is not in the index", core.TaskID(t.Id), open.Fence)
+		}
+	case isParent(t):
+		return s.checkElements(e)
+	default:
+		c.queued++
+	}
+	return nil
+}
+
+// checkPast checks a record that has ended, and those in its block.
+func (s *State) checkPast(e *entry, t *wire.Task, c *counts) error {
+	p := e.past
+	if p == nil || p.status != t.Status || p.ended != t.EndedNanos || p.submitted != submitPlace(t) || p.final != t.Final || p.elements != t.Elements {
+		return fmt.Errorf("task %v has ended otherwise than the index says", core.TaskID(t.Id))
+	}
+	c.finals++
+	c.endedBytes += e.size
+	if t.N > 0 {
+		return nil
+	}
+	c.ended++
+	if p.elements > 0 {
+		c.folded++
+	}
+	size, count := 0, uint32(0)
+	for n, packed := range p.each {
+		kid := unpack(packed, p.spec)
+		if err := s.checkRecord(kid); err != nil {
+			return err
+		}
+		if kid.N != n || core.TaskID(kid.Id) != ElementID(p.id, n) || !IsFinal(kid.Status) || s.tasks.find(core.TaskID(kid.Id)) == nil {
+			return fmt.Errorf("task %v: what stands in the place of element %d is %v", p.id, n, kid)
+		}
+		size += sizeOf(kid)
+		count = n
+	}
+	c.endedBytes += size
+	if size != p.blockSize || count != p.elements {
+		return fmt.Errorf("task %v has %d elements of %d bytes, the index says %d of %d", p.id, count, size, p.elements, p.blockSize)
 	}
 	return nil
 }
@@ -82,10 +135,10 @@ func Check(s *State) error {
 func (s *State) checkElements(e *entry) error {
 	var done, out int
 	for i, kid := range s.elements(e) {
-		if kid == nil || kid.task.N != uint32(i+1) || kid.task.Spec != e.task.Spec {
+		if kid == nil || kid.submitted().n != uint32(i+1) || kid.spec() != e.task.Spec {
 			return fmt.Errorf("task %v has no element %d of its own", core.TaskID(e.task.Id), i+1)
 		}
-		if IsFinal(kid.task.Status) {
+		if kid.past != nil {
 			done++
 		} else if OpenAttempt(kid.task) != nil {
 			out++
@@ -124,6 +177,9 @@ func checkTask(t *wire.Task) error {
 	}
 	if IsFinal(t.Status) != (t.Final != 0) {
 		return fmt.Errorf("task %v is %s with final record %d", id, t.Status, t.Final)
+	}
+	if t.Elements > MaxOpen || t.Elements > 0 && !isParent(t) {
+		return fmt.Errorf("task %v has %d elements", id, t.Elements)
 	}
 	if isParent(t) && t.N == 0 {
 		if len(t.Attempts) > 0 || t.Status == Queued || t.Status == Assigned || t.Done > t.Elements {

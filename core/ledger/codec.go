@@ -1,9 +1,15 @@
 package ledger
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
+	"io"
+	"iter"
 	"math"
 	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"hb/core"
 	"hb/core/wire"
@@ -13,54 +19,146 @@ import (
 const Format = 1
 
 // Version is the ledger as of one moment. Nothing that is applied later changes
-// it, so that others may take their time with it.
+// it, so that others may take their time with it; one at a time.
 type Version struct {
-	cluster       core.ClusterID
-	name          string
-	epoch         core.Epoch
-	applied       uint64
-	wall, expired int64
-	features      core.Features
-	voters        uint32
-	members       []*wire.Agreed
-	tombstones    []*wire.Tombstone
-	schedules     []*wire.Schedule
-	authority     []byte
-	tokens        []*wire.JoinToken
-	credentials   []*wire.Credential
-	tasks         []*wire.Task
+	ledger *wire.Ledger // all but the tasks
+	tasks  []kept
+
+	// What is not packed already, encoded: all but the tasks, then the open ones
+	// and where each ends.
+	head, open []byte
+	ends       []int
+	sum        uint32 // of all bytes
+}
+
+// kept is one task of a version: open, or past with all its elements.
+type kept struct {
+	task *wire.Task
+	past *past
 }
 
 // Version takes what the ledger is now. It copies pointers, and no record: a
 // millisecond for as many as there may be.
 func (s *State) Version() *Version {
-	return &Version{
-		cluster: s.cluster, name: s.name, epoch: s.epoch, applied: s.applied, wall: s.wall, expired: s.expired,
-		features: s.features, voters: s.voters, members: s.Members(), tombstones: slices.Clone(s.tombstones),
-		schedules: s.Schedules(), tasks: s.Tasks(),
-		authority: s.Authority(), tokens: s.Tokens(), credentials: s.Credentials(),
+	v := &Version{
+		ledger: &wire.Ledger{
+			Format: Format, Cluster: s.cluster[:], ClusterName: s.name, Members: s.Members(),
+			Applied: s.applied, WallNanos: s.wall, ExpiredMillis: s.expired, Voters: s.voters,
+			Tombstones: slices.Clone(s.tombstones), Epoch: uint64(s.epoch), Features: uint32(s.features),
+			Schedules: s.Schedules(), Authority: s.Authority(), Tokens: s.Tokens(), Credentials: s.Credentials(),
+		},
+		tasks: make([]kept, 0, s.tasks.all.len()),
+	}
+	for e := range s.tasks.all.each() {
+		v.tasks = append(v.tasks, kept{e.task, e.past})
+	}
+	return v
+}
+
+// Encode readies a version for everything below, which does so by itself; it may
+// take a while, and must not be called at the same time as the rest. The ledger
+// may go on meanwhile.
+func (v *Version) Encode() {
+	if v.head != nil {
+		return
+	}
+	v.head = wire.Marshal(v.ledger)
+	for _, k := range v.tasks {
+		if k.task != nil {
+			v.open = appendTask(v.open, k.task)
+			v.ends = append(v.ends, len(v.open))
+		}
+	}
+	for b := range v.pieces() {
+		v.sum = wire.AddChecksum(v.sum, b)
 	}
 }
 
-// Encode gives the version as bytes (wire.Ledger): equal states, equal bytes. It
-// may be called while the ledger goes on.
-func (v *Version) Encode() []byte {
-	return wire.Marshal(&wire.Ledger{
-		Format: Format, Cluster: v.cluster[:], ClusterName: v.name, Members: v.members, Tasks: bare(v.tasks),
-		Applied: v.applied, WallNanos: v.wall, ExpiredMillis: v.expired, Voters: v.voters,
-		Tombstones: v.tombstones, Epoch: uint64(v.epoch), Features: uint32(v.features), Schedules: v.schedules,
-		Authority: v.authority, Tokens: v.tokens, Credentials: v.credentials,
-	})
+// pieces are the bytes (wire.Ledger), in order: equal states, equal bytes. Of what
+// has ended nothing is copied.
+func (v *Version) pieces() iter.Seq[[]byte] {
+	v.Encode()
+	return func(yield func([]byte) bool) {
+		if !yield(v.head) {
+			return
+		}
+		from, open := 0, v.ends
+		for _, k := range v.tasks {
+			if k.past != nil {
+				if !yield(k.past.packed) || len(k.past.block) > 0 && !yield(k.past.block) {
+					return
+				}
+				continue
+			}
+			if !yield(v.open[from:open[0]]) {
+				return
+			}
+			from, open = open[0], open[1:]
+		}
+	}
 }
 
-// Encode is Version and its Encode.
-func (s *State) Encode() []byte { return s.Version().Encode() }
+// Size is how many bytes there are.
+func (v *Version) Size() (size int64) {
+	for b := range v.pieces() {
+		size += int64(len(b))
+	}
+	return size
+}
+
+// Sum is their wire.Checksum.
+func (v *Version) Sum() uint32 {
+	v.Encode()
+	return v.sum
+}
+
+// WriteTo writes them.
+func (v *Version) WriteTo(w io.Writer) (written int64, err error) {
+	out := bufio.NewWriterSize(w, 64<<10)
+	for b := range v.pieces() {
+		n, err := out.Write(b)
+		written += int64(n)
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, out.Flush()
+}
+
+// ReadAt reads a part of them, as an io.ReaderAt does.
+func (v *Version) ReadAt(p []byte, off int64) (n int, err error) {
+	for b := range v.pieces() {
+		if off >= int64(len(b)) {
+			off -= int64(len(b))
+			continue
+		}
+		n += copy(p[n:], b[off:])
+		if off = 0; n == len(p) {
+			return n, nil
+		}
+	}
+	return n, io.EOF
+}
+
+// Bytes are all of them in one piece.
+func (v *Version) Bytes() []byte {
+	b := bytes.NewBuffer(make([]byte, 0, v.Size()))
+	v.WriteTo(b)
+	return b.Bytes()
+}
+
+// Encode is the ledger as bytes, for Decode.
+func (s *State) Encode() []byte { return s.Version().Bytes() }
 
 // Decode reads what Encode wrote. Bytes of a newer format, or that contradict
 // themselves, are an error.
 func Decode(b []byte) (*State, error) {
 	var l wire.Ledger
-	if err := wire.Unmarshal(b, &l); err != nil {
+	head, tasks, err := parts(b)
+	if err == nil {
+		err = wire.Unmarshal(head, &l)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	switch {
@@ -71,25 +169,39 @@ func Decode(b []byte) (*State, error) {
 	}
 	s := New(core.ClusterID(l.Cluster), l.ClusterName)
 	s.applied, s.wall, s.expired, s.voters, s.epoch = l.Applied, l.WallNanos, l.ExpiredMillis, l.Voters, core.Epoch(l.Epoch)
-	if err := s.load(&l); err != nil {
+	err = s.load(&l)
+	if err == nil {
+		err = s.loadTasks(tasks)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("ledger: %w: %w", wire.ErrMalformed, err)
 	}
 	return s, nil
 }
 
-// bare leaves out of elements the spec that they share with their parent.
-func bare(tasks []*wire.Task) []*wire.Task {
-	out := slices.Clone(tasks)
-	for i, t := range out {
-		if t.N > 0 {
-			out[i] = revise(t)
-			out[i].Spec = nil
+// parts tells the records of tasks, which are most of it, each with its frame,
+// from the rest.
+func parts(b []byte) (head []byte, tasks [][]byte, err error) {
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return nil, nil, fmt.Errorf("%w: %w", wire.ErrMalformed, protowire.ParseError(n))
 		}
+		m := protowire.ConsumeFieldValue(number, kind, b[n:])
+		if m < 0 {
+			return nil, nil, fmt.Errorf("%w: %w", wire.ErrMalformed, protowire.ParseError(m))
+		}
+		if number == taskField && kind == protowire.BytesType {
+			tasks = append(tasks, b[:n+m])
+		} else {
+			head = append(head, b[:n+m]...)
+		}
+		b = b[n+m:]
 	}
-	return out
+	return head, tasks, nil
 }
 
-// load fills the indexes. Everything that they rely on is checked before.
+// load takes in all but the tasks. Everything that is relied on is checked before.
 func (s *State) load(l *wire.Ledger) error {
 	for _, m := range l.Members {
 		if err := checkMember(m); err != nil {
@@ -128,42 +240,5 @@ func (s *State) load(l *wire.Ledger) error {
 		}
 		s.keepSchedule(sc)
 	}
-	var order place
-	finals := map[place]bool{}
-	for _, t := range l.Tasks {
-		if parent := s.lookup(t.Parent); t.N > 0 && parent != nil && isParent(parent.task) && parent.task.Order == t.Order {
-			t.Spec = parent.task.Spec
-		} else if t.N > 0 {
-			return fmt.Errorf("task %x is an element of nothing", t.Id)
-		}
-		if err := checkTask(t); err != nil {
-			return err
-		}
-		id := core.TaskID(t.Id)
-		_, twice := s.tasks.byID[id]
-		_, taken := s.tasks.keys[t.Spec.Key]
-		open := OpenAttempt(t)
-		switch {
-		case twice:
-			return fmt.Errorf("task %v is there twice", id)
-		case t.N > 0 && id != ElementID(core.TaskID(t.Parent), t.N):
-			return fmt.Errorf("task %v is not element %d of its parent", id, t.N)
-		case submitPlace(t).compare(order) <= 0:
-			return fmt.Errorf("task %v is out of order", id)
-		case taken && t.Spec.Key != "" && t.N == 0:
-			return fmt.Errorf("task %v: its key is another's", id)
-		case t.Final != 0 && finals[endPlace(t)]:
-			return fmt.Errorf("task %v ended with another's final record", id)
-		case open != nil && t.Spec.Exclusive != "" && s.tasks.holders[t.Spec.Exclusive] != nil:
-			return fmt.Errorf("task %v holds %q with another", id, t.Spec.Exclusive)
-		case open != nil && s.tasks.granted[core.Fence(open.Fence)] != nil:
-			return fmt.Errorf("task %v has the open grant of another", id)
-		}
-		if t.N == 0 {
-			t.Spec = s.specs.of(t.Spec)
-		}
-		order, finals[endPlace(t)] = submitPlace(t), true
-		s.tasks.add(t)
-	}
-	return Check(s)
+	return nil
 }

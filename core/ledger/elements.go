@@ -23,9 +23,17 @@ func (s *State) Elements(parent core.TaskID) []*wire.Task {
 	if !ok {
 		return nil
 	}
-	return records(s.elements(e))
+	if e.past == nil {
+		return records(s.elements(e))
+	}
+	list := make([]*wire.Task, 0, e.past.elements)
+	for _, packed := range e.past.each {
+		list = append(list, unpack(packed, e.past.spec))
+	}
+	return list
 }
 
+// elements are those of a task that has not ended.
 func (s *State) elements(parent *entry) []*entry {
 	list := make([]*entry, 0, parent.task.Elements)
 	for n := range parent.task.Elements {
@@ -87,8 +95,9 @@ func (s *State) addElements(o *Outcome, targets []core.NodeID) {
 		o.Also = append(o.Also, t)
 	}
 	if len(targets) == 0 {
-		s.endParent(o, s.lookup(p.Id), revise(p))
-		o.Task = s.lookup(p.Id).task
+		ended := revise(p)
+		s.endParent(o, s.lookup(p.Id), ended)
+		o.Task = ended
 	}
 }
 
@@ -143,7 +152,7 @@ func exitOf(t *wire.Task) int32 {
 // endQueued ends the elements that wait, without a run.
 func (s *State) endQueued(o *Outcome, parent *entry, p *wire.Task, why string) {
 	for _, e := range s.elements(parent) {
-		if e.task.Status == Queued {
+		if e.status() == Queued {
 			t := revise(e.task)
 			s.seal(o, t, Cancelled, why, nil)
 			s.tasks.set(e, t)
@@ -189,7 +198,7 @@ func (s *State) cancelElements(o *Outcome, e *entry, why string) {
 	p.Status, p.Reason = Cancelling, why
 	s.endQueued(o, e, p, why)
 	for _, kid := range s.elements(e) {
-		if kid.task.Status == Assigned {
+		if kid.status() == Assigned {
 			t := revise(kid.task)
 			t.Status, t.Reason = Cancelling, why
 			s.tasks.set(kid, t)
@@ -197,7 +206,7 @@ func (s *State) cancelElements(o *Outcome, e *entry, why string) {
 		}
 	}
 	s.endParent(o, e, p)
-	o.Task = e.task
+	o.Task = p
 }
 
 // targetGone ends the queued elements of members that are up no more: nobody
@@ -210,7 +219,7 @@ func (s *State) targetGone(o *Outcome, id core.NodeID, why string) {
 		}
 	}
 	for _, e := range lost {
-		if e.task.Status == Queued { // its parent may have ended it meanwhile
+		if e.status() == Queued { // its parent may have ended it meanwhile
 			s.unreached(o, e, revise(e.task), why)
 		}
 	}

@@ -23,7 +23,7 @@ func (s *State) afterFailure(o *Outcome, t *wire.Task) {
 		return
 	}
 	id := FollowUpID(core.TaskID(t.Id))
-	if _, known := s.tasks.byID[id]; known {
+	if s.tasks.find(id) != nil {
 		return
 	}
 	made := &wire.Task{

@@ -60,6 +60,18 @@ func (l *line) remove(e *entry) {
 	}
 }
 
+// cut removes count entries from a key on.
+func (l *line) cut(from place, count int) {
+	if count == 0 {
+		return
+	}
+	at, found := l.find(from)
+	if !found {
+		panic("ledger: an entry is not in its row")
+	}
+	l.buf = slices.Delete(l.buf, l.head+at, l.head+at+count)
+}
+
 // place is where a record stands in a row: a position in the log; among what one
 // command has ended, in the order of submits; among tasks that one command made,
 // by their cause; among elements, by their number.
@@ -72,8 +84,5 @@ func (p place) compare(q place) int {
 	return cmp.Or(cmp.Compare(p.at, q.at), cmp.Compare(p.order, q.order), cmp.Compare(p.cause, q.cause), cmp.Compare(p.n, q.n))
 }
 
-// submitPlace is a record's place among all, endPlace among those that ended.
+// submitPlace is a record's place among all.
 func submitPlace(t *wire.Task) place { return place{at: t.Order, cause: t.Cause, n: t.N} }
-func endPlace(t *wire.Task) place {
-	return place{at: t.Final, order: t.Order, cause: t.Cause, n: t.N}
-}

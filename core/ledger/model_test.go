@@ -50,7 +50,7 @@ func TestWhateverTheLogSays(t *testing.T) {
 			if !bytes.Equal(s.Encode(), twin.Encode()) {
 				rt.Fatalf("two members differ after\n%v", e)
 			}
-			if !bytes.Equal(version.Encode(), was) {
+			if !bytes.Equal(version.Bytes(), was) {
 				rt.Fatalf("the version before changed with\n%v", e)
 			}
 			checkFinals(rt, s, finals)

@@ -37,36 +37,38 @@ func (s *State) Page(q Query) (page []*wire.Task, next Cursor, more bool) {
 	all = all[at:]
 	if q.Newest {
 		for i := len(all) - 1; i >= 0 && (q.Limit == 0 || len(page) < q.Limit); i-- {
-			if q.fits(all[i].task) {
-				page = append(page, all[i].task)
+			if t := q.fitting(all[i]); t != nil {
+				page = append(page, t)
 			}
 		}
 		slices.Reverse(page)
 		return page, Cursor{}, false
 	}
 	for _, e := range all {
-		if !q.fits(e.task) {
+		t := q.fitting(e)
+		if t == nil {
 			continue
 		}
 		if q.Limit > 0 && len(page) == q.Limit {
 			last := page[len(page)-1]
 			return page, Cursor{last.Order, last.Cause}, true
 		}
-		page = append(page, e.task)
+		page = append(page, t)
 	}
 	return page, Cursor{}, false
 }
 
-func (q *Query) fits(t *wire.Task) bool {
-	switch {
-	case t.N > 0,
-		len(q.Status) > 0 && !slices.Contains(q.Status, t.Status),
-		q.Name != "" && t.Spec.Name != q.Name,
-		t.SubmittedNanos < q.Since:
-		return false
-	case q.Node == 0:
-		return true
+// fitting gives a record that the query is about, else nil; it unpacks few others.
+func (q *Query) fitting(e *entry) *wire.Task {
+	if e.isElement() || len(q.Status) > 0 && !slices.Contains(q.Status, e.status()) || q.Name != "" && e.spec().Name != q.Name {
+		return nil
 	}
-	n := len(t.Attempts)
-	return n > 0 && core.NodeID(t.Attempts[n-1].Node) == q.Node
+	t := e.record()
+	if t.SubmittedNanos < q.Since {
+		return nil
+	}
+	if n := len(t.Attempts); q.Node != 0 && (n == 0 || core.NodeID(t.Attempts[n-1].Node) != q.Node) {
+		return nil
+	}
+	return t
 }

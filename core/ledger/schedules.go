@@ -242,7 +242,7 @@ func (s *State) skip(o *Outcome, sc *wire.Schedule, why string) {
 func (s *State) repeated(o *Outcome, task []byte) bool {
 	e := s.lookup(task)
 	if e != nil {
-		o.Task = e.task
+		o.Task = e.record()
 	}
 	return e != nil
 }
@@ -257,8 +257,8 @@ func (s *State) fired(o *Outcome, sc *wire.Schedule, t *wire.Task) {
 
 // objection is what keeps a schedule from making a task now.
 func (s *State) objection(sc *wire.Schedule) string {
-	if last := s.lookup(sc.Task); last != nil && !IsFinal(last.task.Status) && sc.Overlap == OverlapSkip {
-		return fmt.Sprintf("its last task, %v, is %s", core.TaskID(sc.Task), last.task.Status)
+	if last := s.lookup(sc.Task); last != nil && !IsFinal(last.status()) && sc.Overlap == OverlapSkip {
+		return fmt.Sprintf("its last task, %v, is %s", core.TaskID(sc.Task), last.status())
 	}
 	if sc.Spec.NoQueue && !s.reachable(sc.Spec) {
 		return "no member that may run it is up, and it is not to wait for one"

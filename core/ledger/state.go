@@ -185,14 +185,32 @@ func (s *State) Members() []*wire.Agreed {
 
 // Task finds a task's record.
 func (s *State) Task(id core.TaskID) (*wire.Task, bool) {
-	if e, ok := s.tasks.byID[id]; ok {
-		return e.task, true
+	if e := s.tasks.find(id); e != nil {
+		return e.record(), true
 	}
 	return nil, false
 }
 
 // Tasks are all records there are, in the order of their submits.
-func (s *State) Tasks() []*wire.Task { return records(s.tasks.all.entries()) }
+func (s *State) Tasks() []*wire.Task {
+	var all []*wire.Task
+	for e := range s.tasks.all.each() {
+		all = append(all, e.record())
+		if e.past != nil {
+			all = append(all, s.Elements(e.past.id)...)
+		}
+	}
+	return all
+}
+
+// Records is how many there are.
+func (s *State) Records() int {
+	n := s.tasks.all.len()
+	for e := range s.tasks.ended.each() {
+		n += int(e.past.elements)
+	}
+	return n
+}
 
 // QueuedTasks are those that wait for a member, in the order of their submits.
 func (s *State) QueuedTasks() []*wire.Task { return records(s.tasks.queued.entries()) }
@@ -233,7 +251,7 @@ func (s *State) Recent(limit int) []*wire.Task {
 // Keyed finds the task that holds a --key.
 func (s *State) Keyed(key string) (*wire.Task, bool) {
 	if e, ok := s.tasks.keys[key]; ok {
-		return e.task, true
+		return e.record(), true
 	}
 	return nil, false
 }
@@ -244,18 +262,18 @@ func (s *State) Stale(good, bad time.Duration, limit int) []core.TaskID {
 	var ids []core.TaskID
 	least := min(int64(good), int64(bad), s.tasks.leastKeep())
 	for e := range s.tasks.ended.each() {
-		if len(ids) == limit || s.wall-e.task.EndedNanos <= least {
+		if len(ids) == limit || s.wall-e.past.ended <= least {
 			break // in the order of their ends
 		}
 		age := bad
-		if e.task.Status == Succeeded {
+		if e.past.status == Succeeded {
 			age = good
 		}
-		if keep := e.task.Spec.KeepNanos; keep > 0 {
+		if keep := e.past.spec.KeepNanos; keep > 0 {
 			age = time.Duration(keep)
 		}
-		if s.wall-e.task.EndedNanos > int64(age) {
-			ids = append(ids, core.TaskID(e.task.Id))
+		if s.wall-e.past.ended > int64(age) {
+			ids = append(ids, e.past.id)
 		}
 	}
 	return ids
@@ -265,8 +283,7 @@ func (s *State) Stale(good, bad time.Duration, limit int) []core.TaskID {
 // dropped: it was minted before one whose record was. Otherwise the ID was
 // never heard of.
 func (s *State) Expired(id core.TaskID) bool {
-	_, known := s.tasks.byID[id]
-	return !known && s.expired > 0 && mintedMillis(id) <= s.expired
+	return s.tasks.find(id) == nil && s.expired > 0 && mintedMillis(id) <= s.expired
 }
 
 // mintedMillis reads the time out of a task's ID.
@@ -298,7 +315,7 @@ func OpenAttempt(t *wire.Task) *wire.Attempt {
 func records(entries []*entry) []*wire.Task {
 	ts := make([]*wire.Task, len(entries))
 	for i, e := range entries {
-		ts[i] = e.task
+		ts[i] = e.record()
 	}
 	return ts
 }

@@ -16,9 +16,9 @@ func (s *State) submit(o *Outcome, c *wire.Submit) {
 		return
 	}
 	id := core.TaskID(c.Task)
-	if e, known := s.tasks.byID[id]; known {
-		o.Task = e.task
-		if !proto.Equal(e.task.Spec, c.Spec) {
+	if e := s.tasks.find(id); e != nil {
+		o.Task = e.record()
+		if !proto.Equal(e.spec(), c.Spec) {
 			o.Verdict = refuse(core.CodeBadInput, "task %v was submitted before with other content", id)
 		}
 		return
@@ -30,9 +30,9 @@ func (s *State) submit(o *Outcome, c *wire.Submit) {
 		return
 	}
 	if first, taken := s.tasks.keys[c.Spec.Key]; taken && c.Spec.Key != "" {
-		o.Task = first.task
-		if !proto.Equal(first.task.Spec, c.Spec) {
-			o.Verdict = refuse(core.CodeBadInput, "key %q belongs to task %v, which has other content", c.Spec.Key, core.TaskID(first.task.Id))
+		o.Task = first.record()
+		if !proto.Equal(first.spec(), c.Spec) {
+			o.Verdict = refuse(core.CodeBadInput, "key %q belongs to task %v, which has other content", c.Spec.Key, first.id())
 		}
 		return
 	}
@@ -78,34 +78,35 @@ func (s *State) assign(o *Outcome, c *wire.Assign) {
 	if e == nil {
 		return
 	}
+	old := o.Task
 	node := core.NodeID(c.Node)
 	m, ok := s.members[node]
 	switch {
-	case e.task.Status != Queued:
-		o.Verdict = refuse(core.CodeBusy, "task %v is %s, not queued", core.TaskID(c.Task), e.task.Status)
+	case old.Status != Queued:
+		o.Verdict = refuse(core.CodeBusy, "task %v is %s, not queued", core.TaskID(c.Task), old.Status)
 		return
-	case c.Attempt != NextAttempt(e.task):
-		o.Verdict = refuse(core.CodeBusy, "attempt %d of task %v is not the next: that is %d", c.Attempt, core.TaskID(c.Task), NextAttempt(e.task))
+	case c.Attempt != NextAttempt(old):
+		o.Verdict = refuse(core.CodeBusy, "attempt %d of task %v is not the next: that is %d", c.Attempt, core.TaskID(c.Task), NextAttempt(old))
 		return
-	case e.task.Target != 0 && e.task.Target != c.Node:
-		o.Verdict = refuse(core.CodeBusy, "element %d of task %v is another member's", e.task.N, core.TaskID(e.task.Parent))
+	case old.Target != 0 && old.Target != c.Node:
+		o.Verdict = refuse(core.CodeBusy, "element %d of task %v is another member's", old.N, core.TaskID(old.Parent))
 		return
-	case e.task.N > 0 && e.task.Spec.Parallel > 0 && s.Running(core.TaskID(e.task.Parent)) >= int(e.task.Spec.Parallel):
-		o.Verdict = refuse(core.CodeBusy, "%d elements of task %v run already", e.task.Spec.Parallel, core.TaskID(e.task.Parent))
+	case old.N > 0 && old.Spec.Parallel > 0 && s.Running(core.TaskID(old.Parent)) >= int(old.Spec.Parallel):
+		o.Verdict = refuse(core.CodeBusy, "%d elements of task %v run already", old.Spec.Parallel, core.TaskID(old.Parent))
 		return
 	case !ok || m.State != Up || m.Row.Instance != c.Instance:
 		o.Verdict = refuse(core.CodeBusy, "member %s is not up as instance %d", s.nameOf(node), c.Instance)
 		return
 	}
-	if holder, held := s.Holder(e.task.Spec.Exclusive); held {
-		o.Verdict = refuse(core.CodeBusy, "task %v: %q is held by task %v", core.TaskID(c.Task), e.task.Spec.Exclusive, core.TaskID(holder.Id))
+	if holder, held := s.Holder(old.Spec.Exclusive); held {
+		o.Verdict = refuse(core.CodeBusy, "task %v: %q is held by task %v", core.TaskID(c.Task), old.Spec.Exclusive, core.TaskID(holder.Id))
 		return
 	}
-	if m.Drained && e.task.Target == 0 && !mayRun(e.task.Spec, m) {
+	if m.Drained && old.Target == 0 && !mayRun(old.Spec, m) {
 		o.Verdict = refuse(core.CodeBusy, "member %s is drained", m.Row.Name)
 		return
 	}
-	t := revise(e.task)
+	t := revise(old)
 	t.Status, t.Reason = Assigned, ""
 	t.Attempts = append(t.Attempts, &wire.Attempt{
 		N: c.Attempt, Fence: uint64(o.Fence), Node: c.Node, Instance: c.Instance, GrantedNanos: s.wall, Why: shortened(c.Why),
@@ -131,7 +132,7 @@ func (s *State) cancel(o *Outcome, c *wire.Cancel) {
 	if e == nil {
 		return
 	}
-	switch status := e.task.Status; {
+	switch status := e.status(); {
 	case status == Running:
 		s.cancelElements(o, e, cancelledBy(c.By))
 	case status == Queued:
@@ -156,7 +157,7 @@ func cancelledBy(who string) string {
 // expire drops records of tasks that have ended.
 func (s *State) expire(c *wire.Expire) {
 	for _, b := range c.GetTasks() {
-		if e := s.lookup(b); e != nil && IsFinal(e.task.Status) && e.task.N == 0 {
+		if e := s.lookup(b); e != nil && e.past != nil && !e.isElement() {
 			s.forget(e)
 		}
 	}
@@ -169,7 +170,7 @@ func (s *State) known(o *Outcome, task []byte) *entry {
 		return nil
 	}
 	if e := s.lookup(task); e != nil {
-		o.Task = e.task
+		o.Task = e.record()
 		return e
 	}
 	if id := core.TaskID(task); s.Expired(id) {
@@ -184,7 +185,7 @@ func (s *State) lookup(task []byte) *entry {
 	if len(task) != len(core.TaskID{}) {
 		return nil
 	}
-	return s.tasks.byID[core.TaskID(task)]
+	return s.tasks.find(core.TaskID(task))
 }
 
 // replace puts a new record in the place of a task's old one.
@@ -195,8 +196,8 @@ func (s *State) replace(o *Outcome, e *entry, t *wire.Task) {
 
 // end makes t the task's final record.
 func (s *State) end(o *Outcome, e *entry, t *wire.Task, status, reason string, r *wire.Result) {
-	if IsFinal(e.task.Status) {
-		panic(fmt.Sprintf("ledger: task %v ends twice: %s, then %s", core.TaskID(t.Id), e.task.Status, status))
+	if e.past != nil {
+		panic(fmt.Sprintf("ledger: task %v ends twice: %s, then %s", core.TaskID(t.Id), e.past.status, status))
 	}
 	s.seal(o, t, status, reason, r)
 	s.replace(o, e, t)
@@ -235,11 +236,8 @@ func (s *State) forgetOldest() {
 // forget drops a record and remembers that there was one.
 func (s *State) forget(e *entry) {
 	// A client's clock that runs ahead must not make its ID expire others.
-	minted := min(mintedMillis(core.TaskID(e.task.Id)), e.task.SubmittedNanos/1e6)
+	minted := min(mintedMillis(e.past.id), e.past.unpack().SubmittedNanos/1e6)
 	s.expired = max(s.expired, minted)
-	for _, kid := range s.elements(e) {
-		s.tasks.drop(kid)
-	}
 	s.tasks.drop(e)
 }
 

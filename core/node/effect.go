@@ -50,13 +50,20 @@ type (
 	SaveSnapshot struct {
 		Index, Term uint64
 		Meta        []byte // marshalled raftpb.SnapshotMetadata
-		// Either Ledger, this node's own, which the driver encodes, beside the
-		// node and its disk, because that takes long; or Body, a marshalled
-		// wire.Ledger that came from a peer.
+		// Either Ledger, this node's own, which the driver encodes and writes
+		// beside the node and its log, because that takes long; or Body, a
+		// marshalled wire.Ledger that came from a peer.
 		Ledger  *ledger.Version
 		Body    []byte
 		Keep    uint64
 		Replace bool
+	}
+
+	// DecodeSnapshot reads what came from a peer, beside the node, because that
+	// takes long.
+	DecodeSnapshot struct {
+		Index, Term uint64
+		Body        []byte
 	}
 
 	// SaveIdentity writes the identity file once the cluster is known.
@@ -145,23 +152,24 @@ type (
 	Stop struct{ Fault *core.Fault }
 )
 
-func (SendDatagram) effect() {}
-func (SendBeacon) effect()   {}
-func (SendFrame) effect()    {}
-func (Append) effect()       {}
-func (SaveSnapshot) effect() {}
-func (SaveIdentity) effect() {}
-func (SetAside) effect()     {}
-func (Journal) effect()      {}
-func (Exec) effect()         {}
-func (Renew) effect()        {}
-func (Terminate) effect()    {}
-func (Adopt) effect()        {}
-func (Disown) effect()       {}
-func (Release) effect()      {}
-func (ReadSpool) effect()    {}
-func (DropSpool) effect()    {}
-func (ResolveSeeds) effect() {}
-func (Reply) effect()        {}
-func (LogLine) effect()      {}
-func (Stop) effect()         {}
+func (SendDatagram) effect()   {}
+func (SendBeacon) effect()     {}
+func (SendFrame) effect()      {}
+func (Append) effect()         {}
+func (SaveSnapshot) effect()   {}
+func (DecodeSnapshot) effect() {}
+func (SaveIdentity) effect()   {}
+func (SetAside) effect()       {}
+func (Journal) effect()        {}
+func (Exec) effect()           {}
+func (Renew) effect()          {}
+func (Terminate) effect()      {}
+func (Adopt) effect()          {}
+func (Disown) effect()         {}
+func (Release) effect()        {}
+func (ReadSpool) effect()      {}
+func (DropSpool) effect()      {}
+func (ResolveSeeds) effect()   {}
+func (Reply) effect()          {}
+func (LogLine) effect()        {}
+func (Stop) effect()           {}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/ledger"
 	"hb/core/wire"
 )
 
@@ -46,11 +47,16 @@ type (
 	// Journaled says that every Journal up to Seq is on disk.
 	Journaled struct{ Seq uint64 }
 
-	// SnapshotSaved says that a SaveSnapshot is on disk; Body is what its Ledger
-	// was encoded to.
-	SnapshotSaved struct {
-		Index uint64
-		Body  []byte
+	// SnapshotSaved says that a SaveSnapshot is on disk. The driver does not touch
+	// its Ledger any more.
+	SnapshotSaved struct{ Index uint64 }
+
+	// SnapshotDecoded answers DecodeSnapshot; DecodeSnapshot.Decode makes it.
+	SnapshotDecoded struct {
+		Index, Term uint64
+		Ledger      *ledger.State
+		Version     *ledger.Version // of Ledger, encoded
+		Err         error
 	}
 
 	// IdentitySaved says that SaveIdentity is on disk.
@@ -118,24 +124,25 @@ type (
 	Shutdown struct{ Restart bool }
 )
 
-func (Tick) event()          {}
-func (Datagram) event()      {}
-func (Frame) event()         {}
-func (StreamLost) event()    {}
-func (Unreachable) event()   {}
-func (Synced) event()        {}
-func (Journaled) event()     {}
-func (SnapshotSaved) event() {}
-func (IdentitySaved) event() {}
-func (DiskFailed) event()    {}
-func (Clock) event()         {}
-func (Measured) event()      {}
-func (Seeds) event()         {}
-func (Asked) event()         {}
-func (Gone) event()          {}
-func (ExecStarted) event()   {}
-func (ExecEnded) event()     {}
-func (Reaped) event()        {}
-func (Orphaned) event()      {}
-func (Spooled) event()       {}
-func (Shutdown) event()      {}
+func (Tick) event()            {}
+func (Datagram) event()        {}
+func (Frame) event()           {}
+func (StreamLost) event()      {}
+func (Unreachable) event()     {}
+func (Synced) event()          {}
+func (Journaled) event()       {}
+func (SnapshotSaved) event()   {}
+func (SnapshotDecoded) event() {}
+func (IdentitySaved) event()   {}
+func (DiskFailed) event()      {}
+func (Clock) event()           {}
+func (Measured) event()        {}
+func (Seeds) event()           {}
+func (Asked) event()           {}
+func (Gone) event()            {}
+func (ExecStarted) event()     {}
+func (ExecEnded) event()       {}
+func (Reaped) event()          {}
+func (Orphaned) event()        {}
+func (Spooled) event()         {}
+func (Shutdown) event()        {}

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 
 	"hb/core"
 	"hb/core/discover"
@@ -30,6 +29,9 @@ func (n *Node) carryLog(f replog.Effect) {
 		n.sendRaft(f)
 	case replog.Apply:
 		n.apply(f.Entries)
+	case replog.Examine:
+		at := f.Snapshot.Metadata
+		n.put(DecodeSnapshot{Index: at.GetIndex(), Term: at.GetTerm(), Body: f.Snapshot.Data})
 	case replog.Install:
 		n.install(f.Snapshot)
 	case replog.WantSnapshot:
@@ -150,69 +152,6 @@ func (n *Node) finishApplied(o *ledger.Outcome) {
 			n.runners.do(n.now, runner.Acked{Fence: core.Fence(a.Fence)})
 		}
 	}
-}
-
-// install replaces the ledger by a snapshot that came from a peer.
-func (n *Node) install(s *raftpb.Snapshot) {
-	if n.takeSnapshot(s); n.life.stopped {
-		return
-	}
-	for _, m := range n.ledger.Members() {
-		n.agreedChanged(m)
-	}
-	at := s.Metadata
-	n.put(SaveSnapshot{Index: at.GetIndex(), Term: at.GetTerm(), Meta: encodeMeta(at), Body: s.Data, Keep: at.GetIndex() + 1, Replace: true})
-}
-
-// makeSnapshot has the ledger written as it is now.
-func (n *Node) makeSnapshot(f replog.WantSnapshot) {
-	n.saving = &raftpb.SnapshotMetadata{Index: &f.Index, Term: &f.Term, ConfState: f.Conf}
-	n.put(SaveSnapshot{Index: f.Index, Term: f.Term, Meta: encodeMeta(n.saving), Ledger: n.ledger.Version(), Keep: f.Keep})
-}
-
-// snapshotSaved tells the log what stands in a snapshot of this node's own, and
-// of any that it is on disk.
-func (n *Node) snapshotSaved(ev SnapshotSaved) {
-	if n.saving.GetIndex() == ev.Index && ev.Body != nil {
-		n.replogStep(replog.SnapshotMade{Snapshot: &raftpb.Snapshot{Data: ev.Body, Metadata: n.saving}})
-		n.saving = nil
-	}
-	n.replogStep(replog.Saved{Index: ev.Index})
-}
-
-// askSnapshot gives the ledger to a client.
-func (n *Node) askSnapshot(id uint64, q GetSnapshot) {
-	give := func() {
-		index := n.ledger.Applied()
-		term, ok := n.replog.TermAt(index)
-		if !ok {
-			n.reply(id, core.Faultf(core.CodeBusy, "this node has not applied anything of the log yet"), true)
-			return
-		}
-		n.reply(id, SnapshotView{
-			Meta:   &raftpb.SnapshotMetadata{Index: &index, Term: &term, ConfState: n.replog.Conf()},
-			Ledger: n.ledger.Version(),
-		}, true)
-	}
-	if q.Stale {
-		give()
-		return
-	}
-	n.readIndex(true, func(res readResult) {
-		if !res.ok {
-			n.reply(id, n.noQuorum().WithHint("hb snapshot save --stale saves what this node has"), true)
-			return
-		}
-		give()
-	})
-}
-
-func encodeMeta(m *raftpb.SnapshotMetadata) []byte {
-	b, err := proto.Marshal(m)
-	if err != nil {
-		panic(fmt.Sprintf("node: the metadata of a snapshot do not encode: %v", err))
-	}
-	return b
 }
 
 // led begins what only a leader does.

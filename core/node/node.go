@@ -25,11 +25,8 @@
 package node
 
 import (
-	"errors"
 	"fmt"
 	"time"
-
-	"go.etcd.io/raft/v3/raftpb"
 
 	"hb/core"
 	"hb/core/detect/kinds"
@@ -87,8 +84,9 @@ type parts struct {
 
 // shared is what the machines' news leave behind.
 type shared struct {
-	leading      bool                     // between Led and Deposed
-	saving       *raftpb.SnapshotMetadata // of a snapshot of our own, until it is on disk
+	leading      bool // between Led and Deposed
+	saving       saving
+	decoded      SnapshotDecoded // of a snapshot that is about to be installed
 	hint         leaderHint
 	lastLeader   leaderHint
 	byRaft       map[core.RaftID]core.NodeID
@@ -173,8 +171,9 @@ func (n *Node) makeParts(from Restored) {
 		panic(fmt.Sprintf("node: no way to spread news by %q", n.opts.Spread))
 	}
 	n.ledger = ledger.New(n.self.cluster, n.self.clusterName)
+	var body replog.Body
 	if from.Snapshot != nil {
-		n.takeSnapshot(from.Snapshot)
+		body = n.takeFirst(from.Snapshot)
 	}
 	row := member.Row{
 		ID: n.self.id, Name: n.opts.Name, Addr: n.opts.Addr, Version: n.opts.Version, Features: n.opts.Features, Tags: n.opts.Tags,
@@ -191,7 +190,7 @@ func (n *Node) makeParts(from Restored) {
 	n.replog = replog.New(replog.Options{
 		Self: n.self.raft, Node: n.self.id, Rand: n.fork(), Limits: n.opts.Log,
 	}, replog.Restored{
-		Hard: from.Hard, Snapshot: from.Snapshot, Entries: from.Entries,
+		Hard: from.Hard, Snapshot: from.Snapshot, Body: body, Entries: from.Entries,
 		DoubtTerm: from.DoubtTerm, DoubtIndex: from.DoubtIndex, Damaged: from.Damaged != nil,
 	})
 	n.dispatcher = dispatch.New(dispatch.Options{Self: n.self.id, Ledger: func() *ledger.State { return n.ledger }, Rand: n.fork()})
@@ -205,26 +204,6 @@ func (n *Node) makeParts(from Restored) {
 	n.dispatches = stepper[dispatch.Event, dispatch.Effect]{step: n.dispatcher.Step, carry: n.carryDispatch}
 	n.timetables = stepper[timetable.Event, timetable.Effect]{step: n.timetable.Step, carry: n.carryTimetable}
 	n.runners = stepper[runner.Event, runner.Effect]{step: n.runner.Step, carry: n.carryRunner}
-}
-
-// takeSnapshot makes a snapshot the ledger, unless it is none of this node's.
-func (n *Node) takeSnapshot(s *raftpb.Snapshot) {
-	state, err := ledger.Decode(s.Data)
-	if err != nil {
-		code := core.CodeInternal
-		if errors.Is(err, wire.ErrVersion) {
-			code = core.CodeConfig
-		}
-		n.stop(core.Faultf(code, "the snapshot at index %d cannot be read: %v", s.Metadata.GetIndex(), err))
-		return
-	}
-	if f := n.ownLog(state); f != nil {
-		n.stop(f)
-		return
-	}
-	if n.ledger = state; n.tooOld() {
-		return
-	}
 }
 
 // ID is the node's identity.

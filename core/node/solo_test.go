@@ -57,11 +57,12 @@ func (s *solo) carry(f Effect) []Event {
 	case Journal:
 		return []Event{Journaled{Seq: f.Seq}}
 	case SaveSnapshot:
-		saved := SnapshotSaved{Index: f.Index}
 		if f.Ledger != nil {
-			saved.Body = f.Ledger.Encode()
+			f.Ledger.Encode()
 		}
-		return []Event{saved}
+		return []Event{SnapshotSaved{Index: f.Index}}
+	case DecodeSnapshot:
+		return []Event{f.Decode()}
 	case Exec:
 		s.execs = append(s.execs, f)
 		return []Event{ExecStarted{Fence: f.Fence, Pid: 1}}

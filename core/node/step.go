@@ -94,6 +94,8 @@ func (n *Node) outerDisk(ev Event) {
 		n.replogStep(replog.Synced{Seq: ev.Seq})
 	case SnapshotSaved:
 		n.snapshotSaved(ev)
+	case SnapshotDecoded:
+		n.snapshotDecoded(ev)
 	case IdentitySaved:
 		n.identitySaved()
 	case DiskFailed:

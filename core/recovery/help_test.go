@@ -1,7 +1,6 @@
 package recovery
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -176,5 +175,5 @@ func content(t *testing.T, dir string) map[string]string {
 // file is a snapshot as people have it.
 func file(t *testing.T) []byte {
 	t.Helper()
-	return bytes.Join(wire.EncodeSnapshot(groundSnapshot(t)), nil)
+	return wire.EncodeSnapshot(groundSnapshot(t))
 }

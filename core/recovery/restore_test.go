@@ -52,7 +52,7 @@ func TestASnapshotThatIsNoneIsRefusedInWords(t *testing.T) {
 func withBody(t *testing.T, body []byte) []byte {
 	s := groundSnapshot(t)
 	s.Data = body
-	return bytes.Join(wire.EncodeSnapshot(s), nil)
+	return wire.EncodeSnapshot(s)
 }
 
 func restore(t *testing.T, m *machine) (*Restored, error) {

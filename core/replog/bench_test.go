@@ -22,7 +22,7 @@ func BenchmarkOnlyVoter(b *testing.B) {
 			case WantSnapshot:
 				s := Genesis(1, nil)
 				s.Metadata.Index, s.Metadata.Term = &e.Index, &e.Term
-				next = append(next, SnapshotMade{s}, Saved{e.Index})
+				next = append(next, SnapshotMade{Snapshot: s}, Saved{e.Index})
 			}
 		}
 		for _, ev := range next {

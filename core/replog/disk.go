@@ -26,6 +26,7 @@ type disk struct {
 	// index at which one was asked for, 0 when none is on its way. grown counts
 	// the bytes applied since the last one, grownAsked those it will cover.
 	made              *raftpb.Snapshot
+	madeBody          Body
 	asked             uint64
 	grown, grownAsked int
 }
@@ -134,7 +135,7 @@ func (l *Log) deliver(replies []*raftpb.Message) {
 // with entries behind it. Everything promised before waits for it, too.
 func (l *Log) install(s *raftpb.Snapshot, entries []*raftpb.Entry, replies []*raftpb.Message) {
 	at := s.GetMetadata()
-	l.tail.reset(s)
+	l.tail.reset(s, l.follow.arrived(s))
 	l.state.applied = at.GetIndex()
 	l.state.conf = at.GetConfState()
 	term, vote := l.state.hard.GetTerm(), l.state.hard.GetVote()
@@ -148,7 +149,7 @@ func (l *Log) install(s *raftpb.Snapshot, entries []*raftpb.Entry, replies []*ra
 		waiting = append(waiting, p.replies...)
 	}
 	l.disk.installing, l.disk.blocked = at.GetIndex(), nil
-	l.disk.made, l.disk.asked, l.disk.grown = nil, 0, 0
+	l.disk.made, l.disk.madeBody, l.disk.asked, l.disk.grown = nil, nil, 0, 0
 	// The log may be written anew under the snapshot: say the hard state again.
 	l.disk.wrote = nil
 	l.emit(Install{Snapshot: s})
@@ -174,9 +175,9 @@ func (l *Log) saved(index uint64) {
 	}
 	if made := l.disk.made; made != nil && made.GetMetadata().GetIndex() <= index {
 		at := made.GetMetadata().GetIndex()
-		l.tail.snap = made
+		l.tail.snap, l.tail.body = bodiless(made), l.disk.madeBody
 		l.disk.grown -= l.disk.grownAsked
-		l.disk.made, l.disk.asked = nil, 0
+		l.disk.made, l.disk.madeBody, l.disk.asked = nil, nil, 0
 		l.tail.compact(l.keepFrom(at) - 1)
 	}
 }
@@ -214,9 +215,13 @@ func (l *Log) wantSnapshot() {
 	l.emit(WantSnapshot{Index: index, Term: term, Conf: l.state.conf, Keep: l.keepFrom(index)})
 }
 
-func (l *Log) snapshotMade(s *raftpb.Snapshot) {
-	if l.disk.asked != 0 && s.GetMetadata().GetIndex() == l.disk.asked {
-		l.disk.made = s
+func (l *Log) snapshotMade(ev SnapshotMade) {
+	if l.disk.asked == 0 || ev.Snapshot.GetMetadata().GetIndex() != l.disk.asked {
+		return
+	}
+	l.disk.made, l.disk.madeBody = ev.Snapshot, ev.Body
+	if ev.Body == nil {
+		l.disk.madeBody = plainBody(ev.Snapshot.GetData())
 	}
 }
 

@@ -30,8 +30,12 @@ type (
 	// The caller applies them when it meets the effect.
 	Apply struct{ Entries []*raftpb.Entry }
 
-	// Install replaces the ledger by a snapshot. The caller does so at once,
-	// saves it over the write-ahead log, and says Saved.
+	// Examine asks whether the body of a snapshot that has come from a peer is one
+	// of this cluster's ledger: in the caller's own time, for it may be large.
+	Examine struct{ Snapshot *raftpb.Snapshot }
+
+	// Install replaces the ledger by a snapshot, which has been examined. The
+	// caller does so at once, saves it over the write-ahead log, and says Saved.
 	Install struct{ Snapshot *raftpb.Snapshot }
 
 	// WantSnapshot asks for a snapshot of the ledger as applied now. The caller
@@ -100,6 +104,7 @@ type (
 func (Append) effect()       {}
 func (Send) effect()         {}
 func (Apply) effect()        {}
+func (Examine) effect()      {}
 func (Install) effect()      {}
 func (WantSnapshot) effect() {}
 func (ReadOK) effect()       {}

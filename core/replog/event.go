@@ -73,8 +73,19 @@ type (
 
 	// SnapshotMade answers WantSnapshot: the ledger as it was applied when that
 	// effect was met. It may come late, but before the caller says that it is
-	// Saved.
-	SnapshotMade struct{ Snapshot *raftpb.Snapshot }
+	// Saved. Nil as the Body says that it is in the snapshot's Data.
+	SnapshotMade struct {
+		Snapshot *raftpb.Snapshot
+		Body     Body
+	}
+
+	// Examined answers Examine, with the snapshot's body for others; a Why that is
+	// not empty says what is wrong with it.
+	Examined struct {
+		Index, Term uint64
+		Body        Body
+		Why         string
+	}
 
 	// Saved says that the snapshot at Index (made here or installed) is on disk.
 	Saved struct{ Index uint64 }
@@ -102,6 +113,7 @@ func (PullAsked) event()    {}
 func (PageCame) event()     {}
 func (Follow) event()       {}
 func (SnapshotMade) event() {}
+func (Examined) event()     {}
 func (Saved) event()        {}
 func (Transfer) event()     {}
 func (Lost) event()         {}

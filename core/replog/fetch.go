@@ -40,7 +40,7 @@ func (l *Log) inviting() bool {
 		return false
 	}
 	if l.engine == nil || f.invitation.GetSnapshot().GetMetadata().GetIndex() <= l.Commit() {
-		f.invitation, f.piece = nil, nil // it came another way
+		f.invitation, f.piece, f.whole = nil, nil, nil // it came another way
 		return false
 	}
 	return true

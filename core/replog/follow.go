@@ -41,6 +41,12 @@ type follow struct {
 	piece     *raftpb.Snapshot
 	pieceFrom core.NodeID
 
+	// whole is one that has come in and is being examined, or was: body is what
+	// came of that.
+	whole *raftpb.Snapshot
+	from  core.NodeID // whoever gave it
+	body  Body
+
 	// invitation is the leader's message to a voter that shall pull a snapshot
 	// (fetch.go).
 	invitation *raftpb.Message
@@ -65,7 +71,9 @@ type shy struct {
 	until    core.Instant
 }
 
-func (f *follow) stop() { f.asked, f.piece, f.nudge, f.invitation = asked{}, nil, 0, nil }
+func (f *follow) stop() {
+	f.asked, f.piece, f.whole, f.body, f.nudge, f.invitation = asked{}, nil, nil, nil, 0, nil
+}
 
 func (f *follow) forget(node core.NodeID) {
 	delete(f.heard, node)
@@ -104,7 +112,7 @@ func (l *Log) nudged(from core.RaftID, m *raftpb.Message) {
 // pullMore sends the next pull when there is reason for one and none in flight.
 func (l *Log) pullMore() {
 	f := &l.follow
-	if l.engine != nil && !l.inviting() || f.asked.to != 0 || l.disk.installing != 0 || len(l.disk.pending) >= maxUnsynced {
+	if l.engine != nil && !l.inviting() || f.asked.to != 0 || f.whole != nil || l.disk.installing != 0 || len(l.disk.pending) >= maxUnsynced {
 		return
 	}
 	wait := time.Duration(0)
@@ -308,15 +316,47 @@ func (l *Log) takePiece(from core.NodeID, p *wire.Page) string {
 	}
 	whole := f.piece
 	f.piece = nil
-	switch {
-	case p.GetSnapshotSum() != 0 && wire.Checksum(whole.Data) != p.GetSnapshotSum():
+	if p.GetSnapshotSum() != 0 && wire.Checksum(whole.Data) != p.GetSnapshotSum() {
 		return "a snapshot was damaged on its way"
-	case l.engine != nil:
+	}
+	f.whole, f.from = whole, from
+	l.emit(Examine{Snapshot: whole})
+	return ""
+}
+
+// examined installs a snapshot that has come in, if it is sound and still needed.
+func (l *Log) examined(ev Examined) {
+	f := &l.follow
+	whole := f.whole
+	if whole == nil || whole.GetMetadata().GetIndex() != ev.Index || whole.GetMetadata().GetTerm() != ev.Term {
+		return
+	}
+	f.whole = nil
+	if ev.Why != "" {
+		l.peers.blame(l, "the snapshot of member "+f.from.String(), ev.Why)
+		l.pullFailed(f.from)
+		return
+	}
+	if ev.Index <= l.Commit() || l.engine != nil && !l.inviting() {
+		return // it came another way
+	}
+	if f.body = ev.Body; f.body == nil {
+		f.body = plainBody(whole.GetData())
+	}
+	if l.engine != nil {
 		l.accept(whole)
-	default:
+	} else {
 		l.install(whole, nil, nil)
 	}
-	return ""
+}
+
+// arrived is the body of a snapshot that is installed.
+func (f *follow) arrived(s *raftpb.Snapshot) Body {
+	body := f.body
+	if f.body = nil; body == nil {
+		return plainBody(s.GetData())
+	}
+	return body
 }
 
 // soundConf says whether the engine could start from a snapshot.
@@ -335,7 +375,7 @@ func soundConf(meta *raftpb.SnapshotMetadata) bool {
 // nobody an answer.
 func (l *Log) resting() bool {
 	f := &l.follow
-	return l.engine == nil && !f.astray && !f.live && f.piece == nil && f.asked.to == 0 && f.nudge == 0 &&
+	return l.engine == nil && !f.astray && !f.live && f.piece == nil && f.whole == nil && f.asked.to == 0 && f.nudge == 0 &&
 		f.most <= l.Commit() && l.state.applied == l.Commit() && l.disk.installing == 0 && len(l.disk.pending) == 0 &&
 		(l.Term() == 0 || !l.unwritten()) && len(l.serve.waiting) == 0
 }

@@ -247,7 +247,12 @@ func TestAVoterAstrayForgetsNothingThatItMayHavePromised(t *testing.T) {
 					c.page.Nonce = p.Pull.GetNonce()
 				}
 			}
-			l.Step(now, PageCame{From: 2, Page: c.page})
+			for _, e := range l.Step(now, PageCame{From: 2, Page: c.page}) {
+				if x, ok := e.(Examine); ok {
+					at := x.Snapshot.GetMetadata()
+					l.Step(now, Examined{Index: at.GetIndex(), Term: at.GetTerm()})
+				}
+			}
 			if l.tail.lastPosition() != c.last {
 				t.Errorf("the log ends at %v, not at %v", l.tail.lastPosition(), c.last)
 			}

@@ -271,6 +271,9 @@ func (w *world) carryOut(s *site, e Effect) {
 		for _, entry := range e.Entries {
 			w.apply(s, entry)
 		}
+	case Examine:
+		at := e.Snapshot.GetMetadata()
+		w.later(s, 0, func() { w.step(s, Examined{Index: at.GetIndex(), Term: at.GetTerm()}) })
 	case Install:
 		s.snaps++
 		at := e.Snapshot.GetMetadata().GetIndex()
@@ -284,7 +287,7 @@ func (w *world) carryOut(s *site, e Effect) {
 			w.t.Fatalf("a snapshot of %d is wanted at %d", e.Index, s.at)
 		}
 		snap := &raftpb.Snapshot{Data: pack(s.data), Metadata: &raftpb.SnapshotMetadata{Index: &e.Index, Term: &e.Term, ConfState: e.Conf}}
-		w.later(s, 0, func() { w.step(s, SnapshotMade{snap}) })
+		w.later(s, 0, func() { w.step(s, SnapshotMade{Snapshot: snap}) })
 		w.onDisk(s, func() {
 			s.disk.snap = snap
 			s.disk.entries = slices.DeleteFunc(s.disk.entries, func(x *raftpb.Entry) bool { return x.GetIndex() < e.Keep })

@@ -172,7 +172,9 @@ func (l *Log) take(ev Event) {
 	case Follow:
 		l.follow.live = ev.On
 	case SnapshotMade:
-		l.snapshotMade(ev.Snapshot)
+		l.snapshotMade(ev)
+	case Examined:
+		l.examined(ev)
 	case Saved:
 		l.saved(ev.Index)
 	case Transfer:

@@ -50,7 +50,8 @@ type Limits struct {
 // Restored is what the disk gave back at the start.
 type Restored struct {
 	Hard     *raftpb.HardState // nil: none
-	Snapshot *raftpb.Snapshot  // the newest one, with its body in Data; nil: none
+	Snapshot *raftpb.Snapshot  // the newest one; nil: none
+	Body     Body              // of the snapshot; nil: it is in its Data
 	// Entries follow each other without a gap and reach at least to the
 	// snapshot's index + 1 if they reach beyond it; older ones serve laggards.
 	Entries []*raftpb.Entry

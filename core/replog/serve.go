@@ -1,6 +1,7 @@
 package replog
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -25,7 +26,7 @@ type serve struct {
 	// its place before lentUntil: else a large one would never come through on
 	// a busy cluster.
 	lent      *raftpb.Snapshot
-	lentSum   uint32 // of its body
+	lentBody  Body
 	lentUntil core.Instant
 }
 
@@ -57,7 +58,7 @@ func (l *Log) servePages() {
 
 func (l *Log) tickServe() {
 	if l.serve.lent != nil && l.now >= l.serve.lentUntil {
-		l.serve.lent = nil
+		l.serve.lent, l.serve.lentBody = nil, nil
 	}
 	l.answerWhere(func(w waiting) bool { return l.now >= w.deadline })
 }
@@ -101,13 +102,17 @@ func (l *Log) page(pull *wire.Pull) *wire.Page {
 // addPiece answers with a piece of the snapshot, because the entries are gone.
 func (l *Log) addPiece(p *wire.Page, pull *wire.Pull, room int) {
 	s := l.lend(pull)
-	size, offset := uint64(len(s.GetData())), uint64(0)
+	body := l.serve.lentBody
+	size, offset := uint64(body.Size()), uint64(0)
 	if pull.GetSnapshotIndex() == s.GetMetadata().GetIndex() {
 		offset = min(pull.GetSnapshotOffset(), size)
 	}
 	p.SnapshotMeta = marshal(s.GetMetadata())
-	p.SnapshotOffset, p.SnapshotSize, p.SnapshotSum = offset, size, l.serve.lentSum
-	p.SnapshotData = s.GetData()[offset:min(offset+uint64(room), size)]
+	p.SnapshotOffset, p.SnapshotSize, p.SnapshotSum = offset, size, body.Sum()
+	p.SnapshotData = make([]byte, min(uint64(room), size-offset))
+	if n, err := body.ReadAt(p.SnapshotData, int64(offset)); n < len(p.SnapshotData) {
+		panic(fmt.Sprintf("replog: the snapshot at %d gives %d of %d bytes at %d: %v", s.GetMetadata().GetIndex(), n, len(p.SnapshotData), offset, err))
+	}
 }
 
 // lend gives the snapshot that a pull goes on with, else the newest.
@@ -117,8 +122,6 @@ func (l *Log) lend(pull *wire.Pull) *raftpb.Snapshot {
 	if s.lent != nil && (s.lent == l.tail.snap || pull.GetSnapshotIndex() == s.lent.GetMetadata().GetIndex()) {
 		return s.lent
 	}
-	if s.lent = l.tail.snap; s.lent != nil {
-		s.lentSum = wire.Checksum(s.lent.GetData())
-	}
+	s.lent, s.lentBody = l.tail.snap, l.tail.body
 	return s.lent
 }

@@ -29,7 +29,8 @@ type tail struct {
 	before  position // of the entry before entries[0]
 	entries []*raftpb.Entry
 	bytes   int
-	snap    *raftpb.Snapshot // the newest one that is on disk
+	snap    *raftpb.Snapshot // the newest one that is on disk, without its body
+	body    Body             // of snap
 
 	// What a starting engine asks for.
 	hard *raftpb.HardState
@@ -56,13 +57,13 @@ func restoreTail(from Restored) *tail {
 		t.before = positionOf(es[0])
 		t.append(es[1:])
 		if term, ok := t.term(at.index); !ok || term != at.term {
-			t.reset(from.Snapshot)
+			t.reset(from.Snapshot, from.body())
 		}
 	} else {
 		t.before = at
 		t.append(es)
 	}
-	t.snap = from.Snapshot
+	t.snap, t.body = bodiless(from.Snapshot), from.body()
 	return t
 }
 
@@ -138,10 +139,10 @@ func (t *tail) compact(upTo uint64) {
 }
 
 // reset makes a snapshot all that there is.
-func (t *tail) reset(s *raftpb.Snapshot) {
+func (t *tail) reset(s *raftpb.Snapshot, body Body) {
 	*t = tail{
 		before: position{s.GetMetadata().GetTerm(), s.GetMetadata().GetIndex()},
-		snap:   s,
+		snap:   bodiless(s), body: body,
 	}
 }
 

@@ -25,6 +25,8 @@ func describeEvent(ev node.Event) string {
 		return clip(fmt.Sprintf("asked %d %T %v", e.ID, e.Body, e.Body))
 	case node.ExecEnded:
 		return clip(fmt.Sprintf("exec %d ended: %v", e.Fence, e.Result))
+	case node.SnapshotDecoded:
+		return fmt.Sprintf("snapshot %d/%d decoded: %v", e.Index, e.Term, e.Err)
 	case node.Spooled:
 		return fmt.Sprintf("spooled %d: %s eof=%t", e.Ticket, printable(e.Data), e.EOF)
 	}
@@ -46,6 +48,8 @@ func describeEffect(eff node.Effect) string {
 		return fmt.Sprintf("journal %d:%s", e.Seq, describeRecords(e.Records))
 	case node.SaveSnapshot:
 		return fmt.Sprintf("snapshot %d/%d, %d bytes, keep %d, replace %t", e.Index, e.Term, len(bodyOf(e)), e.Keep, e.Replace)
+	case node.DecodeSnapshot:
+		return fmt.Sprintf("decode snapshot %d/%d, %d bytes", e.Index, e.Term, len(e.Body))
 	case node.Exec:
 		return clip(fmt.Sprintf("exec %d task %s attempt %d %q", e.Fence, e.Task, e.Attempt, e.Spec.GetArgv()))
 	case node.Reply:

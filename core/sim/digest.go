@@ -107,6 +107,11 @@ func (d *digest) event(ev node.Event) {
 	case node.DiskFailed:
 		d.num(9)
 		d.err(e.Err)
+	case node.SnapshotDecoded:
+		d.num(11)
+		d.num(e.Index)
+		d.num(e.Term)
+		d.err(e.Err)
 	default:
 		d.num(10)
 		d.text(fmt.Sprintf("%T %v", ev, ev))
@@ -141,6 +146,11 @@ func (d *digest) effect(eff node.Effect) {
 		d.num(e.Keep)
 		d.bytes(e.Meta)
 		d.bytes(bodyOf(e))
+	case node.DecodeSnapshot:
+		d.num(113)
+		d.num(e.Index)
+		d.num(e.Term)
+		d.bytes(e.Body)
 	case node.SaveIdentity:
 		d.num(107)
 		d.proto(e.Identity)

@@ -21,7 +21,13 @@ func (h *host) perform(eff node.Effect) {
 		h.w.chaos.saw(h, e.To, f)
 	case node.SaveSnapshot:
 		h.w.referee.snapshot(h, e.Index, bodyOf(e))
-		h.storage.put(e)
+		if e.Ledger != nil {
+			h.storage.draft(e)
+		} else {
+			h.storage.put(e)
+		}
+	case node.DecodeSnapshot:
+		h.later(time.Millisecond, e.Decode())
 	case node.Append, node.Journal, node.SaveIdentity, node.SetAside:
 		h.storage.put(e)
 	case node.Exec, node.Renew, node.Terminate, node.Disown, node.Release, node.DropSpool:

@@ -171,7 +171,7 @@ func (r *referee) snapshot(h *host, index uint64, body []byte) {
 // bodyOf is what a snapshot holds.
 func bodyOf(e node.SaveSnapshot) []byte {
 	if e.Ledger != nil {
-		return e.Ledger.Encode()
+		return e.Ledger.Bytes()
 	}
 	return e.Body
 }

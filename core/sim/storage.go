@@ -30,6 +30,7 @@ type storage struct {
 	cutting bool // the power goes in the middle of what it does next
 	jobs    []node.Effect
 	busy    bool
+	snapped uint64 // the index of the last snapshot of this process
 }
 
 func newStorage(h *host) *storage {
@@ -42,7 +43,7 @@ func (s *storage) open() (*store.Restored, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.store, s.jobs, s.busy = opened, nil, false
+	s.store, s.jobs, s.busy, s.snapped = opened, nil, false, 0
 	return restored, nil
 }
 
@@ -68,6 +69,37 @@ func (s *storage) put(job node.Effect) {
 	if !s.busy {
 		s.work()
 	}
+}
+
+// drafted is a snapshot that is on the disk, but for its name.
+type drafted struct {
+	node.SaveSnapshot
+	draft *store.Draft
+}
+
+// draft writes a snapshot of the node's own beside the log, and hands it to the
+// writer.
+func (s *storage) draft(e node.SaveSnapshot) {
+	s.h.ifRunning(s.latency()*3, func() {
+		s.h.w.referee.snapshot(s.h, e.Index, e.Ledger.Bytes()) // now, to see that it is what it was
+		d, err := store.NewDraft(s.disk, metaOf(e), e.Ledger)
+		switch {
+		case err == nil:
+			s.put(drafted{e, d})
+		case errors.Is(err, store.ErrFull):
+			s.put(e)
+		default:
+			s.fail(err)
+		}
+	})
+}
+
+func metaOf(e node.SaveSnapshot) *raftpb.SnapshotMetadata {
+	meta := &raftpb.SnapshotMetadata{}
+	if err := proto.Unmarshal(e.Meta, meta); err != nil {
+		panic(fmt.Sprintf("sim: the node saves a snapshot with metadata %x: %v", e.Meta, err))
+	}
+	return meta
 }
 
 // work begins the next group of jobs.
@@ -203,24 +235,40 @@ func (s *storage) alone(job node.Effect) {
 
 func (s *storage) perform(job node.Effect) (node.Event, error) {
 	switch e := job.(type) {
+	case drafted:
+		return s.saveSnapshot(e.SaveSnapshot, e.draft)
 	case node.SaveSnapshot:
-		meta := &raftpb.SnapshotMetadata{}
-		if err := proto.Unmarshal(e.Meta, meta); err != nil {
-			return nil, err
-		}
-		saved := node.SnapshotSaved{Index: e.Index}
-		if e.Ledger != nil { // now, to see that it is what it was
-			e.Body = e.Ledger.Encode()
-			s.h.w.referee.snapshot(s.h, e.Index, e.Body)
-			saved.Body = e.Body
-		}
-		return saved, s.store.SaveSnapshot(&raftpb.Snapshot{Data: e.Body, Metadata: meta}, e.Keep, e.Replace)
+		return s.saveSnapshot(e, nil)
 	case node.SaveIdentity:
 		return node.IdentitySaved{}, s.store.SaveIdentity(e.Identity)
 	case node.SetAside:
 		return nil, s.store.SetAside()
 	}
 	return nil, fmt.Errorf("%T is no job for a disk", job)
+}
+
+// saveSnapshot does as the real driver does.
+func (s *storage) saveSnapshot(e node.SaveSnapshot, draft *store.Draft) (node.Event, error) {
+	if e.Ledger != nil && e.Index <= s.snapped {
+		if draft != nil {
+			draft.Discard()
+		}
+		return nil, nil
+	}
+	err := error(store.ErrFull)
+	if draft != nil {
+		err = s.store.SaveDraft(draft, e.Keep)
+	}
+	if errors.Is(err, store.ErrFull) {
+		if e.Ledger != nil {
+			e.Body = e.Ledger.Bytes()
+		}
+		err = s.store.SaveSnapshot(&raftpb.Snapshot{Data: e.Body, Metadata: metaOf(e)}, e.Keep, e.Replace)
+	}
+	if err == nil {
+		s.snapped = e.Index
+	}
+	return node.SnapshotSaved{Index: e.Index}, err
 }
 
 // cutAfter lets the power go after n more operations of the disk: in the middle

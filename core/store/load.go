@@ -228,7 +228,7 @@ func (c *chain) readAll() ([]raw, error) {
 	var raws []raw
 	for _, name := range names {
 		path := c.dir + "/" + name
-		if strings.HasSuffix(name, ".part") {
+		if strings.HasSuffix(name, partly) {
 			if err := c.fs.Remove(path); err != nil {
 				return nil, fault(c.fs.Path(path), err)
 			}

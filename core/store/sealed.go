@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"errors"
+	"io"
 	"io/fs"
 )
 
@@ -78,33 +79,60 @@ func readCopy(b []byte) (content []byte, newer uint32, ok bool) {
 // replaceFile writes a file under a passing name and renames it, so that a
 // crash leaves the old or the new one. Nothing is left of a file that did not
 // fit.
-func replaceFile(fsys FS, dir, name string, parts ...[]byte) error {
-	part := name + ".part"
-	f, err := fsys.Create(part)
+func replaceFile(fsys FS, dir, name string, content []byte) error {
+	part := name + partly
+	err := writeFile(fsys, part, func(w io.Writer) error { _, err := w.Write(content); return err })
 	if err != nil {
 		return err
 	}
-	off := int64(0)
-	for _, b := range parts {
+	return moveFile(fsys, dir, part, name)
+}
+
+// partly ends the names of files that are not finished. What a crash leaves of
+// them is removed by the next start.
+const partly = ".part"
+
+// writeFile writes a file; durable but for its name when it returns. Nothing is
+// left of one that did not fit.
+func writeFile(fsys FS, name string, write func(io.Writer) error) error {
+	f, err := fsys.Create(name)
+	if err == nil {
+		err = write(&appender{file: f})
 		if err == nil {
-			_, err = f.WriteAt(b, off)
-			off += int64(len(b))
+			err = f.Sync()
+		}
+		if e := f.Close(); err == nil {
+			err = e
 		}
 	}
-	if err == nil {
-		err = f.Sync()
+	if noSpace(err) {
+		fsys.Remove(name)
+		return ErrFull
 	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = fsys.Rename(part, name)
-	}
+	return err
+}
+
+// appender writes a file from its beginning on.
+type appender struct {
+	file File
+	off  int64
+}
+
+// Write writes behind what was written before.
+func (a *appender) Write(b []byte) (int, error) {
+	n, err := a.file.WriteAt(b, a.off)
+	a.off += int64(n)
+	return n, err
+}
+
+// moveFile gives a file in a directory its name; durable when it returns.
+func moveFile(fsys FS, dir, from, to string) error {
+	err := fsys.Rename(from, to)
 	if err == nil {
 		return fsys.SyncDir(dir)
 	}
 	if noSpace(err) {
-		fsys.Remove(part)
+		fsys.Remove(from)
 		return ErrFull
 	}
 	return err

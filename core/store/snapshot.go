@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -27,9 +29,45 @@ func metaPosition(m *raftpb.SnapshotMetadata) position {
 	return position{m.GetTerm(), m.GetIndex()}
 }
 
-func saveSnapshot(fs FS, snap *raftpb.Snapshot) error {
-	return replaceFile(fs, snapDir, snapName(metaPosition(snap.GetMetadata())), wire.EncodeSnapshot(snap)...)
+// Draft is a snapshot's file, whole and durable, that has not got its name yet:
+// to write a large one takes long, and the log need not wait for that. A draft
+// that is not saved is removed by the next start, if not by Discard.
+type Draft struct {
+	fs   FS
+	at   position
+	name string
 }
+
+// NewDraft writes one. It may be called beside everything else that a store
+// does, even after its end, but for one position by one caller at a time.
+// ErrFull says that it did not fit; any other error is final, as that of Sync.
+func NewDraft(fs FS, meta *raftpb.SnapshotMetadata, body wire.Body) (*Draft, error) {
+	return newDraft(fs, meta, body, ".draft"+partly)
+}
+
+func newDraft(fs FS, meta *raftpb.SnapshotMetadata, body wire.Body, ending string) (*Draft, error) {
+	at := metaPosition(meta)
+	d := &Draft{fs: fs, at: at, name: snapName(at) + ending}
+	err := writeFile(fs, d.name, func(w io.Writer) error { return wire.WriteSnapshot(w, meta, body) })
+	if err != nil && err != ErrFull {
+		err = fault(fs.Path(d.name), err)
+	}
+	return d, err
+}
+
+// Discard removes a draft that is of no use any more.
+func (d *Draft) Discard() { d.fs.Remove(d.name) } // what is left goes with the next start
+
+func saveSnapshot(fs FS, snap *raftpb.Snapshot) error {
+	d, err := newDraft(fs, snap.GetMetadata(), bytes.NewReader(snap.GetData()), partly)
+	if err != nil {
+		return err
+	}
+	return d.save()
+}
+
+// save gives a draft its name.
+func (d *Draft) save() error { return moveFile(d.fs, snapDir, d.name, snapName(d.at)) }
 
 // listSnapshots gives the positions on the disk, the newest first, and removes
 // unfinished files.
@@ -40,7 +78,7 @@ func listSnapshots(fs FS) ([]position, error) {
 	}
 	var found []position
 	for _, name := range names {
-		if strings.HasSuffix(name, ".part") {
+		if strings.HasSuffix(name, partly) {
 			if err := fs.Remove(snapDir + "/" + name); err != nil {
 				return nil, fault(fs.Path(snapDir+"/"+name), err)
 			}

@@ -167,14 +167,21 @@ func (s *Store) SyncJournal() error {
 // superseded: the next entry follows the snapshot. (It is implied when the
 // snapshot is beyond the log's end.)
 func (s *Store) SaveSnapshot(snap *raftpb.Snapshot, keep uint64, replace bool) error {
+	at := metaPosition(snap.GetMetadata())
+	return s.save(at, keep, replace, func() error { return saveSnapshot(s.fs, snap) })
+}
+
+// SaveDraft is SaveSnapshot with a file that was written before.
+func (s *Store) SaveDraft(d *Draft, keep uint64) error { return s.save(d.at, keep, false, d.save) }
+
+func (s *Store) save(at position, keep uint64, replace bool, write func() error) error {
 	if err := s.usable(); err != nil {
 		return err
 	}
-	at := metaPosition(snap.GetMetadata())
 	if at.index < s.snap.index || at.index == 0 {
 		return core.Faultf(core.CodeInternal, "a snapshot at %d after one at %d", at.index, s.snap.index)
 	}
-	if err := saveSnapshot(s.fs, snap); err != nil {
+	if err := write(); err != nil {
 		return s.fail(snapName(at), err)
 	}
 	s.snap = at

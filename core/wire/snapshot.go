@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"io"
 
 	"go.etcd.io/raft/v3/raftpb"
 )
@@ -26,23 +27,53 @@ const (
 	snapshotFormat = 1
 )
 
-// EncodeSnapshot gives the parts that make up a snapshot's file, in order; the
-// data is not copied.
-func EncodeSnapshot(snap *raftpb.Snapshot) [][]byte {
-	meta := Marshal(snap.GetMetadata())
+// Body is what a snapshot holds, wherever that is now: all of it need not be in
+// memory as bytes. A bytes.Reader is one.
+type Body interface {
+	// Size is its length in bytes.
+	Size() int64
+	// WriteTo writes it, in pieces.
+	io.WriterTo
+}
+
+// SnapshotSize is the length of a snapshot's file.
+func SnapshotSize(meta *raftpb.SnapshotMetadata, body Body) int64 {
+	return snapshotHead + int64(len(Marshal(meta))) + body.Size() + sha256.Size
+}
+
+// WriteSnapshot writes a snapshot's file.
+func WriteSnapshot(w io.Writer, metadata *raftpb.SnapshotMetadata, body Body) error {
+	meta, size := Marshal(metadata), body.Size()
 	h := make([]byte, snapshotHead)
 	le := binary.LittleEndian
 	copy(h[4:], snapshotMagic)
 	le.PutUint32(h[12:], snapshotFormat)
 	le.PutUint64(h[16:], uint64(len(meta)))
-	le.PutUint64(h[24:], uint64(len(snap.GetData())))
+	le.PutUint64(h[24:], uint64(size))
 	le.PutUint32(h, Checksum(h[4:]))
-	parts := [][]byte{h, meta, snap.GetData()}
 	hash := sha256.New()
-	for _, part := range parts {
-		hash.Write(part)
+	both := io.MultiWriter(hash, w)
+	for _, part := range [][]byte{h, meta} {
+		if _, err := both.Write(part); err != nil {
+			return err
+		}
 	}
-	return append(parts, hash.Sum(nil))
+	if n, err := body.WriteTo(both); err != nil {
+		return err
+	} else if n != size {
+		panic(fmt.Sprintf("wire: a snapshot of %d bytes has written %d", size, n))
+	}
+	_, err := w.Write(hash.Sum(nil))
+	return err
+}
+
+// EncodeSnapshot is a snapshot's file in memory.
+func EncodeSnapshot(snap *raftpb.Snapshot) []byte {
+	var b bytes.Buffer
+	if err := WriteSnapshot(&b, snap.GetMetadata(), bytes.NewReader(snap.GetData())); err != nil {
+		panic(fmt.Sprintf("wire: memory takes no snapshot: %v", err))
+	}
+	return b.Bytes()
 }
 
 // DecodeSnapshot reads a snapshot's file; the data is not copied. The error is
@@ -82,4 +113,9 @@ func DecodeSnapshot(b []byte) (*raftpb.Snapshot, error) {
 
 // Checksum is the CRC-32C of bytes: the polynomial that processors compute
 // themselves.
-func Checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+func Checksum(b []byte) uint32 { return AddChecksum(0, b) }
+
+// AddChecksum is the Checksum of bytes with that sum and those that follow them.
+func AddChecksum(sum uint32, b []byte) uint32 {
+	return crc32.Update(sum, crc32.MakeTable(crc32.Castagnoli), b)
+}
