@@ -76,6 +76,7 @@ period hold unless a flag says otherwise.
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "`N`: the same seed gives the same output"},
 			&cli.BoolFlag{Name: "pure", Usage: "the published algorithms and nothing else"},
 			&cli.BoolFlag{Name: "refuse", Usage: "the hosts of crashed processes refuse packets"},
+			&cli.DurationFlag{Name: "exit", Usage: "with --refuse, the `DURATION` that a system takes to end a killed process"},
 			&cli.BoolFlag{Name: "csv", Usage: "print comma-separated values with a header"},
 			&cli.StringFlag{Name: "plot", Usage: "draw the figures into `FILE`.svg or FILE.png"},
 		},
@@ -147,6 +148,7 @@ func detectorCases(c *call) ([]lab.Case, error) {
 	base := lab.Case{
 		Kind: kinds.Default, Helpers: c.Int("indirect"), Delay: c.Duration("delay"), Period: c.Duration("period"),
 		Time: c.Duration("time"), Kills: c.Int("kills"), Seed: c.Uint64("seed"), Pure: c.Bool("pure"), Refuse: c.Bool("refuse"),
+		Exit: c.Duration("exit"),
 	}
 	if c.String("config") != "" || os.Getenv("HB_CONFIG") != "" {
 		conf, err := c.loadConfig()

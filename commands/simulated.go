@@ -33,6 +33,7 @@ type simulatedCase struct {
 
 type simulatedDetection struct {
 	Mean   *float64 `json:"mean_periods"`
+	P50    *float64 `json:"p50_periods"`
 	P99    *float64 `json:"p99_periods"`
 	Theory *float64 `json:"theory_periods"`
 	Max    *float64 `json:"max_periods"`
@@ -42,8 +43,10 @@ type simulatedDetection struct {
 
 type simulatedDead struct {
 	FirstMean *float64 `json:"first_mean_periods"`
+	FirstP50  *float64 `json:"first_p50_periods"`
 	FirstP99  *float64 `json:"first_p99_periods"`
 	AllMean   *float64 `json:"all_mean_periods"`
+	AllP50    *float64 `json:"all_p50_periods"`
 	AllP99    *float64 `json:"all_p99_periods"`
 }
 
@@ -92,12 +95,12 @@ func simulatedRow(r *lab.Result) simulatedCase {
 	return simulatedCase{
 		Detector: r.Kind, Spread: r.Spread.String(), Nodes: r.Members, Loss: r.Loss, Indirect: r.Helpers, Pure: r.Pure,
 		Detection: simulatedDetection{
-			Mean: mean(r.Detection), P99: quantile(r.Detection, 0.99), Theory: known(r.DetectionTheory),
+			Mean: mean(r.Detection), P50: quantile(r.Detection, 0.5), P99: quantile(r.Detection, 0.99), Theory: known(r.DetectionTheory),
 			Max: quantile(r.Detection, 1), Bound: known(r.DetectionBound), Missed: r.Missed,
 		},
 		Dead: simulatedDead{
-			FirstMean: mean(r.DeadFirst), FirstP99: quantile(r.DeadFirst, 0.99),
-			AllMean: mean(r.DeadAll), AllP99: quantile(r.DeadAll, 0.99),
+			FirstMean: mean(r.DeadFirst), FirstP50: quantile(r.DeadFirst, 0.5), FirstP99: quantile(r.DeadFirst, 0.99),
+			AllMean: mean(r.DeadAll), AllP50: quantile(r.DeadAll, 0.5), AllP99: quantile(r.DeadAll, 0.99),
 		},
 		Mistakes: simulatedMistakes{
 			PerPeriod: r.Mistakes.Value, Low: r.Mistakes.Low, High: r.Mistakes.High, Theory: known(r.MistakesTheory),
@@ -187,10 +190,10 @@ func simulatedColumns(row simulatedCase) []column {
 	return []column{
 		{"detector", row.Detector}, {"spread", row.Spread}, count("nodes", row.Nodes), value("loss", &row.Loss),
 		count("indirect", row.Indirect), truth("pure", row.Pure),
-		value("detection_mean_periods", d.Mean), value("detection_p99_periods", d.P99), value("detection_theory_periods", d.Theory),
+		value("detection_mean_periods", d.Mean), value("detection_p50_periods", d.P50), value("detection_p99_periods", d.P99), value("detection_theory_periods", d.Theory),
 		value("detection_max_periods", d.Max), value("detection_bound_periods", d.Bound), count("detection_missed", d.Missed),
-		value("dead_first_mean_periods", k.FirstMean), value("dead_first_p99_periods", k.FirstP99),
-		value("dead_all_mean_periods", k.AllMean), value("dead_all_p99_periods", k.AllP99),
+		value("dead_first_mean_periods", k.FirstMean), value("dead_first_p50_periods", k.FirstP50), value("dead_first_p99_periods", k.FirstP99),
+		value("dead_all_mean_periods", k.AllMean), value("dead_all_p50_periods", k.AllP50), value("dead_all_p99_periods", k.AllP99),
 		value("mistakes_per_period", &m.PerPeriod), value("mistakes_low", &m.Low), value("mistakes_high", &m.High),
 		value("mistakes_theory", m.Theory), value("mistakes_swim_convention", &m.SwimConvention), value("mistakes_swim_theory", m.SwimTheory),
 		count("mistakes_count", m.Count), count("mistakes_trials", m.Trials), truth("mistakes_weighed", m.Weighed),

@@ -26,6 +26,10 @@ func (t *Table) Beside() (before, after core.NodeID) {
 	return before, after
 }
 
+// Wards is how many members each keeps a stream to, so that it learns of their
+// processes' ends at once: those Behind it.
+const Wards = 3
+
 // Behind gives up to so many members alive that stand before this node on the
 // ring, the nearest first.
 func (t *Table) Behind(most int) (behind []core.NodeID) {

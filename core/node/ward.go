@@ -5,6 +5,7 @@ import (
 
 	"hb/core"
 	"hb/core/detect"
+	"hb/core/member"
 	"hb/core/wire"
 )
 
@@ -29,13 +30,9 @@ type ward struct {
 	redial core.Instant // when it was last opened again because it had ended
 }
 
-const (
-	// wardsEach is how many members each watches, and so by how many it is.
-	wardsEach = 3
-	// wardEvery is how often a stream is used. Pools forget one that was not for
-	// two minutes.
-	wardEvery = 100 * time.Second
-)
+// wardEvery is how often a stream is used. Pools forget one that was not for two
+// minutes.
+const wardEvery = 100 * time.Second
 
 // keepWards keeps the streams open. After a change of the table it waits for a
 // period, so that many who come at once are settled at once.
@@ -45,7 +42,7 @@ func (n *Node) keepWards() {
 	}
 	n.wards.look = n.now.Add(wardEvery)
 	kept := map[core.NodeID]*ward{}
-	for _, id := range n.membership.Table().Behind(wardsEach) {
+	for _, id := range n.membership.Table().Behind(member.Wards) {
 		w := n.wards.kept[id]
 		if w == nil {
 			w = &ward{}

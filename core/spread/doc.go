@@ -31,8 +31,10 @@
 // Haste. By pings alone, news of 100 members takes five periods. So while there
 // is any, bulletins that carry nothing else leave too: to three random members
 // every 50 ms, until the limit. The first of them goes to the subject of an
-// accusation. At 20 members news is everywhere within a fifth of a second, and
-// a quiet cluster pays nothing.
+// accusation. What has never been sent leaves at once, a few times in a row, so
+// that new news passes from hand to hand in the time that datagrams take: a
+// process killed among 100 is dead everywhere after 7 ms where it took 106. It is
+// sent no more often for that, and a quiet cluster pays nothing.
 //
 // Accusations of different accusers against one member are different news,
 // since their number decides how soon a suspicion ends; four are kept.

@@ -9,10 +9,14 @@ import (
 	"hb/core/member"
 )
 
-// A bulletin goes to Fanout random members every Gap while there is news.
+// A bulletin goes to Fanout random members every Gap while there is news. News that
+// has never been sent need not wait for that: up to Ahead bulletins leave before
+// their time, and are made good by one with each Gap that passes. So what few know
+// is passed on from hand to hand at once, and a storm of news goes at its pace.
 const (
 	Fanout = 3
 	Gap    = 50 * time.Millisecond
+	Ahead  = 4
 )
 
 // Haste says when bulletins leave, and to whom.
@@ -20,6 +24,8 @@ type Haste struct {
 	rand *rand.Rand
 	gap  time.Duration
 	next core.Instant
+	// ahead is how many left before their time, and are not made good.
+	ahead int
 	// first are told before random members: the accused.
 	first []core.NodeID
 	to    []member.Row // the latest receivers
@@ -49,8 +55,14 @@ func (h *Haste) Next(q *Queue, t *member.Table) core.Instant {
 	if q.Empty() || t.Living() <= 1 && len(h.first) == 0 {
 		return core.Never
 	}
+	if h.hurries(q) {
+		return 0
+	}
 	return h.next
 }
+
+// hurries says that there is news which does not wait for its time.
+func (h *Haste) hurries(q *Queue) bool { return !h.ticking && h.ahead < Ahead && q.Fresh() }
 
 // Due gives the members to send a bulletin to now: none before its time or
 // without news. They are valid until the next call.
@@ -62,7 +74,12 @@ func (h *Haste) Due(now core.Instant, q *Queue, t *member.Table) []member.Row {
 	if now < h.Next(q, t) {
 		return nil
 	}
-	h.next = now.Add(h.gap)
+	if now < h.next {
+		h.ahead++
+	} else {
+		h.ahead = int(max(0, int64(h.ahead)-1-int64(now.Sub(h.next)/h.gap)))
+		h.next = now.Add(h.gap)
+	}
 	to := h.to[:0]
 	for _, id := range h.first {
 		if row, ok := t.Get(id); ok {

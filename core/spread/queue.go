@@ -53,6 +53,16 @@ func NewQueue(self core.NodeID) *Queue {
 // Empty says that there is nothing to pass on.
 func (q *Queue) Empty() bool { return len(q.about) == 0 }
 
+// Fresh says that there is news which has never been sent.
+func (q *Queue) Fresh() bool {
+	for _, levels := range q.levels {
+		if len(levels) > 0 && slices.ContainsFunc(levels[0], func(it *item) bool { return !it.gone }) {
+			return true
+		}
+	}
+	return false
+}
+
 // Limit is how often news is sent among so many members.
 func Limit(members int) int {
 	return int(math.Ceil(Lambda * math.Log(float64(members)+1)))

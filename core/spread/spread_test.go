@@ -190,6 +190,7 @@ func TestABulletinGoesToTheAccusedAndThreeOthersEveryFiftyMilliseconds(t *testin
 	if len(to) != 4 || to[0].ID != 5 {
 		t.Errorf("first to %v", to)
 	}
+	fill(q, members, 5)
 	if to := h.Due(now.Add(49*time.Millisecond), q, members); len(to) != 0 {
 		t.Errorf("too soon to %v", to)
 	}
@@ -199,6 +200,35 @@ func TestABulletinGoesToTheAccusedAndThreeOthersEveryFiftyMilliseconds(t *testin
 	to = h.Due(now.Add(50*time.Millisecond), q, members)
 	if len(to) != 3 || slices.ContainsFunc(to, func(r member.Row) bool { return r.ID == 1 }) {
 		t.Errorf("then to %v", to)
+	}
+}
+
+func TestWhatIsNewDoesNotWaitButForAFewTimes(t *testing.T) {
+	q, members := spread.NewQueue(1), table(20)
+	h := spread.NewHaste(rand.New(rand.NewPCG(1, 1)), spread.Gap)
+	now := core.Instant(time.Hour)
+	sends := func() (n int) {
+		for ; len(h.Due(now, q, members)) > 0; n++ {
+			fill(q, members, 5)
+			q.Push(accusation(core.NodeID(6+n), 1)) // there is always something new
+		}
+		return n
+	}
+	q.Push(accusation(5, 1))
+	if n := sends(); n != 1+spread.Ahead || h.Next(q, members) != now.Add(spread.Gap) {
+		t.Errorf("at first %d bulletins, the next after %s", n, h.Next(q, members).Sub(now))
+	}
+	now = now.Add(spread.Gap) // of the time for one, that one is made good
+	if n := sends(); n != 1+1 {
+		t.Errorf("after a gap %d", n)
+	}
+	now = now.Add(3 * spread.Gap)
+	if n := sends(); n != 1+3 {
+		t.Errorf("after three gaps %d", n)
+	}
+	now = now.Add(time.Hour)
+	if n := sends(); n != 1+spread.Ahead {
+		t.Errorf("after an hour %d", n)
 	}
 }
 

@@ -33,8 +33,10 @@ type Case struct {
 	// Pure leaves out all that goes beyond the published algorithm, and gives
 	// SWIM the synchronous rounds and random targets that its theory assumes.
 	Pure bool
-	// Refuse lets the hosts of crashed processes answer that nobody listens.
+	// Refuse lets the hosts of crashed processes answer that nobody listens, as
+	// soon as the system has ended them, which takes Exit.
 	Refuse bool
+	Exit   time.Duration
 }
 
 // Result is what a Case showed, times in periods. A Theory or Bound is NaN where
@@ -82,6 +84,8 @@ func (c Case) Check() error {
 		return fmt.Errorf("%d kills", c.Kills)
 	case c.Pure && c.Kind == "swim" && c.Spread != spread.Piggyback:
 		return fmt.Errorf("pure swim spreads its news by piggyback, not by %s", c.Spread)
+	case c.Exit < 0 || c.Exit > c.Period || c.Exit > 0 && !c.Refuse:
+		return fmt.Errorf("an exit of %s: from 0 to a period (%s), of processes whose hosts refuse", c.Exit, c.Period)
 	case c.Time < 0:
 		return fmt.Errorf("a time of %s", c.Time)
 	}
@@ -143,7 +147,7 @@ func (c Case) runReal(r *Result, progress func(float64)) {
 	t := Trial{
 		Seed: c.Seed, Members: c.Members, Detector: c.factory(), Period: c.Period, Kills: c.Kills, Quiet: c.Time,
 		Spread:  c.Spread,
-		Network: Network{Loss: c.Loss, Delay: c.Delay, Refuse: c.Refuse}, Progress: progress,
+		Network: Network{Loss: c.Loss, Delay: c.Delay, Refuse: c.Refuse, Exit: c.Exit}, Progress: progress,
 	}
 	if c.Pure {
 		t.Without = detect.AllExtras

@@ -47,6 +47,9 @@ type Network struct {
 	// Refuse lets the hosts of killed processes answer that nobody listens, and
 	// end their streams.
 	Refuse bool
+	// Exit is how long the system takes to end a killed process: until then its
+	// streams stand, and nothing is refused.
+	Exit time.Duration
 }
 
 // Lab is a network of members in virtual time. One goroutine owns it.
@@ -73,6 +76,7 @@ type Lab struct {
 type host struct {
 	machine *membership.Machine
 	up      bool
+	gone    core.Instant // when the system has ended a killed process
 	// muted says that nothing that it sends or gets passes, while it goes on.
 	muted   bool
 	tick    core.Instant // of the tick that is queued

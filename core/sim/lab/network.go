@@ -70,8 +70,8 @@ func (l *Lab) arrive(e *event) {
 		return
 	}
 	if !h.up {
-		if l.options.Network.Refuse {
-			l.queue.add(event{at: l.now.Add(l.delay()), kind: refusal, host: e.from, from: e.host})
+		if l.options.Network.Refuse && l.now >= h.gone {
+			l.refuse(int(e.from), int(e.host), l.delay())
 		}
 		return
 	}
@@ -134,14 +134,17 @@ func (l *Lab) sendRows(from, to int, e membership.SendRows) {
 	}
 }
 
-// watchers is how many members keep a stream to each (core/node, ward.go): those
-// that come next on the ring. Voters have further ones with their leader, which
-// add nothing.
-const watchers = 3
+// refuse tells a member after a while that nobody listens at another.
+func (l *Lab) refuse(to, at int, after time.Duration) {
+	l.queue.add(event{at: l.now.Add(after), kind: refusal, host: int32(to), from: int32(at)})
+}
 
-// hangUp tells those that a killed process had streams with: the stream ends, and
-// another one is refused.
+// hangUp tells those that had streams with a killed process (core/node, ward.go)
+// once the system has ended it: the stream ends, and the next one, which they open
+// at once, is refused. Voters have further ones with their leader; these are not
+// here.
 func (l *Lab) hangUp(i int) {
+	l.hosts[i].gone = l.now.Add(l.options.Network.Exit)
 	var others []int
 	for other := range l.hosts {
 		if other != i && l.hosts[other].up {
@@ -150,8 +153,9 @@ func (l *Lab) hangUp(i int) {
 	}
 	behind := func(j int) uint64 { return member.Place(ID(j)) - member.Place(ID(i)) }
 	slices.SortFunc(others, func(a, b int) int { return cmp.Compare(behind(a), behind(b)) })
-	for _, other := range others[:min(watchers, len(others))] {
-		took := 3 * l.options.Network.Delay // the end, the next attempt, its refusal
-		l.queue.add(event{at: l.now.Add(took), kind: refusal, host: int32(other), from: int32(i)})
+	for _, other := range others[:min(member.Wards, len(others))] {
+		end := l.options.Network.Exit + l.delay()
+		l.refuse(other, i, end)
+		l.refuse(other, i, end+l.delay()+l.delay())
 	}
 }

@@ -87,8 +87,16 @@ func TestAPredictionIsMetWithinItsTolerance(t *testing.T) {
 			t.Errorf("%v of 1 predicted: %+v", measured, r)
 		}
 	}
-	if mean, off := meanOf([]float64{1, 2, 3}); mean != 2 || off < 1.15 || off > 1.16 {
-		t.Errorf("1, 2, 3: %v ± %v", mean, off)
+	for _, c := range []struct {
+		values            []float64
+		middle, low, high float64
+	}{
+		{nil, 0, 0, 0}, {[]float64{5}, 5, 5, 5}, {[]float64{4, 1, 3, 2}, 2.5, 1, 4},
+		{[]float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, 8.5, 5, 13},
+	} {
+		if middle, low, high := spanOf(c.values); middle != c.middle || low != c.low || high != c.high {
+			t.Errorf("%v: %v from %v to %v", c.values, middle, low, high)
+		}
 	}
 	if got := besideWeakView(5); got < 5.4 || got > 5.43 {
 		t.Errorf("of five nodes each sends %v a second beside", got)

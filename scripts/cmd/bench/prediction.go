@@ -7,11 +7,13 @@ import (
 	"math"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,8 +23,12 @@ import (
 // predicted holds real clusters of so many nodes against what `hb simulate
 // detectors` says of the same configuration: how soon a killed and a silent
 // member are suspected, first called dead, and dead everywhere, and what an idle
-// member sends. Means are compared, with the share by which chance may have moved
-// the measured one (two standard errors).
+// member sends. Medians are compared, with the share by which chance may have moved
+// the measured one (half of its 95 % interval).
+//
+// What belongs to the machine is measured on it in the same run and handed to the
+// simulator: how long a datagram takes from process to process (--delay), and how
+// long the system takes to end a killed process (--exit).
 func predicted(size int) func(*bench, context.Context) ([]row, error) {
 	return func(b *bench, ctx context.Context) ([]row, error) {
 		config := filepath.Join(b.dir, "predicted.toml")
@@ -39,26 +45,40 @@ func predicted(size int) func(*bench, context.Context) ([]row, error) {
 			watches = append(watches, &watch{ctx: ctx, nodes: nodes, cursors: map[*instance]string{}})
 		}
 		var rows []row
-		for _, way := range []struct {
-			name, flag  string
-			take, bring func(*instance) error
-		}{
-			{"killed", "--refuse", (*instance).kill, (*instance).start},
-			{"silent", "--refuse=false", (*instance).freeze, (*instance).thaw},
+		for _, w := range []way{
+			{"killed", (*instance).kill, (*instance).start, &sync.Mutex{}},
+			{"silent", (*instance).freeze, (*instance).thaw, nil},
 		} {
-			seen, err := crashes(watches, b.crashes, way.take, way.bring)
+			seen, err := crashes(watches, b.crashes, w)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", way.name, err)
+				return nil, fmt.Errorf("%s: %w", w.name, err)
 			}
-			p, err := b.predict(ctx, config, size, watches[0].oneWay(), way.flag)
+			delay, flags := watches[0].oneWay(), []string(nil)
+			name := fmt.Sprintf("%d nodes, one %s: ", size, w.name)
+			if w.alone != nil {
+				exit := middleOf(seen.ending)
+				flags = []string{"--refuse", "--exit", time.Duration(exit * float64(time.Second)).String()}
+				rows = append(rows, row{name + "the system ends its streams", fmt.Sprintf("%.3g s (%.3g streams to it)", exit, middleOf(seen.streams)), "", true})
+			}
+			p, err := b.predict(ctx, config, size, delay, flags...)
 			if err != nil {
 				return nil, err
 			}
-			rows = append(rows, seen.beside(p, fmt.Sprintf("%d nodes, one %s: ", size, way.name))...)
+			rows = append(rows, row{name + "a datagram takes", short(delay), "", true})
+			rows = append(rows, seen.beside(p, name)...)
 		}
 		traffic, err := b.traffic(ctx, config, size, watches)
 		return append(rows, traffic...), err
 	}
+}
+
+// way is a way for a node to crash, and to come back.
+type way struct {
+	name        string
+	take, bring func(*instance) error
+	// alone, if any, is held during a crash: it is over in some milliseconds, in
+	// which nothing else is to happen on the machine.
+	alone *sync.Mutex
 }
 
 const (
@@ -66,17 +86,20 @@ const (
 	sideBySide = 60
 	// quiet is how long a cluster is left alone before each crash.
 	quiet = 5 * time.Second
+	// undisturbed is how long nobody is asked after a crash: what nodes tell has
+	// its time with it, and answering would delay it.
+	undisturbed = 300 * time.Millisecond
 )
 
 // crashes lets one node of each cluster crash, again and again, until there were so
 // many.
-func crashes(watches []*watch, times int, take, bring func(*instance) error) (*sightings, error) {
+func crashes(watches []*watch, times int, how way) (*sightings, error) {
 	var all sightings
 	for len(all.first) < times {
 		parts, faults := make([]sightings, len(watches)), make([]error, len(watches))
 		var group sync.WaitGroup
 		for i, w := range watches {
-			group.Go(func() { faults[i] = w.round(&parts[i], take, bring) })
+			group.Go(func() { faults[i] = w.round(&parts[i], how) })
 		}
 		group.Wait()
 		for i, p := range parts {
@@ -90,7 +113,7 @@ func crashes(watches []*watch, times int, take, bring func(*instance) error) (*s
 }
 
 // round lets one node of a quiet cluster crash, and brings it back.
-func (w *watch) round(seen *sightings, take, bring func(*instance) error) error {
+func (w *watch) round(seen *sightings, how way) error {
 	if err := settled(w.ctx, w.nodes); err != nil {
 		return err
 	}
@@ -100,28 +123,25 @@ func (w *watch) round(seen *sightings, take, bring func(*instance) error) error 
 		return w.ctx.Err()
 	}
 	victim := w.nodes[rand.IntN(len(w.nodes))]
-	if err := w.crash(seen, victim, take); err != nil {
+	<-time.After(rand.N(time.Second)) // at any time of a period
+	if err := w.crash(seen, victim, how); err != nil {
 		return err
 	}
-	return bring(victim)
+	return how.bring(victim)
 }
 
 // beside are the rows of what was seen and what was predicted.
 func (s *sightings) beside(p *prediction, name string) (rows []row) {
-	ending, _ := meanOf(s.ending)
 	for _, f := range []struct {
 		what      string
 		measured  []float64
 		predicted float64
 	}{
-		{"suspected", s.suspected, p.Detection.Mean},
-		{"first called dead", s.first, p.Dead.FirstMean},
-		{"dead everywhere", s.all, p.Dead.AllMean},
+		{"suspected", s.suspected, p.Detection.Median},
+		{"first called dead", s.first, p.Dead.FirstMedian},
+		{"dead everywhere", s.all, p.Dead.AllMedian},
 	} {
-		rows = append(rows, compare(name+f.what, "s", f.measured, f.predicted+ending))
-	}
-	if ending > 0.001 {
-		rows[2].name += fmt.Sprintf(" (%.2g s of each until its streams end)", ending)
+		rows = append(rows, compare(name+f.what, "s", f.measured, f.predicted))
 	}
 	return rows
 }
@@ -132,10 +152,10 @@ const tolerance = 0.15
 // compare makes the row of a prediction. The period is one second, so that what
 // is predicted in periods is in seconds.
 func compare(name, unit string, measured []float64, predicted float64) row {
-	mean, off := meanOf(measured)
-	ratio, figure := mean/predicted, fmt.Sprintf("%.3g %s", mean, unit)
+	middle, low, high := spanOf(measured)
+	ratio, figure := middle/predicted, fmt.Sprintf("%.3g %s", middle, unit)
 	if n := len(measured); n > 1 {
-		figure += fmt.Sprintf(" ± %.0f %% (mean of %d)", 100*off/mean, n)
+		figure += fmt.Sprintf(" ± %.0f %% (median of %d)", 50*(high-low)/middle, n)
 	}
 	return row{
 		name, figure,
@@ -143,28 +163,32 @@ func compare(name, unit string, measured []float64, predicted float64) row {
 	}
 }
 
-// meanOf gives the mean and twice its standard error.
-func meanOf(values []float64) (mean, off float64) {
-	for _, v := range values {
-		mean += v / float64(len(values))
+// spanOf gives the median and the ends of its 95 % interval, which are √n ranks
+// away whatever the distribution.
+func spanOf(values []float64) (middle, low, high float64) {
+	if len(values) == 0 {
+		return 0, 0, 0
 	}
-	for _, v := range values {
-		off += (v - mean) * (v - mean)
-	}
-	if n := float64(len(values)); n > 1 {
-		off = 2 * math.Sqrt(off/(n-1)/n)
-	}
-	return mean, off
+	sorted := slices.Sorted(slices.Values(values))
+	last := float64(len(sorted) - 1)
+	at := func(rank float64) float64 { return sorted[int(min(max(rank, 0), last)+0.5)] }
+	wide := math.Sqrt(last + 1)
+	return (sorted[int(last/2)] + sorted[int(last/2+0.5)]) / 2, at(last/2 - wide), at(last/2 + wide)
+}
+
+func middleOf(values []float64) float64 {
+	middle, _, _ := spanOf(values)
+	return middle
 }
 
 // prediction is what is needed of one row of hb.simulation/1.
 type prediction struct {
 	Detection struct {
-		Mean float64 `json:"mean_periods"`
+		Median float64 `json:"p50_periods"`
 	} `json:"detection"`
 	Dead struct {
-		FirstMean float64 `json:"first_mean_periods"`
-		AllMean   float64 `json:"all_mean_periods"`
+		FirstMedian float64 `json:"first_p50_periods"`
+		AllMedian   float64 `json:"all_p50_periods"`
 	} `json:"dead"`
 	Load struct {
 		Messages float64 `json:"messages_mean"`
@@ -191,14 +215,14 @@ func (b *bench) predict(ctx context.Context, config string, size int, delay time
 
 // sightings are how many seconds after crashes somebody suspected the member,
 // somebody called it dead, and everybody held it dead. Ending is how long after a
-// kill a stream to the process ended: the kernel takes its time to end a process,
-// and another to notice; the simulator does it in no time.
-type sightings struct{ suspected, first, all, ending []float64 }
+// kill a stream to the process ended, as this process saw it, and streams how many
+// other nodes had one.
+type sightings struct{ suspected, first, all, ending, streams []float64 }
 
 // add adds what was seen elsewhere.
 func (s *sightings) add(o sightings) {
 	s.suspected, s.first = append(s.suspected, o.suspected...), append(s.first, o.first...)
-	s.all, s.ending = append(s.all, o.all...), append(s.ending, o.ending...)
+	s.all, s.ending, s.streams = append(s.all, o.all...), append(s.ending, o.ending...), append(s.streams, o.streams...)
 }
 
 // watch follows what the nodes of a cluster tell of each other.
@@ -223,11 +247,17 @@ func (w *watch) oneWay() time.Duration {
 	return max(quantile(trips, 0.5)/2, time.Microsecond)
 }
 
-// crash takes one node away, at any time of a period, and waits until all others
-// know.
-func (w *watch) crash(seen *sightings, victim *instance, take func(*instance) error) error {
-	<-time.After(rand.N(time.Second))
+// crash takes one node away, and waits until all others know.
+func (w *watch) crash(seen *sightings, victim *instance, how way) error {
+	if how.alone != nil {
+		how.alone.Lock()
+		defer how.alone.Unlock()
+	}
 	if err := w.catchUp(); err != nil {
+		return err
+	}
+	streams, err := streamsTo(victim.addr)
+	if err != nil {
 		return err
 	}
 	stream, err := net.Dial("tcp", victim.addr)
@@ -241,14 +271,16 @@ func (w *watch) crash(seen *sightings, victim *instance, take func(*instance) er
 		ended <- time.Now()
 	}()
 	from := time.Now()
-	if err := take(victim); err != nil {
+	if err := how.take(victim); err != nil {
 		return err
 	}
 	select {
 	case at := <-ended:
 		seen.ending = append(seen.ending, at.Sub(from).Seconds())
+		seen.streams = append(seen.streams, float64(streams))
 	case <-time.After(time.Second): // it is silent
 	}
+	<-time.After(undisturbed)
 	var suspected, first, all time.Time
 	for _, i := range w.nodes {
 		if i == victim {
@@ -284,6 +316,26 @@ func (w *watch) crash(seen *sightings, victim *instance, take func(*instance) er
 	seen.first = append(seen.first, first.Sub(from).Seconds())
 	seen.all = append(seen.all, all.Sub(from).Seconds())
 	return nil
+}
+
+// streamsTo counts the streams that others have opened to a node, as the kernel
+// lists them.
+func streamsTo(addr string) (n int, err error) {
+	port, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return 0, err
+	}
+	text, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		return 0, err
+	}
+	peer, established := fmt.Sprintf(":%04X", port.Port()), "01"
+	for _, line := range strings.Split(string(text), "\n") {
+		if f := strings.Fields(line); len(f) > 3 && strings.HasSuffix(f[2], peer) && f[3] == established {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // earlier is the earlier of two times that are known.
