@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -56,8 +57,10 @@ type passed struct {
 	err  error
 }
 
-// quickRoute is a handler, and the URL that its request names.
+// quickRoute is a handler, what its caller must be allowed, and the URL that its
+// request names.
 type quickRoute struct {
+	right  Right
 	handle handler
 	url    *url.URL
 }
@@ -66,13 +69,10 @@ type quickRoute struct {
 // them may wait for more than the log does.
 func quickRoutes(s server) map[string]quickRoute {
 	routes := map[string]quickRoute{}
-	for line, handle := range map[string]handler{
-		"POST /v1/log":   s.appendNote,
-		"POST /v1/tasks": s.submit,
-		"GET /v1/leader": s.leader,
-	} {
-		_, path, _ := bytes.Cut([]byte(line), []byte(" "))
-		routes[line+" HTTP/1.1"] = quickRoute{handle, &url.URL{Path: string(path)}}
+	all := s.routes()
+	for _, line := range []string{"POST /v1/log", "POST /v1/tasks", "GET /v1/leader"} {
+		_, path, _ := strings.Cut(line, " ")
+		routes[line+" HTTP/1.1"] = quickRoute{all[line].right, all[line].handle.(handler), &url.URL{Path: path}}
 	}
 	return routes
 }
@@ -150,6 +150,7 @@ func (q *quick) serveQuickly(conn net.Conn) (rest []byte, alive bool) {
 		}
 	}()
 	room, out, body := make([]byte, quickBuffer), []byte(nil), &reused{}
+	may := callerOf(q.context(conn)).Right
 	var patience deadline
 	for patience.extend(conn, time.Now(), q.server.ReadHeaderTimeout); q.ctx.Err() == nil; {
 		n, err := conn.Read(room)
@@ -159,7 +160,7 @@ func (q *quick) serveQuickly(conn net.Conn) (rest []byte, alive bool) {
 		for unread := room[:n]; len(unread) > 0; {
 			request, ok := plainRequest(unread)
 			route, known := q.routes[string(request.line)]
-			if !ok || !known {
+			if !ok || !known || may < route.right {
 				return unread, true
 			}
 			body.Reset(request.body)
@@ -174,6 +175,14 @@ func (q *quick) serveQuickly(conn net.Conn) (rest []byte, alive bool) {
 		}
 	}
 	return nil, false
+}
+
+// context is what the server would give the requests of a connection.
+func (q *quick) context(conn net.Conn) context.Context {
+	if q.server.ConnContext == nil {
+		return q.ctx
+	}
+	return q.server.ConnContext(q.ctx, conn)
 }
 
 // reused is the body of one request after another.

@@ -22,12 +22,24 @@ import (
 // closes all and waits.
 func serveQuickly(t *testing.T, b Backend, most int, complaints io.Writer) (path string, shut func()) {
 	t.Helper()
+	return serveQuicklyTo(t, Admin, b, most, complaints)
+}
+
+// serveQuicklyTo does so for callers with a right.
+func serveQuicklyTo(t *testing.T, right Right, b Backend, most int, complaints io.Writer) (path string, shut func()) {
+	t.Helper()
 	path = filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &http.Server{Handler: NewServer(b), ErrorLog: log.New(complaints, "", 0)}
+	Guard(s, func(conn net.Conn) Caller {
+		if _, bare := conn.(*net.UnixConn); !bare {
+			t.Errorf("the caller of a %T cannot be told", conn)
+		}
+		return Caller{Right: right, Who: "user 1000"}
+	})
 	var all sync.WaitGroup
 	quick := Quicken(s, b, Limit(s, l, most), all.Go)
 	all.Go(func() {
@@ -116,6 +128,17 @@ func TestAConnectionGoesOverToTheServerWhereItMust(t *testing.T) {
 		if answer, body := say(t, conn, in, putNote); answer.StatusCode != 200 || !strings.Contains(body, `"41"`) {
 			t.Errorf("%s: after, %s %s", name, answer.Status, body)
 		}
+	}
+}
+
+func TestTheShortCutLetsNobodyDoMoreThanTheServerWould(t *testing.T) {
+	path, _ := serveQuicklyTo(t, Read, backend(example), 9, io.Discard)
+	conn, in := request(t, path, "")
+	if answer, body := say(t, conn, in, "GET /v1/leader HTTP/1.1\r\nHost: hb\r\n\r\n"); answer.StatusCode != 200 {
+		t.Errorf("a reader may not read: %s %s", answer.Status, body)
+	}
+	if answer, body := say(t, conn, in, putNote); answer.StatusCode != http.StatusForbidden || !strings.Contains(body, "user 1000 may not") {
+		t.Errorf("a reader may write: %s %s", answer.Status, body)
 	}
 }
 

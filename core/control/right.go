@@ -50,17 +50,34 @@ type callerKey struct{}
 // long as the connection. Without Guard everybody is refused.
 func Guard(s *http.Server, who func(net.Conn) Caller) {
 	s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		if limited, is := conn.(*limitedConn); is {
-			conn = limited.Conn
-		}
-		return context.WithValue(ctx, callerKey{}, who(conn))
+		return context.WithValue(ctx, callerKey{}, who(bare(conn)))
 	}
+}
+
+// bare is the connection that the kernel knows.
+func bare(conn net.Conn) net.Conn {
+	for {
+		switch outer := conn.(type) {
+		case *limitedConn:
+			conn = outer.Conn
+		case *begun:
+			conn = outer.Conn
+		default:
+			return conn
+		}
+	}
+}
+
+// callerOf is who makes a request; the zero one may nothing.
+func callerOf(ctx context.Context) Caller {
+	caller, _ := ctx.Value(callerKey{}).(Caller)
+	return caller
 }
 
 // needs refuses whoever has not the right.
 func (r Right) needs(inner http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		caller, _ := req.Context().Value(callerKey{}).(Caller)
+		caller := callerOf(req.Context())
 		if caller.Right >= r && r != Nothing {
 			inner.ServeHTTP(w, req)
 			return
