@@ -65,7 +65,7 @@ func (s *State) apply(o *Outcome) {
 			o.Verdict = refuse(core.CodeBadInput, "a note of %d bytes: at most %d are taken", len(b.Note.GetText()), MaxNoteBytes)
 		}
 	default:
-		if !s.applyToAdmission(o) {
+		if !s.applyToAdmission(o) && !s.applyToKeys(o) {
 			s.applyToSchedule(o)
 		}
 	}

@@ -24,6 +24,9 @@ func Check(s *State) error {
 	if err := s.checkAdmission(); err != nil {
 		return err
 	}
+	if err := s.checkKeys(); err != nil {
+		return err
+	}
 	for i, sc := range s.schedules {
 		if err := checkSchedule(sc); err != nil {
 			return err

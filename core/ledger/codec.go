@@ -46,6 +46,7 @@ func (s *State) Version() *Version {
 			Applied: s.applied, WallNanos: s.wall, ExpiredMillis: s.expired, Voters: s.voters,
 			Tombstones: slices.Clone(s.tombstones), Epoch: uint64(s.epoch), Features: uint32(s.features),
 			Schedules: s.Schedules(), Authority: s.Authority(), Tokens: s.Tokens(), Credentials: s.Credentials(),
+			DatagramKeys: s.keys,
 		},
 		tasks: make([]kept, 0, s.tasks.all.len()),
 	}
@@ -229,6 +230,10 @@ func (s *State) load(l *wire.Ledger) error {
 		s.bury(t)
 	}
 	if err := s.loadAdmission(l); err != nil {
+		return err
+	}
+	s.keys = l.DatagramKeys
+	if err := s.checkKeys(); err != nil {
 		return err
 	}
 	for _, sc := range l.Schedules {

@@ -84,6 +84,7 @@ type State struct {
 
 	schedules []*wire.Schedule // by name
 	admission admission
+	keys      []*wire.DatagramKey // oldest first
 
 	tasks  index
 	specs  shared

@@ -46,7 +46,10 @@ type (
 	Refused struct{ Addr netip.AddrPort }
 
 	// Report asks for one load report (the load of SetLoad) to the leader.
-	Report struct{ To netip.AddrPort }
+	Report struct {
+		ID core.NodeID
+		To netip.AddrPort
+	}
 
 	// Reach probes an address for an operator: directly, and through up to
 	// Helpers other living members when Target is one. Reached follows for each
@@ -89,8 +92,9 @@ type Effect interface{ effect() }
 
 // The effects.
 type (
-	// Send sends one datagram.
+	// Send sends one datagram, for the member ID; zero: for whoever is there.
 	Send struct {
+		ID   core.NodeID
 		To   netip.AddrPort
 		Data []byte
 	}

@@ -22,6 +22,9 @@ func (m *Machine) learn(now core.Instant, e member.Evidence, by core.NodeID, fro
 		m.learnOfSelf(now, e, by, from)
 		return
 	}
+	if e.Status == core.Left && by != 0 && m.departed != nil && !m.departed(e.ID, e.Instance) {
+		return
+	}
 	row, known := m.table.Get(e.ID)
 	if known {
 		if m.implausible(row, e) {
@@ -126,7 +129,7 @@ func (m *Machine) tell(now core.Instant, to core.NodeID, addr netip.AddrPort, ro
 		return
 	}
 	m.heal.told[to] = now
-	m.emit(addr, wire.Packet{Kind: wire.KindBulletin, News: []wire.News{member.ToNews(row)}})
+	m.emit(to, addr, wire.Packet{Kind: wire.KindBulletin, News: []wire.News{member.ToNews(row)}})
 }
 
 // explain says in words what a change is; not visible if people need not know.

@@ -55,7 +55,7 @@ func (m *Machine) goOnLeaving(now core.Instant) {
 	l.next = core.Earlier(now.Add(leaveResend), l.end)
 	own := m.table.Self()
 	for _, row := range m.table.Pick(m.rand, l.need-len(l.acked), m.reachable) {
-		m.emit(row.Addr, wire.Packet{Kind: wire.KindBulletin, Nonce: l.nonce, News: []wire.News{member.ToNews(own)}})
+		m.emit(row.ID, row.Addr, wire.Packet{Kind: wire.KindBulletin, Nonce: l.nonce, News: []wire.News{member.ToNews(own)}})
 	}
 }
 

@@ -29,6 +29,9 @@ type Options struct {
 	// Without, Multicast is Unicast.
 	Spread  spread.Mode
 	CanCast bool
+	// Departed says whether it is known for certain that a start of a member has
+	// left; nil: whoever says so is believed.
+	Departed func(core.NodeID, core.Instance) bool
 	// Gap is the time between two bulletins; default spread.Gap.
 	Gap time.Duration
 	// Without are the mechanisms to leave out, Known is what the node knows from
@@ -47,6 +50,7 @@ type Machine struct {
 	period      time.Duration
 	rand        *rand.Rand
 	without     detect.Extras
+	departed    func(core.NodeID, core.Instance) bool
 
 	cluster wire.Tag
 	table   *member.Table
@@ -94,7 +98,7 @@ func New(o Options) *Machine {
 		table = member.NewOn(o.Known, o.Self, !o.Share)
 	}
 	return &Machine{
-		self: o.Self.ID, newDetector: o.NewDetector, period: o.Period, rand: o.Rand, without: o.Without,
+		self: o.Self.ID, newDetector: o.NewDetector, period: o.Period, rand: o.Rand, without: o.Without, departed: o.Departed,
 		cluster: o.Cluster, table: table,
 		news:  newNews(o),
 		notes: notes{said: map[string]bool{}}, testimonies: map[core.NodeID]testimony{}, unrest: map[core.NodeID]*unrest{},
@@ -129,7 +133,7 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 	case Refused:
 		m.refused(now, e.Addr)
 	case Report:
-		m.report(e.To)
+		m.report(e.ID, e.To)
 	case Reach:
 		m.reach(now, e)
 	case MeshProbe:

@@ -83,7 +83,7 @@ func (m *Machine) sendToAll() {
 	for _, p := range m.news.outbox.Take() {
 		m.table.Each(func(r member.Row) bool {
 			if r.ID != m.self && r.Living() {
-				m.emit(r.Addr, p)
+				m.emit(r.ID, r.Addr, p)
 			}
 			return true
 		})

@@ -27,7 +27,7 @@ func (m *Machine) datagram(now core.Instant, e Packet) {
 func (m *Machine) packet(now core.Instant, from netip.AddrPort, p *wire.Packet) {
 	switch {
 	case p.Kind == wire.KindEcho:
-		m.emit(from, wire.Packet{Kind: wire.KindEchoReply, Nonce: p.Nonce})
+		m.emit(p.From, from, wire.Packet{Kind: wire.KindEchoReply, Nonce: p.Nonce})
 		return
 	case p.Kind == wire.KindEchoReply:
 		m.reached(now, p)
@@ -109,11 +109,11 @@ func (m *Machine) refused(now core.Instant, addr netip.AddrPort) {
 }
 
 // report sends the load to the leader.
-func (m *Machine) report(to netip.AddrPort) {
+func (m *Machine) report(id core.NodeID, to netip.AddrPort) {
 	if m.detector == nil {
 		return
 	}
-	m.emit(to, wire.Packet{
+	m.emit(id, to, wire.Packet{
 		Kind: wire.KindLoadReport, Log: m.hints.log, Load: m.hints.load, Applied: m.hints.applied,
 	})
 }
@@ -163,12 +163,12 @@ func (m *Machine) send(to core.NodeID, addr netip.AddrPort, p wire.Packet) {
 	if p.Kind == wire.KindBulletin && len(p.News) == 0 {
 		return
 	}
-	m.emit(addr, p)
+	m.emit(to, addr, p)
 }
 
 // emit sends a packet as it is.
-func (m *Machine) emit(addr netip.AddrPort, p wire.Packet) {
-	m.out = append(m.out, Send{To: addr, Data: m.encode(p)})
+func (m *Machine) emit(to core.NodeID, addr netip.AddrPort, p wire.Packet) {
+	m.out = append(m.out, Send{ID: to, To: addr, Data: m.encode(p)})
 }
 
 // encode signs a packet with this node's name and cluster.

@@ -29,7 +29,7 @@ const (
 func (m *Machine) reach(now core.Instant, e Reach) {
 	direct := m.open(now, e.Ticket, 0, e.Addr)
 	if e.Target == 0 || e.Target == m.self || m.detector == nil {
-		m.emit(e.Addr, wire.Packet{Kind: wire.KindEcho, Nonce: direct})
+		m.emit(e.Target, e.Addr, wire.Packet{Kind: wire.KindEcho, Nonce: direct})
 		return
 	}
 	m.send(e.Target, e.Addr, wire.Packet{Kind: wire.KindPing, Nonce: direct, Target: e.Target})

@@ -98,7 +98,7 @@ func (n *Node) filterSilent(silent []member.Row) {
 		look.Standings = append(look.Standings, agree.Standing{
 			Unsteady: steadiness == membership.Unsteady, Wavering: steadiness == membership.Wavering,
 			ID: row.ID, Instance: row.Instance, Incarnation: row.Incarnation, Dead: row.Status == core.Dead,
-			Accusers: n.membership.Witnesses(row.ID), Heard: row.Why != wire.ReasonRefused && n.hearsSince(row.ID, heardLately),
+			Accusers: n.membership.Witnesses(row.ID), Heard: !n.refusedBy(row) && n.hearsSince(row.ID, heardLately),
 		})
 	}
 	if len(silent) > 0 {
@@ -224,6 +224,7 @@ func (n *Node) agreedChanged(m *wire.Agreed) {
 		n.buried(m, t)
 	}
 	n.hearsay(m)
+	n.sayLeft(m)
 	if m.State == ledger.Up {
 		n.met(id, core.Instance(m.Row.Instance))
 	}

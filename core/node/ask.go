@@ -109,6 +109,10 @@ func (n *Node) askedOfQuorum(ev Asked) {
 		n.askPositions(ev.ID)
 	case Forget:
 		n.forget(ev.ID, q)
+	case GetKeys:
+		n.askKeys(ev.ID)
+	case RotateKeys:
+		n.askRotation(ev.ID)
 	case GetSnapshot:
 		n.askSnapshot(ev.ID, q)
 	default:

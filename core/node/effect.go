@@ -18,6 +18,9 @@ type (
 	SendDatagram struct {
 		To   netip.AddrPort
 		Data []byte
+		// Plain is what Data says where it is sealed, for those who watch a node
+		// from inside its process; nil if it is not.
+		Plain []byte
 	}
 
 	// SendBeacon sends one packet to the beacon port on every chosen interface,

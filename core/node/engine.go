@@ -26,12 +26,12 @@ const streamEvery = 30 * time.Second
 
 // sendRaft sends an engine's message to the node that owns the raft ID.
 func (n *Node) sendRaft(f replog.Send) {
-	id, ok := n.nodeOf(f.To)
-	if !ok {
+	id, known := n.nodeOf(f.To)
+	if !known {
 		return
 	}
-	if kind, beat, ok := beatOf(f.Msg); ok && n.streams(id) {
-		n.sendBeat(id, wire.Packet{Kind: kind, Engine: beat})
+	kind, beat, ok := beatOf(f.Msg)
+	if ok && n.streams(id) && n.sendBeat(id, wire.Packet{Kind: kind, Engine: beat}) {
 		return
 	} else if ok {
 		n.streamed[id] = n.now
@@ -50,14 +50,16 @@ func (n *Node) streams(id core.NodeID) bool {
 	return ever && n.now.Sub(at) < streamEvery
 }
 
-// sendBeat sends a datagram of the engine.
-func (n *Node) sendBeat(id core.NodeID, p wire.Packet) {
+// sendBeat sends a datagram of the engine, sealed so that nobody else can have
+// sent it: what it says moves the log, and confirms who leads. False if it has to
+// take the stream.
+func (n *Node) sendBeat(id core.NodeID, p wire.Packet) bool {
 	to, ok := n.addrOf(id)
 	if !ok {
-		return
+		return false
 	}
 	p.Cluster, p.From, p.Instance = n.tag(), n.self.id, n.self.instance
-	n.put(SendDatagram{To: to, Data: wire.AppendPacket(make([]byte, 0, p.Size()), &p)})
+	return n.sendDatagram(to, id, true, wire.AppendPacket(make([]byte, 0, p.Size()), &p))
 }
 
 // raftCame hands on an engine's message if it comes from the node that owns

@@ -109,6 +109,10 @@ func (n *Node) memberFrame(from core.NodeID, e *wire.Envelope) {
 		n.meshAsked(from, body.MeshAsk)
 	case *wire.Envelope_Mesh:
 		n.meshCame(body.Mesh)
+	case *wire.Envelope_KeyAsk:
+		n.keyAsked(from, body.KeyAsk)
+	case *wire.Envelope_KeyGiven:
+		n.keyGiven(from, body.KeyGiven)
 	default:
 		n.taskFrame(from, e)
 	}

@@ -80,7 +80,7 @@ func (n *Node) joinAsked(e *wire.Envelope, j *wire.Join) {
 	leader := n.leader()
 	n.answerFrame(to, &wire.Envelope{Body: &wire.Envelope_Welcome{Welcome: &wire.Welcome{
 		Cluster: n.self.cluster[:], ClusterName: n.self.clusterName, Rows: n.membership.Table().ToWire(n.now),
-		Leader: uint64(leader.id), Term: leader.term, Commit: n.replog.Commit(),
+		Leader: uint64(leader.id), Term: leader.term, Commit: n.replog.Commit(), Key: n.keyFor(core.NodeID(e.From)),
 	}}})
 }
 
@@ -150,6 +150,7 @@ func (n *Node) identitySaved() {
 	n.self.cluster, n.self.clusterName, n.self.joined = core.ClusterID(w.Cluster), w.ClusterName, true
 	n.ledger = ledger.New(n.self.cluster, n.self.clusterName)
 	n.membership.SetCluster(n.tag())
+	n.openRing()
 	n.log(false, fmt.Sprintf("joined cluster %s (%s)", n.self.clusterName, n.self.cluster))
 	n.knownAgain(n.self.savingFrom, w)
 }
@@ -157,6 +158,7 @@ func (n *Node) identitySaved() {
 // knownAgain takes in the table of the node's own cluster, and begins to fetch the
 // log: a newcomer does not know yet who votes, and could not wait there for news.
 func (n *Node) knownAgain(from core.NodeID, w *wire.Welcome) {
+	n.takeKey(w.Key)
 	n.memberships.do(n.now, membership.Rows{Rows: w.Rows})
 	n.replogStep(replog.Heard{Node: from, Commit: w.Commit})
 	n.discover(discover.Joined{Cluster: n.tag()})

@@ -122,6 +122,7 @@ func (n *Node) outcomes(wall int64, list []ledger.Outcome) {
 			n.peersChanged = true
 		}
 		scheduling = scheduling || isScheduling(o.Command)
+		n.keys.changed = n.keys.changed || touchesKeys(o)
 		if o.Task != nil && ended(o.Task) {
 			n.taskEnded(o.Task)
 		}
@@ -158,6 +159,7 @@ func (n *Node) finishApplied(o *ledger.Outcome) {
 func (n *Node) led() {
 	n.leading = true
 	n.beginAgreement()
+	n.keys.look = n.now
 	n.dispatches.do(n.now, dispatch.Led{})
 	n.timetables.do(n.now, timetable.Led{})
 	n.peers[n.self.id] = peer{load: n.load, loaded: true}

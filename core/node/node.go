@@ -21,7 +21,8 @@
 // one, log.go carries the log's effects, engine.go its messages, work.go those
 // of the dispatcher and the runner, schedules.go those of the timetable,
 // output.go brings tasks' output to clients, join.go lets members in, life.go
-// lets this one go.
+// lets this one go. datagrams.go seals what leaves and judges what comes, with
+// the keys that keys.go cares for.
 package node
 
 import (
@@ -60,6 +61,8 @@ type Node struct {
 	clients   clients
 	pulls     pulls
 	agreement agreement
+	keys      keys
+	refusals  refusals
 	unmet     map[core.NodeID]*unmet
 	wards     wards
 }
@@ -124,10 +127,12 @@ func New(o Options, from Restored) *Node {
 	n.proposals = proposals{open: map[uint64]*proposal{}, look: core.Never}
 	n.reads.remote = map[uint64]remoteRead{}
 	n.pulls.remote = map[uint64]outputAsk{}
+	n.refusals = refusals{seen: map[core.NodeID]core.Instant{}, asked: map[core.NodeID]core.Instant{}}
 	n.clients.open = map[uint64]bool{}
 	n.clients.ring = newRing(uint32(from.Instance))
 	n.identify(from)
 	n.makeParts(from)
+	n.openRing()
 	n.load.Slots = uint16(o.Slots)
 	n.loadSent = -core.Instant(loadIdle)
 	return n
@@ -181,7 +186,7 @@ func (n *Node) makeParts(from Restored) {
 	}
 	n.membership = membership.New(membership.Options{
 		Self: row, Cluster: n.tag(), NewDetector: factory, Period: n.opts.Period, Rand: n.fork(),
-		Spread: mode, CanCast: n.opts.Beacons,
+		Spread: mode, CanCast: n.opts.Beacons, Departed: n.departed(),
 	})
 	n.discovery = discover.New(discover.Options{
 		ID: n.self.id, Instance: n.self.instance, Name: n.opts.Name, Version: n.opts.Version, Addr: n.opts.Addr, Cluster: n.tag(),

@@ -43,6 +43,9 @@ type Options struct {
 	// Log bounds the log's messages, memory and disk; zero values take the
 	// defaults of core/replog.
 	Log replog.Limits
+	// Vault holds the node's private keys, in a cluster with credentials; its
+	// datagrams are sealed then. nil: they are plain.
+	Vault Vault
 	// Rand is the node's only source of chance.
 	Rand *rand.Rand
 }

@@ -138,6 +138,14 @@ type (
 	// GetPositions is answered by a PositionsView: each living member is asked.
 	GetPositions struct{}
 
+	// GetKeys is answered by a KeysView: of the keys that datagrams are sealed
+	// with, as this node has applied the log.
+	GetKeys struct{}
+
+	// RotateKeys makes another such key; answered by a KeysView once the log has
+	// it.
+	RotateKeys struct{}
+
 	// GetSnapshot is answered by a SnapshotView: of everything that was agreed
 	// when asked, or (Stale) of what this node has applied.
 	GetSnapshot struct{ Stale bool }
@@ -181,6 +189,8 @@ func (SetVote) request()        {}
 func (GetPositions) request()   {}
 func (GetSnapshot) request()    {}
 func (Forget) request()         {}
+func (GetKeys) request()        {}
+func (RotateKeys) request()     {}
 func (Leave) request()          {}
 
 // Condition is one thing to wait for.

@@ -88,6 +88,7 @@ func (n *Node) install(s *raftpb.Snapshot) {
 	for _, m := range n.ledger.Members() {
 		n.agreedChanged(m)
 	}
+	n.keys.changed = true
 	n.put(SaveSnapshot{Index: at.GetIndex(), Term: at.GetTerm(), Meta: encodeMeta(at), Body: s.Data, Keep: at.GetIndex() + 1, Replace: true})
 }
 

@@ -68,7 +68,7 @@ func (n *Node) outer(ev Event) {
 	case StreamLost:
 		n.streamLost(ev)
 	case Unreachable:
-		n.memberships.do(n.now, membership.Refused{Addr: ev.To})
+		n.datagramRefused(ev.To)
 	case Seeds:
 		n.discover(discover.Seeds{Addrs: ev.Addrs})
 	case Clock:
@@ -137,6 +137,7 @@ func (n *Node) settle() {
 	n.serveExplaining()
 	n.serveDraining()
 	n.stepAside()
+	n.keepKeys()
 	n.advanceLife()
 	n.follow()
 	n.flush()
@@ -172,7 +173,7 @@ func (n *Node) Next() core.Instant {
 	for _, t := range [...]core.Instant{
 		n.membership.Next(), n.discovery.Next(), n.replog.Next(), n.dispatcher.Next(), n.timetable.Next(), n.runner.Next(),
 		n.nextRead(), n.proposals.look, n.nextOutput(), n.nextProbe(), n.nextSurvey(), n.nextMesh(), n.nextLife(), n.nextAgree(), n.nextLoad(),
-		n.nextExplaining(), n.nextDraining(), n.nextStepAside(), n.nextWards(),
+		n.nextExplaining(), n.nextDraining(), n.nextStepAside(), n.nextWards(), n.nextKeys(),
 	} {
 		next = core.Earlier(next, t)
 	}

@@ -49,6 +49,9 @@ func (n *Node) commandText(c *wire.Command) string {
 	case *wire.Command_Forget:
 		return "forget " + n.nameOf(core.NodeID(b.Forget.Node))
 	}
+	if text := keyText(c); text != "" {
+		return text
+	}
 	if text := scheduleText(c); text != "" {
 		return text
 	}

@@ -18,12 +18,19 @@ import (
 // datagram takes one packet apart and hands it to discovery or membership.
 func (n *Node) datagram(ev Datagram) {
 	p := &n.packet
+	header, ok := n.unseal(&ev)
+	if !ok {
+		return
+	}
 	if err := wire.DecodePacket(p, ev.Data); err != nil {
 		if ev.Beacon && errors.Is(err, wire.ErrVersion) {
 			n.discover(discover.OtherVersion{From: ev.From, What: err})
 			return
 		}
 		n.complainOnce(ev.From.Addr(), err)
+		return
+	}
+	if n.opts.Vault != nil && !n.believable(&ev, header, p) {
 		return
 	}
 	switch p.Kind {
@@ -49,9 +56,9 @@ func (n *Node) datagram(ev Datagram) {
 func (n *Node) carryView(f membership.Effect) {
 	switch f := f.(type) {
 	case membership.Send:
-		n.put(SendDatagram{To: f.To, Data: f.Data})
+		n.sendDatagram(f.To, f.ID, false, f.Data)
 	case membership.Cast:
-		n.put(SendBeacon{Data: f.Data})
+		n.cast(f.Data)
 	case membership.SendRows:
 		n.sendFrame(f.To, &wire.Envelope{Body: &wire.Envelope_Rows{Rows: f.Wire()}})
 	case membership.Changed:
@@ -130,6 +137,7 @@ func (n *Node) rowChanged(f membership.Changed) {
 	}
 	if !row.Living() {
 		delete(n.unmet, row.ID)
+		delete(n.refusals.asked, row.ID)
 	}
 	if n.unmet[row.ID] == nil && (f.Before.Status != row.Status || f.Before.Instance != row.Instance) {
 		n.emit("member-"+row.Status.String(), row.Name, f.Why)
@@ -177,6 +185,7 @@ func (n *Node) streamLost(ev StreamLost) {
 	if row, ok := n.rowAt(ev.To); ok && row.Raft != 0 {
 		delete(n.streamed, row.ID)
 		if ev.Refused {
+			n.refusals.seen[row.ID] = n.now
 			n.wardLost(row.ID)
 		}
 		n.replogStep(replog.Lost{Raft: row.Raft, Refused: ev.Refused})

@@ -241,7 +241,7 @@ func (n *Node) sendLoad(to core.NodeID, load core.Load) {
 		return
 	}
 	n.membership.SetLoad(load, n.ledger.Applied())
-	n.memberships.do(n.now, membership.Report{To: addr})
+	n.memberships.do(n.now, membership.Report{ID: to, To: addr})
 }
 
 // runnersNewLeader has the runner repeat what the new leader must know.

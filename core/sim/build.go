@@ -24,6 +24,10 @@ func buildNode(h *host) (machine, error) {
 	}
 	if r.Identity == nil && h.i == 0 && h.w.referee.ledger == nil {
 		id, snap := node.Found("sim", h.w.options.Voters, luck)
+		if h.w.options.Sealed {
+			id.Node, snap.Data = h.w.identityOf(0, 0).Node, h.w.letIn(snap.Data)
+			h.minted++
+		}
 		if err := h.storage.save(id, snap); err != nil {
 			return nil, err
 		}
@@ -32,10 +36,15 @@ func buildNode(h *host) (machine, error) {
 		}
 		restored.Identity, restored.Snapshot = id, snap
 	}
+	if restored.Identity == nil && h.w.options.Sealed {
+		restored.Identity = h.w.identityOf(h.i, h.minted)
+		h.minted++
+	}
 	return node.New(node.Options{
 		Name: h.name, Version: "sim", Features: h.features, Addr: h.addr, Slots: h.w.options.Slots,
 		Tags:  map[string]string{"rack": string('a' + rune(h.i%2)), "kind": "simulated"},
 		Seeds: true, Beacons: true, Rand: luck,
+		Vault:    h.vaultOf(),
 		Detector: h.w.options.Detector, Spread: h.w.options.Spread, Log: h.w.options.Log,
 	}, restored), nil
 }

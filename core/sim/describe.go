@@ -37,7 +37,7 @@ func describeEvent(ev node.Event) string {
 func describeEffect(eff node.Effect) string {
 	switch e := eff.(type) {
 	case node.SendDatagram:
-		return fmt.Sprintf("datagram to %s, %d bytes, kind %x", e.To, len(e.Data), head(e.Data))
+		return fmt.Sprintf("datagram to %s, %d bytes, kind %x", e.To, len(e.Data), head(plainOf(e)))
 	case node.SendBeacon:
 		return fmt.Sprintf("beacon, %d bytes", len(e.Data))
 	case node.SendFrame:

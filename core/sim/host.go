@@ -68,6 +68,8 @@ type host struct {
 	wall time.Duration // how far its wall clock is off
 
 	features core.Features // of its program; 0: this program's
+	vault    *vault        // its private keys
+	minted   int           // how many data directories it had
 
 	storage  *storage
 	part     node.Part // in the log, when it was looked at last

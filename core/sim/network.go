@@ -19,10 +19,16 @@ type network struct {
 	// loss is what a host loses beside, of all that it sends and gets.
 	loss    []float64
 	streams map[[2]int]*stream
+	// silent hosts have no streams: nobody shakes hands with them.
+	silent map[int]bool
+	// tap sees every datagram, as somebody on the wire does; nil: nobody is there.
+	tap func(from, to netip.AddrPort, data []byte)
+	// strayed counts what was sent to addresses that are no host's.
+	strayed map[netip.AddrPort]int
 }
 
 func newNetwork(w *World, o Network) *network {
-	n := &network{w: w, luck: w.chance("network"), is: o, was: o, streams: map[[2]int]*stream{}, loss: make([]float64, w.options.Nodes)}
+	n := &network{w: w, luck: w.chance("network"), is: o, was: o, streams: map[[2]int]*stream{}, silent: map[int]bool{}, strayed: map[netip.AddrPort]int{}, loss: make([]float64, w.options.Nodes)}
 	n.cut = make([][]int, w.options.Nodes)
 	for i := range n.cut {
 		n.cut[i] = make([]int, w.options.Nodes)
@@ -47,8 +53,12 @@ func (n *network) loses(from, to *host) bool {
 // datagram sends one packet; one to a host whose process is down comes back as
 // an ICMP error.
 func (n *network) datagram(from *host, addr netip.AddrPort, data []byte) {
+	if n.tap != nil {
+		n.tap(from.addr, addr, data)
+	}
 	to := n.w.hostAt(addr)
 	if to == nil {
+		n.strayed[addr]++
 		return
 	}
 	n.packet(from, to, node.Datagram{From: from.addr, Data: data})

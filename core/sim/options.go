@@ -27,6 +27,9 @@ type Options struct {
 	// Detector and Spread are the nodes' failure detector and how news of
 	// members leaves them; default what a node's are.
 	Detector, Spread string
+	// Sealed gives all nodes credentials, so that they seal their datagrams; in
+	// Run, every third seed has it.
+	Sealed bool
 	// Voters is how many nodes vote; default 3.
 	Voters int
 	// Net is the network in ordinary times; the zero value is a healthy one.

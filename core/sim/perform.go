@@ -10,7 +10,7 @@ import (
 func (h *host) perform(eff node.Effect) {
 	switch e := eff.(type) {
 	case node.SendDatagram:
-		h.w.referee.frame(h, peekDatagram(e.Data))
+		h.w.referee.frame(h, peekDatagram(plainOf(e)))
 		h.w.network.datagram(h, e.To, e.Data)
 	case node.SendBeacon:
 		h.w.network.beacon(h, e.Data)
@@ -46,6 +46,14 @@ func (h *host) perform(eff node.Effect) {
 	default:
 		h.w.fail("every effect is known to the driver", "%T", eff)
 	}
+}
+
+// plainOf is what a datagram says.
+func plainOf(e node.SendDatagram) []byte {
+	if e.Plain != nil {
+		return e.Plain
+	}
+	return e.Data
 }
 
 // resolve answers with the addresses of the first hosts, as a name server would.

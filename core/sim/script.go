@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"net/netip"
 	"time"
 
 	"hb/core"
@@ -84,6 +85,19 @@ func (w *World) Cut(from, to int) { w.network.block(from, to) }
 
 // Lose lets a host lose a share of all that it sends and gets, from now on.
 func (w *World) Lose(host int, share float64) { w.network.loss[host] = share }
+
+// Distrust lets no stream be made with a host any more, as if its certificate were
+// revoked. Datagrams pass.
+func (w *World) Distrust(host int) {
+	w.network.silent[host] = true
+	w.network.reset(w.hosts[host])
+}
+
+// Inject sends a host a datagram in the name of any address.
+func (w *World) Inject(to int, from netip.AddrPort, data []byte) {
+	h := w.hosts[to]
+	h.deliver(h.life, node.Datagram{From: from, Data: data})
+}
 
 // Heal ends all cuts and partitions.
 func (w *World) Heal() {

@@ -38,7 +38,10 @@ type stream struct {
 func (n *network) frame(from *host, addr netip.AddrPort, data []byte) {
 	to := n.w.hostAt(addr)
 	if to == nil {
-		from.later(time.Millisecond, node.StreamLost{To: addr, Refused: true})
+		n.strayed[addr]++
+	}
+	if to == nil || n.silent[from.i] || n.silent[to.i] {
+		from.later(time.Millisecond, node.StreamLost{To: addr, Refused: to == nil})
 		return
 	}
 	key := [2]int{from.i, to.i}

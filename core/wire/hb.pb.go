@@ -68,6 +68,8 @@ type Envelope struct {
 	//	*Envelope_MeshAsk
 	//	*Envelope_Mesh
 	//	*Envelope_Watch
+	//	*Envelope_KeyAsk
+	//	*Envelope_KeyGiven
 	Body          isEnvelope_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -429,6 +431,24 @@ func (x *Envelope) GetWatch() *Watch {
 	return nil
 }
 
+func (x *Envelope) GetKeyAsk() *KeyAsk {
+	if x != nil {
+		if x, ok := x.Body.(*Envelope_KeyAsk); ok {
+			return x.KeyAsk
+		}
+	}
+	return nil
+}
+
+func (x *Envelope) GetKeyGiven() *KeyGiven {
+	if x != nil {
+		if x, ok := x.Body.(*Envelope_KeyGiven); ok {
+			return x.KeyGiven
+		}
+	}
+	return nil
+}
+
 type isEnvelope_Body interface {
 	isEnvelope_Body()
 }
@@ -553,6 +573,14 @@ type Envelope_Watch struct {
 	Watch *Watch `protobuf:"bytes,100,opt,name=watch,proto3,oneof"`
 }
 
+type Envelope_KeyAsk struct {
+	KeyAsk *KeyAsk `protobuf:"bytes,242,opt,name=key_ask,json=keyAsk,proto3,oneof"`
+}
+
+type Envelope_KeyGiven struct {
+	KeyGiven *KeyGiven `protobuf:"bytes,243,opt,name=key_given,json=keyGiven,proto3,oneof"`
+}
+
 func (*Envelope_Join) isEnvelope_Body() {}
 
 func (*Envelope_Welcome) isEnvelope_Body() {}
@@ -613,6 +641,117 @@ func (*Envelope_Mesh) isEnvelope_Body() {}
 
 func (*Envelope_Watch) isEnvelope_Body() {}
 
+func (*Envelope_KeyAsk) isEnvelope_Body() {}
+
+func (*Envelope_KeyGiven) isEnvelope_Body() {}
+
+// KeyAsk asks a member for the key that datagrams are sealed with, because this
+// node hears of a later one than it has.
+type KeyAsk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Generation    uint32                 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"` // of the newest that it has; 0: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyAsk) Reset() {
+	*x = KeyAsk{}
+	mi := &file_hb_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyAsk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyAsk) ProtoMessage() {}
+
+func (x *KeyAsk) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyAsk.ProtoReflect.Descriptor instead.
+func (*KeyAsk) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *KeyAsk) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+// KeyGiven answers it, unless the asker's is the newest.
+type KeyGiven struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Generation    uint32                 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
+	Sealed        []byte                 `protobuf:"bytes,2,opt,name=sealed,proto3" json:"sealed,omitempty"`  // the key, to the asker's wrapping key
+	Commit        uint64                 `protobuf:"varint,3,opt,name=commit,proto3" json:"commit,omitempty"` // how far the log is committed, as the sender knows
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyGiven) Reset() {
+	*x = KeyGiven{}
+	mi := &file_hb_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyGiven) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyGiven) ProtoMessage() {}
+
+func (x *KeyGiven) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyGiven.ProtoReflect.Descriptor instead.
+func (*KeyGiven) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *KeyGiven) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *KeyGiven) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+func (x *KeyGiven) GetCommit() uint64 {
+	if x != nil {
+		return x.Commit
+	}
+	return 0
+}
+
 // Watch says nothing: it keeps a stream open, whose end tells that the process at
 // the other end is gone.
 type Watch struct {
@@ -623,7 +762,7 @@ type Watch struct {
 
 func (x *Watch) Reset() {
 	*x = Watch{}
-	mi := &file_hb_proto_msgTypes[1]
+	mi := &file_hb_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -635,7 +774,7 @@ func (x *Watch) String() string {
 func (*Watch) ProtoMessage() {}
 
 func (x *Watch) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[1]
+	mi := &file_hb_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -648,7 +787,7 @@ func (x *Watch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Watch.ProtoReflect.Descriptor instead.
 func (*Watch) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{1}
+	return file_hb_proto_rawDescGZIP(), []int{3}
 }
 
 // Join asks any member to be let in.
@@ -667,7 +806,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_hb_proto_msgTypes[2]
+	mi := &file_hb_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -679,7 +818,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[2]
+	mi := &file_hb_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -692,7 +831,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{2}
+	return file_hb_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Join) GetName() string {
@@ -753,13 +892,14 @@ type Welcome struct {
 	Leader        uint64                 `protobuf:"fixed64,4,opt,name=leader,proto3" json:"leader,omitempty"` // NodeID, or 0
 	Commit        uint64                 `protobuf:"varint,5,opt,name=commit,proto3" json:"commit,omitempty"`
 	Term          uint64                 `protobuf:"varint,6,opt,name=term,proto3" json:"term,omitempty"` // in which it leads
+	Key           *KeyGiven              `protobuf:"bytes,244,opt,name=key,proto3" json:"key,omitempty"`  // that datagrams are sealed with
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_hb_proto_msgTypes[3]
+	mi := &file_hb_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +911,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[3]
+	mi := &file_hb_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +924,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{3}
+	return file_hb_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Welcome) GetCluster() []byte {
@@ -829,6 +969,13 @@ func (x *Welcome) GetTerm() uint64 {
 	return 0
 }
 
+func (x *Welcome) GetKey() *KeyGiven {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
 // Refusal says no, and why.
 type Refusal struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -843,7 +990,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_hb_proto_msgTypes[4]
+	mi := &file_hb_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -855,7 +1002,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[4]
+	mi := &file_hb_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -868,7 +1015,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{4}
+	return file_hb_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Refusal) GetReason() string {
@@ -924,7 +1071,7 @@ type Rows struct {
 
 func (x *Rows) Reset() {
 	*x = Rows{}
-	mi := &file_hb_proto_msgTypes[5]
+	mi := &file_hb_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -936,7 +1083,7 @@ func (x *Rows) String() string {
 func (*Rows) ProtoMessage() {}
 
 func (x *Rows) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[5]
+	mi := &file_hb_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -949,7 +1096,7 @@ func (x *Rows) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rows.ProtoReflect.Descriptor instead.
 func (*Rows) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{5}
+	return file_hb_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Rows) GetRows() []*Row {
@@ -1009,7 +1156,7 @@ type Row struct {
 
 func (x *Row) Reset() {
 	*x = Row{}
-	mi := &file_hb_proto_msgTypes[6]
+	mi := &file_hb_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1021,7 +1168,7 @@ func (x *Row) String() string {
 func (*Row) ProtoMessage() {}
 
 func (x *Row) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[6]
+	mi := &file_hb_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1034,7 +1181,7 @@ func (x *Row) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Row.ProtoReflect.Descriptor instead.
 func (*Row) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{6}
+	return file_hb_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Row) GetId() uint64 {
@@ -1139,7 +1286,7 @@ type Echo struct {
 
 func (x *Echo) Reset() {
 	*x = Echo{}
-	mi := &file_hb_proto_msgTypes[7]
+	mi := &file_hb_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1151,7 +1298,7 @@ func (x *Echo) String() string {
 func (*Echo) ProtoMessage() {}
 
 func (x *Echo) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[7]
+	mi := &file_hb_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1164,7 +1311,7 @@ func (x *Echo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Echo.ProtoReflect.Descriptor instead.
 func (*Echo) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{7}
+	return file_hb_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Echo) GetNonce() uint64 {
@@ -1197,7 +1344,7 @@ type Pull struct {
 
 func (x *Pull) Reset() {
 	*x = Pull{}
-	mi := &file_hb_proto_msgTypes[8]
+	mi := &file_hb_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1209,7 +1356,7 @@ func (x *Pull) String() string {
 func (*Pull) ProtoMessage() {}
 
 func (x *Pull) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[8]
+	mi := &file_hb_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1222,7 +1369,7 @@ func (x *Pull) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pull.ProtoReflect.Descriptor instead.
 func (*Pull) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{8}
+	return file_hb_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Pull) GetNonce() uint64 {
@@ -1293,7 +1440,7 @@ type Page struct {
 
 func (x *Page) Reset() {
 	*x = Page{}
-	mi := &file_hb_proto_msgTypes[9]
+	mi := &file_hb_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1305,7 +1452,7 @@ func (x *Page) String() string {
 func (*Page) ProtoMessage() {}
 
 func (x *Page) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[9]
+	mi := &file_hb_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1318,7 +1465,7 @@ func (x *Page) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Page.ProtoReflect.Descriptor instead.
 func (*Page) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{9}
+	return file_hb_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Page) GetNonce() uint64 {
@@ -1395,7 +1542,7 @@ type Propose struct {
 
 func (x *Propose) Reset() {
 	*x = Propose{}
-	mi := &file_hb_proto_msgTypes[10]
+	mi := &file_hb_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1407,7 +1554,7 @@ func (x *Propose) String() string {
 func (*Propose) ProtoMessage() {}
 
 func (x *Propose) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[10]
+	mi := &file_hb_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1420,7 +1567,7 @@ func (x *Propose) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Propose.ProtoReflect.Descriptor instead.
 func (*Propose) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{10}
+	return file_hb_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Propose) GetId() uint64 {
@@ -1452,7 +1599,7 @@ type Proposed struct {
 
 func (x *Proposed) Reset() {
 	*x = Proposed{}
-	mi := &file_hb_proto_msgTypes[11]
+	mi := &file_hb_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1464,7 +1611,7 @@ func (x *Proposed) String() string {
 func (*Proposed) ProtoMessage() {}
 
 func (x *Proposed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[11]
+	mi := &file_hb_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1477,7 +1624,7 @@ func (x *Proposed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proposed.ProtoReflect.Descriptor instead.
 func (*Proposed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{11}
+	return file_hb_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Proposed) GetId() uint64 {
@@ -1532,7 +1679,7 @@ type ReadIndex struct {
 
 func (x *ReadIndex) Reset() {
 	*x = ReadIndex{}
-	mi := &file_hb_proto_msgTypes[12]
+	mi := &file_hb_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1544,7 +1691,7 @@ func (x *ReadIndex) String() string {
 func (*ReadIndex) ProtoMessage() {}
 
 func (x *ReadIndex) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[12]
+	mi := &file_hb_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1557,7 +1704,7 @@ func (x *ReadIndex) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndex.ProtoReflect.Descriptor instead.
 func (*ReadIndex) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{12}
+	return file_hb_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReadIndex) GetId() uint64 {
@@ -1580,7 +1727,7 @@ type ReadIndexed struct {
 
 func (x *ReadIndexed) Reset() {
 	*x = ReadIndexed{}
-	mi := &file_hb_proto_msgTypes[13]
+	mi := &file_hb_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1592,7 +1739,7 @@ func (x *ReadIndexed) String() string {
 func (*ReadIndexed) ProtoMessage() {}
 
 func (x *ReadIndexed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[13]
+	mi := &file_hb_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1605,7 +1752,7 @@ func (x *ReadIndexed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndexed.ProtoReflect.Descriptor instead.
 func (*ReadIndexed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{13}
+	return file_hb_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReadIndexed) GetId() uint64 {
@@ -1646,7 +1793,7 @@ type PositionAsk struct {
 
 func (x *PositionAsk) Reset() {
 	*x = PositionAsk{}
-	mi := &file_hb_proto_msgTypes[14]
+	mi := &file_hb_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1658,7 +1805,7 @@ func (x *PositionAsk) String() string {
 func (*PositionAsk) ProtoMessage() {}
 
 func (x *PositionAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[14]
+	mi := &file_hb_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1671,7 +1818,7 @@ func (x *PositionAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PositionAsk.ProtoReflect.Descriptor instead.
 func (*PositionAsk) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{14}
+	return file_hb_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PositionAsk) GetNonce() uint64 {
@@ -1700,7 +1847,7 @@ type Position struct {
 
 func (x *Position) Reset() {
 	*x = Position{}
-	mi := &file_hb_proto_msgTypes[15]
+	mi := &file_hb_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1712,7 +1859,7 @@ func (x *Position) String() string {
 func (*Position) ProtoMessage() {}
 
 func (x *Position) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[15]
+	mi := &file_hb_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1725,7 +1872,7 @@ func (x *Position) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Position.ProtoReflect.Descriptor instead.
 func (*Position) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{15}
+	return file_hb_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Position) GetNonce() uint64 {
@@ -1811,7 +1958,7 @@ type Standing struct {
 
 func (x *Standing) Reset() {
 	*x = Standing{}
-	mi := &file_hb_proto_msgTypes[16]
+	mi := &file_hb_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1823,7 +1970,7 @@ func (x *Standing) String() string {
 func (*Standing) ProtoMessage() {}
 
 func (x *Standing) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[16]
+	mi := &file_hb_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1836,7 +1983,7 @@ func (x *Standing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standing.ProtoReflect.Descriptor instead.
 func (*Standing) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{16}
+	return file_hb_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Standing) GetRaft() uint64 {
@@ -1876,7 +2023,7 @@ type MeshAsk struct {
 
 func (x *MeshAsk) Reset() {
 	*x = MeshAsk{}
-	mi := &file_hb_proto_msgTypes[17]
+	mi := &file_hb_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +2035,7 @@ func (x *MeshAsk) String() string {
 func (*MeshAsk) ProtoMessage() {}
 
 func (x *MeshAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[17]
+	mi := &file_hb_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +2048,7 @@ func (x *MeshAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeshAsk.ProtoReflect.Descriptor instead.
 func (*MeshAsk) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{17}
+	return file_hb_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MeshAsk) GetNonce() uint64 {
@@ -1945,7 +2092,7 @@ type Mesh struct {
 
 func (x *Mesh) Reset() {
 	*x = Mesh{}
-	mi := &file_hb_proto_msgTypes[18]
+	mi := &file_hb_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1957,7 +2104,7 @@ func (x *Mesh) String() string {
 func (*Mesh) ProtoMessage() {}
 
 func (x *Mesh) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[18]
+	mi := &file_hb_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1970,7 +2117,7 @@ func (x *Mesh) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mesh.ProtoReflect.Descriptor instead.
 func (*Mesh) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{18}
+	return file_hb_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Mesh) GetNonce() uint64 {
@@ -2014,7 +2161,7 @@ type MeshView struct {
 
 func (x *MeshView) Reset() {
 	*x = MeshView{}
-	mi := &file_hb_proto_msgTypes[19]
+	mi := &file_hb_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2026,7 +2173,7 @@ func (x *MeshView) String() string {
 func (*MeshView) ProtoMessage() {}
 
 func (x *MeshView) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[19]
+	mi := &file_hb_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2039,7 +2186,7 @@ func (x *MeshView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeshView.ProtoReflect.Descriptor instead.
 func (*MeshView) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{19}
+	return file_hb_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *MeshView) GetId() uint64 {
@@ -2080,7 +2227,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_hb_proto_msgTypes[20]
+	mi := &file_hb_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2092,7 +2239,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[20]
+	mi := &file_hb_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2105,7 +2252,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{20}
+	return file_hb_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Transfer) GetTo() uint64 {
@@ -2129,7 +2276,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_hb_proto_msgTypes[21]
+	mi := &file_hb_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2141,7 +2288,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[21]
+	mi := &file_hb_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2154,7 +2301,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{21}
+	return file_hb_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Grant) GetTask() []byte {
@@ -2205,7 +2352,7 @@ type Kill struct {
 
 func (x *Kill) Reset() {
 	*x = Kill{}
-	mi := &file_hb_proto_msgTypes[22]
+	mi := &file_hb_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2217,7 +2364,7 @@ func (x *Kill) String() string {
 func (*Kill) ProtoMessage() {}
 
 func (x *Kill) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[22]
+	mi := &file_hb_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2230,7 +2377,7 @@ func (x *Kill) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kill.ProtoReflect.Descriptor instead.
 func (*Kill) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{22}
+	return file_hb_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Kill) GetTask() []byte {
@@ -2271,7 +2418,7 @@ type Running struct {
 
 func (x *Running) Reset() {
 	*x = Running{}
-	mi := &file_hb_proto_msgTypes[23]
+	mi := &file_hb_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2283,7 +2430,7 @@ func (x *Running) String() string {
 func (*Running) ProtoMessage() {}
 
 func (x *Running) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[23]
+	mi := &file_hb_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2296,7 +2443,7 @@ func (x *Running) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Running.ProtoReflect.Descriptor instead.
 func (*Running) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{23}
+	return file_hb_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Running) GetFences() []uint64 {
@@ -2318,7 +2465,7 @@ type Explain struct {
 
 func (x *Explain) Reset() {
 	*x = Explain{}
-	mi := &file_hb_proto_msgTypes[24]
+	mi := &file_hb_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2330,7 +2477,7 @@ func (x *Explain) String() string {
 func (*Explain) ProtoMessage() {}
 
 func (x *Explain) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[24]
+	mi := &file_hb_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2343,7 +2490,7 @@ func (x *Explain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explain.ProtoReflect.Descriptor instead.
 func (*Explain) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{24}
+	return file_hb_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Explain) GetId() uint64 {
@@ -2382,7 +2529,7 @@ type Explained struct {
 
 func (x *Explained) Reset() {
 	*x = Explained{}
-	mi := &file_hb_proto_msgTypes[25]
+	mi := &file_hb_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2394,7 +2541,7 @@ func (x *Explained) String() string {
 func (*Explained) ProtoMessage() {}
 
 func (x *Explained) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[25]
+	mi := &file_hb_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2407,7 +2554,7 @@ func (x *Explained) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explained.ProtoReflect.Descriptor instead.
 func (*Explained) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{25}
+	return file_hb_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Explained) GetId() uint64 {
@@ -2472,7 +2619,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_hb_proto_msgTypes[26]
+	mi := &file_hb_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2484,7 +2631,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[26]
+	mi := &file_hb_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2497,7 +2644,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{26}
+	return file_hb_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Candidate) GetNode() uint64 {
@@ -2588,7 +2735,7 @@ type LeaseAsk struct {
 
 func (x *LeaseAsk) Reset() {
 	*x = LeaseAsk{}
-	mi := &file_hb_proto_msgTypes[27]
+	mi := &file_hb_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2600,7 +2747,7 @@ func (x *LeaseAsk) String() string {
 func (*LeaseAsk) ProtoMessage() {}
 
 func (x *LeaseAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[27]
+	mi := &file_hb_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2613,7 +2760,7 @@ func (x *LeaseAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseAsk.ProtoReflect.Descriptor instead.
 func (*LeaseAsk) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{27}
+	return file_hb_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LeaseAsk) GetId() uint64 {
@@ -2642,7 +2789,7 @@ type LeaseGiven struct {
 
 func (x *LeaseGiven) Reset() {
 	*x = LeaseGiven{}
-	mi := &file_hb_proto_msgTypes[28]
+	mi := &file_hb_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2654,7 +2801,7 @@ func (x *LeaseGiven) String() string {
 func (*LeaseGiven) ProtoMessage() {}
 
 func (x *LeaseGiven) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[28]
+	mi := &file_hb_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2667,7 +2814,7 @@ func (x *LeaseGiven) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseGiven.ProtoReflect.Descriptor instead.
 func (*LeaseGiven) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{28}
+	return file_hb_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *LeaseGiven) GetId() uint64 {
@@ -2696,7 +2843,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_hb_proto_msgTypes[29]
+	mi := &file_hb_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2708,7 +2855,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[29]
+	mi := &file_hb_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2721,7 +2868,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{29}
+	return file_hb_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Refused) GetTask() []byte {
@@ -2757,7 +2904,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_hb_proto_msgTypes[30]
+	mi := &file_hb_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2769,7 +2916,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[30]
+	mi := &file_hb_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2782,7 +2929,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{30}
+	return file_hb_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Done) GetTask() []byte {
@@ -2816,7 +2963,7 @@ type DoneAck struct {
 
 func (x *DoneAck) Reset() {
 	*x = DoneAck{}
-	mi := &file_hb_proto_msgTypes[31]
+	mi := &file_hb_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2828,7 +2975,7 @@ func (x *DoneAck) String() string {
 func (*DoneAck) ProtoMessage() {}
 
 func (x *DoneAck) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[31]
+	mi := &file_hb_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2841,7 +2988,7 @@ func (x *DoneAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DoneAck.ProtoReflect.Descriptor instead.
 func (*DoneAck) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{31}
+	return file_hb_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DoneAck) GetFence() uint64 {
@@ -2865,7 +3012,7 @@ type OutputPull struct {
 
 func (x *OutputPull) Reset() {
 	*x = OutputPull{}
-	mi := &file_hb_proto_msgTypes[32]
+	mi := &file_hb_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2877,7 +3024,7 @@ func (x *OutputPull) String() string {
 func (*OutputPull) ProtoMessage() {}
 
 func (x *OutputPull) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[32]
+	mi := &file_hb_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2890,7 +3037,7 @@ func (x *OutputPull) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputPull.ProtoReflect.Descriptor instead.
 func (*OutputPull) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{32}
+	return file_hb_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *OutputPull) GetId() uint64 {
@@ -2946,7 +3093,7 @@ type OutputChunk struct {
 
 func (x *OutputChunk) Reset() {
 	*x = OutputChunk{}
-	mi := &file_hb_proto_msgTypes[33]
+	mi := &file_hb_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2958,7 +3105,7 @@ func (x *OutputChunk) String() string {
 func (*OutputChunk) ProtoMessage() {}
 
 func (x *OutputChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[33]
+	mi := &file_hb_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2971,7 +3118,7 @@ func (x *OutputChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputChunk.ProtoReflect.Descriptor instead.
 func (*OutputChunk) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{33}
+	return file_hb_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *OutputChunk) GetId() uint64 {
@@ -3052,7 +3199,7 @@ type Enroll struct {
 
 func (x *Enroll) Reset() {
 	*x = Enroll{}
-	mi := &file_hb_proto_msgTypes[34]
+	mi := &file_hb_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3064,7 +3211,7 @@ func (x *Enroll) String() string {
 func (*Enroll) ProtoMessage() {}
 
 func (x *Enroll) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[34]
+	mi := &file_hb_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3077,7 +3224,7 @@ func (x *Enroll) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Enroll.ProtoReflect.Descriptor instead.
 func (*Enroll) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{34}
+	return file_hb_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Enroll) GetVersion() uint32 {
@@ -3181,7 +3328,7 @@ type Enrolled struct {
 
 func (x *Enrolled) Reset() {
 	*x = Enrolled{}
-	mi := &file_hb_proto_msgTypes[35]
+	mi := &file_hb_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3193,7 +3340,7 @@ func (x *Enrolled) String() string {
 func (*Enrolled) ProtoMessage() {}
 
 func (x *Enrolled) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[35]
+	mi := &file_hb_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3206,7 +3353,7 @@ func (x *Enrolled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Enrolled.ProtoReflect.Descriptor instead.
 func (*Enrolled) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{35}
+	return file_hb_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Enrolled) GetVersion() uint32 {
@@ -3276,7 +3423,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_hb_proto_msgTypes[36]
+	mi := &file_hb_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3288,7 +3435,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[36]
+	mi := &file_hb_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3301,7 +3448,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{36}
+	return file_hb_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Entry) GetWallNanos() int64 {
@@ -3351,6 +3498,8 @@ type Command struct {
 	//	*Command_Certify
 	//	*Command_Recertify
 	//	*Command_Entrust
+	//	*Command_RotateKey
+	//	*Command_WrapKey
 	Body          isCommand_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3358,7 +3507,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_hb_proto_msgTypes[37]
+	mi := &file_hb_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3370,7 +3519,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[37]
+	mi := &file_hb_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3383,7 +3532,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{37}
+	return file_hb_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Command) GetProposer() uint64 {
@@ -3632,6 +3781,24 @@ func (x *Command) GetEntrust() *Entrust {
 	return nil
 }
 
+func (x *Command) GetRotateKey() *RotateKey {
+	if x != nil {
+		if x, ok := x.Body.(*Command_RotateKey); ok {
+			return x.RotateKey
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetWrapKey() *WrapKey {
+	if x != nil {
+		if x, ok := x.Body.(*Command_WrapKey); ok {
+			return x.WrapKey
+		}
+	}
+	return nil
+}
+
 type isCommand_Body interface {
 	isCommand_Body()
 }
@@ -3736,6 +3903,14 @@ type Command_Entrust struct {
 	Entrust *Entrust `protobuf:"bytes,205,opt,name=entrust,proto3,oneof"`
 }
 
+type Command_RotateKey struct {
+	RotateKey *RotateKey `protobuf:"bytes,240,opt,name=rotate_key,json=rotateKey,proto3,oneof"`
+}
+
+type Command_WrapKey struct {
+	WrapKey *WrapKey `protobuf:"bytes,241,opt,name=wrap_key,json=wrapKey,proto3,oneof"`
+}
+
 func (*Command_MemberUp) isCommand_Body() {}
 
 func (*Command_MemberDown) isCommand_Body() {}
@@ -3786,6 +3961,10 @@ func (*Command_Recertify) isCommand_Body() {}
 
 func (*Command_Entrust) isCommand_Body() {}
 
+func (*Command_RotateKey) isCommand_Body() {}
+
+func (*Command_WrapKey) isCommand_Body() {}
+
 // Verdict is apply's answer to a command. Code 0 is yes.
 type Verdict struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3798,7 +3977,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_hb_proto_msgTypes[38]
+	mi := &file_hb_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3810,7 +3989,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[38]
+	mi := &file_hb_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3823,7 +4002,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{38}
+	return file_hb_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Verdict) GetCode() uint32 {
@@ -3857,7 +4036,7 @@ type MemberUp struct {
 
 func (x *MemberUp) Reset() {
 	*x = MemberUp{}
-	mi := &file_hb_proto_msgTypes[39]
+	mi := &file_hb_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3869,7 +4048,7 @@ func (x *MemberUp) String() string {
 func (*MemberUp) ProtoMessage() {}
 
 func (x *MemberUp) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[39]
+	mi := &file_hb_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3882,7 +4061,7 @@ func (x *MemberUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberUp.ProtoReflect.Descriptor instead.
 func (*MemberUp) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{39}
+	return file_hb_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *MemberUp) GetRows() []*Row {
@@ -3904,7 +4083,7 @@ type MemberDown struct {
 
 func (x *MemberDown) Reset() {
 	*x = MemberDown{}
-	mi := &file_hb_proto_msgTypes[40]
+	mi := &file_hb_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3916,7 +4095,7 @@ func (x *MemberDown) String() string {
 func (*MemberDown) ProtoMessage() {}
 
 func (x *MemberDown) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[40]
+	mi := &file_hb_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3929,7 +4108,7 @@ func (x *MemberDown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberDown.ProtoReflect.Descriptor instead.
 func (*MemberDown) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{40}
+	return file_hb_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *MemberDown) GetIds() []uint64 {
@@ -3963,7 +4142,7 @@ type SetVoters struct {
 
 func (x *SetVoters) Reset() {
 	*x = SetVoters{}
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3975,7 +4154,7 @@ func (x *SetVoters) String() string {
 func (*SetVoters) ProtoMessage() {}
 
 func (x *SetVoters) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3988,7 +4167,7 @@ func (x *SetVoters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetVoters.ProtoReflect.Descriptor instead.
 func (*SetVoters) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{41}
+	return file_hb_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SetVoters) GetTarget() uint32 {
@@ -4009,7 +4188,7 @@ type SetVote struct {
 
 func (x *SetVote) Reset() {
 	*x = SetVote{}
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4021,7 +4200,7 @@ func (x *SetVote) String() string {
 func (*SetVote) ProtoMessage() {}
 
 func (x *SetVote) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4034,7 +4213,7 @@ func (x *SetVote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetVote.ProtoReflect.Descriptor instead.
 func (*SetVote) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{42}
+	return file_hb_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SetVote) GetNode() uint64 {
@@ -4062,7 +4241,7 @@ type RaiseFeatures struct {
 
 func (x *RaiseFeatures) Reset() {
 	*x = RaiseFeatures{}
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4074,7 +4253,7 @@ func (x *RaiseFeatures) String() string {
 func (*RaiseFeatures) ProtoMessage() {}
 
 func (x *RaiseFeatures) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4087,7 +4266,7 @@ func (x *RaiseFeatures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaiseFeatures.ProtoReflect.Descriptor instead.
 func (*RaiseFeatures) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{43}
+	return file_hb_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *RaiseFeatures) GetTo() uint32 {
@@ -4109,7 +4288,7 @@ type Forget struct {
 
 func (x *Forget) Reset() {
 	*x = Forget{}
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4121,7 +4300,7 @@ func (x *Forget) String() string {
 func (*Forget) ProtoMessage() {}
 
 func (x *Forget) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4134,7 +4313,7 @@ func (x *Forget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Forget.ProtoReflect.Descriptor instead.
 func (*Forget) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{44}
+	return file_hb_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Forget) GetNode() uint64 {
@@ -4169,7 +4348,7 @@ type SetSchedule struct {
 
 func (x *SetSchedule) Reset() {
 	*x = SetSchedule{}
-	mi := &file_hb_proto_msgTypes[45]
+	mi := &file_hb_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4181,7 +4360,7 @@ func (x *SetSchedule) String() string {
 func (*SetSchedule) ProtoMessage() {}
 
 func (x *SetSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[45]
+	mi := &file_hb_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4194,7 +4373,7 @@ func (x *SetSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSchedule.ProtoReflect.Descriptor instead.
 func (*SetSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{45}
+	return file_hb_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *SetSchedule) GetSchedule() *Schedule {
@@ -4221,7 +4400,7 @@ type DropSchedule struct {
 
 func (x *DropSchedule) Reset() {
 	*x = DropSchedule{}
-	mi := &file_hb_proto_msgTypes[46]
+	mi := &file_hb_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4233,7 +4412,7 @@ func (x *DropSchedule) String() string {
 func (*DropSchedule) ProtoMessage() {}
 
 func (x *DropSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[46]
+	mi := &file_hb_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4246,7 +4425,7 @@ func (x *DropSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropSchedule.ProtoReflect.Descriptor instead.
 func (*DropSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{46}
+	return file_hb_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *DropSchedule) GetName() string {
@@ -4267,7 +4446,7 @@ type PauseSchedule struct {
 
 func (x *PauseSchedule) Reset() {
 	*x = PauseSchedule{}
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4279,7 +4458,7 @@ func (x *PauseSchedule) String() string {
 func (*PauseSchedule) ProtoMessage() {}
 
 func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4292,7 +4471,7 @@ func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseSchedule.ProtoReflect.Descriptor instead.
 func (*PauseSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{47}
+	return file_hb_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *PauseSchedule) GetName() string {
@@ -4323,7 +4502,7 @@ type Fire struct {
 
 func (x *Fire) Reset() {
 	*x = Fire{}
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4335,7 +4514,7 @@ func (x *Fire) String() string {
 func (*Fire) ProtoMessage() {}
 
 func (x *Fire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4348,7 +4527,7 @@ func (x *Fire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fire.ProtoReflect.Descriptor instead.
 func (*Fire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{48}
+	return file_hb_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Fire) GetName() string {
@@ -4411,7 +4590,7 @@ type Schedule struct {
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4423,7 +4602,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4436,7 +4615,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{49}
+	return file_hb_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Schedule) GetName() string {
@@ -4557,7 +4736,7 @@ type CreateToken struct {
 
 func (x *CreateToken) Reset() {
 	*x = CreateToken{}
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4569,7 +4748,7 @@ func (x *CreateToken) String() string {
 func (*CreateToken) ProtoMessage() {}
 
 func (x *CreateToken) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4582,7 +4761,7 @@ func (x *CreateToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateToken.ProtoReflect.Descriptor instead.
 func (*CreateToken) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{50}
+	return file_hb_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *CreateToken) GetId() []byte {
@@ -4623,7 +4802,7 @@ type RevokeToken struct {
 
 func (x *RevokeToken) Reset() {
 	*x = RevokeToken{}
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4635,7 +4814,7 @@ func (x *RevokeToken) String() string {
 func (*RevokeToken) ProtoMessage() {}
 
 func (x *RevokeToken) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4648,7 +4827,7 @@ func (x *RevokeToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeToken.ProtoReflect.Descriptor instead.
 func (*RevokeToken) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{51}
+	return file_hb_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *RevokeToken) GetId() []byte {
@@ -4675,7 +4854,7 @@ type Admit struct {
 
 func (x *Admit) Reset() {
 	*x = Admit{}
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4687,7 +4866,7 @@ func (x *Admit) String() string {
 func (*Admit) ProtoMessage() {}
 
 func (x *Admit) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4700,7 +4879,7 @@ func (x *Admit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admit.ProtoReflect.Descriptor instead.
 func (*Admit) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{52}
+	return file_hb_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Admit) GetToken() []byte {
@@ -4765,7 +4944,7 @@ type Certify struct {
 
 func (x *Certify) Reset() {
 	*x = Certify{}
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4777,7 +4956,7 @@ func (x *Certify) String() string {
 func (*Certify) ProtoMessage() {}
 
 func (x *Certify) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4790,7 +4969,7 @@ func (x *Certify) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certify.ProtoReflect.Descriptor instead.
 func (*Certify) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{53}
+	return file_hb_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Certify) GetNode() uint64 {
@@ -4833,7 +5012,7 @@ type Recertify struct {
 
 func (x *Recertify) Reset() {
 	*x = Recertify{}
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4845,7 +5024,7 @@ func (x *Recertify) String() string {
 func (*Recertify) ProtoMessage() {}
 
 func (x *Recertify) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4858,7 +5037,7 @@ func (x *Recertify) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recertify.ProtoReflect.Descriptor instead.
 func (*Recertify) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{54}
+	return file_hb_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Recertify) GetNode() uint64 {
@@ -4887,7 +5066,7 @@ type Entrust struct {
 
 func (x *Entrust) Reset() {
 	*x = Entrust{}
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4899,7 +5078,7 @@ func (x *Entrust) String() string {
 func (*Entrust) ProtoMessage() {}
 
 func (x *Entrust) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4912,7 +5091,7 @@ func (x *Entrust) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entrust.ProtoReflect.Descriptor instead.
 func (*Entrust) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{55}
+	return file_hb_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Entrust) GetNode() uint64 {
@@ -4936,6 +5115,259 @@ func (x *Entrust) GetSealed() []byte {
 	return nil
 }
 
+// RotateKey brings the key of the next generation, that datagrams are sealed
+// with from now on.
+type RotateKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Generation    uint32                 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
+	Wraps         []*WrappedKey          `protobuf:"bytes,2,rep,name=wraps,proto3" json:"wraps,omitempty"` // one for each member, in the order of their IDs
+	Why           string                 `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateKey) Reset() {
+	*x = RotateKey{}
+	mi := &file_hb_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateKey) ProtoMessage() {}
+
+func (x *RotateKey) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateKey.ProtoReflect.Descriptor instead.
+func (*RotateKey) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *RotateKey) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *RotateKey) GetWraps() []*WrappedKey {
+	if x != nil {
+		return x.Wraps
+	}
+	return nil
+}
+
+func (x *RotateKey) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+// WrapKey brings the key to members that were let in since.
+type WrapKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Generation    uint32                 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
+	Wraps         []*WrappedKey          `protobuf:"bytes,2,rep,name=wraps,proto3" json:"wraps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WrapKey) Reset() {
+	*x = WrapKey{}
+	mi := &file_hb_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WrapKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WrapKey) ProtoMessage() {}
+
+func (x *WrapKey) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WrapKey.ProtoReflect.Descriptor instead.
+func (*WrapKey) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *WrapKey) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *WrapKey) GetWraps() []*WrappedKey {
+	if x != nil {
+		return x.Wraps
+	}
+	return nil
+}
+
+// WrappedKey is a key as one member alone can read it.
+type WrappedKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	WrapKey       []byte                 `protobuf:"bytes,2,opt,name=wrap_key,json=wrapKey,proto3" json:"wrap_key,omitempty"` // to which it is sealed
+	Sealed        []byte                 `protobuf:"bytes,3,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WrappedKey) Reset() {
+	*x = WrappedKey{}
+	mi := &file_hb_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WrappedKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WrappedKey) ProtoMessage() {}
+
+func (x *WrappedKey) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WrappedKey.ProtoReflect.Descriptor instead.
+func (*WrappedKey) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *WrappedKey) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *WrappedKey) GetWrapKey() []byte {
+	if x != nil {
+		return x.WrapKey
+	}
+	return nil
+}
+
+func (x *WrappedKey) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+// DatagramKey is what the ledger keeps of a generation.
+type DatagramKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Generation    uint32                 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
+	Wraps         []*WrappedKey          `protobuf:"bytes,2,rep,name=wraps,proto3" json:"wraps,omitempty"` // of the newest generation only
+	SinceNanos    int64                  `protobuf:"varint,3,opt,name=since_nanos,json=sinceNanos,proto3" json:"since_nanos,omitempty"`
+	Index         uint64                 `protobuf:"varint,4,opt,name=index,proto3" json:"index,omitempty"` // of the entry that brought it
+	Why           string                 `protobuf:"bytes,5,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DatagramKey) Reset() {
+	*x = DatagramKey{}
+	mi := &file_hb_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DatagramKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DatagramKey) ProtoMessage() {}
+
+func (x *DatagramKey) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DatagramKey.ProtoReflect.Descriptor instead.
+func (*DatagramKey) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *DatagramKey) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *DatagramKey) GetWraps() []*WrappedKey {
+	if x != nil {
+		return x.Wraps
+	}
+	return nil
+}
+
+func (x *DatagramKey) GetSinceNanos() int64 {
+	if x != nil {
+		return x.SinceNanos
+	}
+	return 0
+}
+
+func (x *DatagramKey) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *DatagramKey) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
 // JoinToken is a token in the ledger.
 type JoinToken struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4952,7 +5384,7 @@ type JoinToken struct {
 
 func (x *JoinToken) Reset() {
 	*x = JoinToken{}
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4964,7 +5396,7 @@ func (x *JoinToken) String() string {
 func (*JoinToken) ProtoMessage() {}
 
 func (x *JoinToken) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4977,7 +5409,7 @@ func (x *JoinToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinToken.ProtoReflect.Descriptor instead.
 func (*JoinToken) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{56}
+	return file_hb_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *JoinToken) GetId() []byte {
@@ -5047,7 +5479,7 @@ type Credential struct {
 
 func (x *Credential) Reset() {
 	*x = Credential{}
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5059,7 +5491,7 @@ func (x *Credential) String() string {
 func (*Credential) ProtoMessage() {}
 
 func (x *Credential) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5072,7 +5504,7 @@ func (x *Credential) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credential.ProtoReflect.Descriptor instead.
 func (*Credential) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{57}
+	return file_hb_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Credential) GetNode() uint64 {
@@ -5148,7 +5580,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5160,7 +5592,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5173,7 +5605,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{58}
+	return file_hb_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Note) GetText() []byte {
@@ -5196,7 +5628,7 @@ type Offer struct {
 
 func (x *Offer) Reset() {
 	*x = Offer{}
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5208,7 +5640,7 @@ func (x *Offer) String() string {
 func (*Offer) ProtoMessage() {}
 
 func (x *Offer) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5221,7 +5653,7 @@ func (x *Offer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offer.ProtoReflect.Descriptor instead.
 func (*Offer) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{59}
+	return file_hb_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Offer) GetNode() uint64 {
@@ -5258,7 +5690,7 @@ type Definition struct {
 
 func (x *Definition) Reset() {
 	*x = Definition{}
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5270,7 +5702,7 @@ func (x *Definition) String() string {
 func (*Definition) ProtoMessage() {}
 
 func (x *Definition) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5283,7 +5715,7 @@ func (x *Definition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Definition.ProtoReflect.Descriptor instead.
 func (*Definition) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{60}
+	return file_hb_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Definition) GetName() string {
@@ -5325,7 +5757,7 @@ type Submit struct {
 
 func (x *Submit) Reset() {
 	*x = Submit{}
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5337,7 +5769,7 @@ func (x *Submit) String() string {
 func (*Submit) ProtoMessage() {}
 
 func (x *Submit) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5350,7 +5782,7 @@ func (x *Submit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submit.ProtoReflect.Descriptor instead.
 func (*Submit) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{61}
+	return file_hb_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Submit) GetTask() []byte {
@@ -5400,7 +5832,7 @@ type Spec struct {
 
 func (x *Spec) Reset() {
 	*x = Spec{}
-	mi := &file_hb_proto_msgTypes[62]
+	mi := &file_hb_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5412,7 +5844,7 @@ func (x *Spec) String() string {
 func (*Spec) ProtoMessage() {}
 
 func (x *Spec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[62]
+	mi := &file_hb_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5425,7 +5857,7 @@ func (x *Spec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spec.ProtoReflect.Descriptor instead.
 func (*Spec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{62}
+	return file_hb_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Spec) GetName() string {
@@ -5610,7 +6042,7 @@ type Assign struct {
 
 func (x *Assign) Reset() {
 	*x = Assign{}
-	mi := &file_hb_proto_msgTypes[63]
+	mi := &file_hb_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5622,7 +6054,7 @@ func (x *Assign) String() string {
 func (*Assign) ProtoMessage() {}
 
 func (x *Assign) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[63]
+	mi := &file_hb_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5635,7 +6067,7 @@ func (x *Assign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assign.ProtoReflect.Descriptor instead.
 func (*Assign) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{63}
+	return file_hb_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Assign) GetTask() []byte {
@@ -5685,7 +6117,7 @@ type Finish struct {
 
 func (x *Finish) Reset() {
 	*x = Finish{}
-	mi := &file_hb_proto_msgTypes[64]
+	mi := &file_hb_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5697,7 +6129,7 @@ func (x *Finish) String() string {
 func (*Finish) ProtoMessage() {}
 
 func (x *Finish) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[64]
+	mi := &file_hb_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5710,7 +6142,7 @@ func (x *Finish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finish.ProtoReflect.Descriptor instead.
 func (*Finish) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{64}
+	return file_hb_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Finish) GetTask() []byte {
@@ -5748,7 +6180,7 @@ type Requeue struct {
 
 func (x *Requeue) Reset() {
 	*x = Requeue{}
-	mi := &file_hb_proto_msgTypes[65]
+	mi := &file_hb_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5760,7 +6192,7 @@ func (x *Requeue) String() string {
 func (*Requeue) ProtoMessage() {}
 
 func (x *Requeue) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[65]
+	mi := &file_hb_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5773,7 +6205,7 @@ func (x *Requeue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requeue.ProtoReflect.Descriptor instead.
 func (*Requeue) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{65}
+	return file_hb_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Requeue) GetTask() []byte {
@@ -5816,7 +6248,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_hb_proto_msgTypes[66]
+	mi := &file_hb_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5828,7 +6260,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[66]
+	mi := &file_hb_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5841,7 +6273,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{66}
+	return file_hb_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Drain) GetNode() uint64 {
@@ -5876,7 +6308,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_hb_proto_msgTypes[67]
+	mi := &file_hb_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5888,7 +6320,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[67]
+	mi := &file_hb_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5901,7 +6333,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{67}
+	return file_hb_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Cancel) GetTask() []byte {
@@ -5928,7 +6360,7 @@ type Expire struct {
 
 func (x *Expire) Reset() {
 	*x = Expire{}
-	mi := &file_hb_proto_msgTypes[68]
+	mi := &file_hb_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5940,7 +6372,7 @@ func (x *Expire) String() string {
 func (*Expire) ProtoMessage() {}
 
 func (x *Expire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[68]
+	mi := &file_hb_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5953,7 +6385,7 @@ func (x *Expire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expire.ProtoReflect.Descriptor instead.
 func (*Expire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{68}
+	return file_hb_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Expire) GetTasks() [][]byte {
@@ -5986,7 +6418,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_hb_proto_msgTypes[69]
+	mi := &file_hb_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5998,7 +6430,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[69]
+	mi := &file_hb_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6011,7 +6443,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{69}
+	return file_hb_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Result) GetExit() int32 {
@@ -6132,7 +6564,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_hb_proto_msgTypes[70]
+	mi := &file_hb_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6144,7 +6576,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[70]
+	mi := &file_hb_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6157,7 +6589,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{70}
+	return file_hb_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Record) GetBody() isRecord_Body {
@@ -6287,7 +6719,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_hb_proto_msgTypes[71]
+	mi := &file_hb_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6299,7 +6731,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[71]
+	mi := &file_hb_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6312,7 +6744,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{71}
+	return file_hb_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Mark) GetIndex() uint64 {
@@ -6339,7 +6771,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_hb_proto_msgTypes[72]
+	mi := &file_hb_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6351,7 +6783,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[72]
+	mi := &file_hb_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6364,7 +6796,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{72}
+	return file_hb_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Intent) GetGrant() *Grant {
@@ -6387,7 +6819,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_hb_proto_msgTypes[73]
+	mi := &file_hb_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6399,7 +6831,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[73]
+	mi := &file_hb_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6412,7 +6844,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{73}
+	return file_hb_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Started) GetFence() uint64 {
@@ -6460,7 +6892,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_hb_proto_msgTypes[74]
+	mi := &file_hb_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6472,7 +6904,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[74]
+	mi := &file_hb_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6485,7 +6917,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{74}
+	return file_hb_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Identity) GetFormat() uint32 {
@@ -6563,13 +6995,14 @@ type Ledger struct {
 	Authority     []byte                 `protobuf:"bytes,200,opt,name=authority,proto3" json:"authority,omitempty"`                             // the certificate of the cluster's own CA (DER); empty: there is none
 	Tokens        []*JoinToken           `protobuf:"bytes,201,rep,name=tokens,proto3" json:"tokens,omitempty"`                                   // in the order of their making
 	Credentials   []*Credential          `protobuf:"bytes,202,rep,name=credentials,proto3" json:"credentials,omitempty"`                         // by node
+	DatagramKeys  []*DatagramKey         `protobuf:"bytes,245,rep,name=datagram_keys,json=datagramKeys,proto3" json:"datagram_keys,omitempty"`   // oldest first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_hb_proto_msgTypes[75]
+	mi := &file_hb_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6581,7 +7014,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[75]
+	mi := &file_hb_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6594,7 +7027,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{75}
+	return file_hb_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Ledger) GetFormat() uint32 {
@@ -6709,6 +7142,13 @@ func (x *Ledger) GetCredentials() []*Credential {
 	return nil
 }
 
+func (x *Ledger) GetDatagramKeys() []*DatagramKey {
+	if x != nil {
+		return x.DatagramKeys
+	}
+	return nil
+}
+
 // Tombstone keeps the IDs of a forgotten member from coming back.
 type Tombstone struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -6722,7 +7162,7 @@ type Tombstone struct {
 
 func (x *Tombstone) Reset() {
 	*x = Tombstone{}
-	mi := &file_hb_proto_msgTypes[76]
+	mi := &file_hb_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6734,7 +7174,7 @@ func (x *Tombstone) String() string {
 func (*Tombstone) ProtoMessage() {}
 
 func (x *Tombstone) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[76]
+	mi := &file_hb_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6747,7 +7187,7 @@ func (x *Tombstone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tombstone.ProtoReflect.Descriptor instead.
 func (*Tombstone) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{76}
+	return file_hb_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Tombstone) GetNode() uint64 {
@@ -6796,7 +7236,7 @@ type Agreed struct {
 
 func (x *Agreed) Reset() {
 	*x = Agreed{}
-	mi := &file_hb_proto_msgTypes[77]
+	mi := &file_hb_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6808,7 +7248,7 @@ func (x *Agreed) String() string {
 func (*Agreed) ProtoMessage() {}
 
 func (x *Agreed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[77]
+	mi := &file_hb_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6821,7 +7261,7 @@ func (x *Agreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreed.ProtoReflect.Descriptor instead.
 func (*Agreed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{77}
+	return file_hb_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Agreed) GetRow() *Row {
@@ -6919,7 +7359,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_hb_proto_msgTypes[78]
+	mi := &file_hb_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6931,7 +7371,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[78]
+	mi := &file_hb_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6944,7 +7384,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{78}
+	return file_hb_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Task) GetId() []byte {
@@ -7121,7 +7561,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_hb_proto_msgTypes[79]
+	mi := &file_hb_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7133,7 +7573,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[79]
+	mi := &file_hb_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7146,7 +7586,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{79}
+	return file_hb_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Missing) GetNode() uint64 {
@@ -7194,7 +7634,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_hb_proto_msgTypes[80]
+	mi := &file_hb_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7206,7 +7646,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[80]
+	mi := &file_hb_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7219,7 +7659,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{80}
+	return file_hb_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Attempt) GetN() uint32 {
@@ -7302,7 +7742,7 @@ type ToRunner struct {
 
 func (x *ToRunner) Reset() {
 	*x = ToRunner{}
-	mi := &file_hb_proto_msgTypes[81]
+	mi := &file_hb_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7314,7 +7754,7 @@ func (x *ToRunner) String() string {
 func (*ToRunner) ProtoMessage() {}
 
 func (x *ToRunner) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[81]
+	mi := &file_hb_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7327,7 +7767,7 @@ func (x *ToRunner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToRunner.ProtoReflect.Descriptor instead.
 func (*ToRunner) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{81}
+	return file_hb_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *ToRunner) GetBody() isToRunner_Body {
@@ -7509,7 +7949,7 @@ type FromRunner struct {
 
 func (x *FromRunner) Reset() {
 	*x = FromRunner{}
-	mi := &file_hb_proto_msgTypes[82]
+	mi := &file_hb_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7521,7 +7961,7 @@ func (x *FromRunner) String() string {
 func (*FromRunner) ProtoMessage() {}
 
 func (x *FromRunner) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[82]
+	mi := &file_hb_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7534,7 +7974,7 @@ func (x *FromRunner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FromRunner.ProtoReflect.Descriptor instead.
 func (*FromRunner) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{82}
+	return file_hb_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *FromRunner) GetBody() isFromRunner_Body {
@@ -7650,7 +8090,7 @@ type RunnerHello struct {
 
 func (x *RunnerHello) Reset() {
 	*x = RunnerHello{}
-	mi := &file_hb_proto_msgTypes[83]
+	mi := &file_hb_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7662,7 +8102,7 @@ func (x *RunnerHello) String() string {
 func (*RunnerHello) ProtoMessage() {}
 
 func (x *RunnerHello) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[83]
+	mi := &file_hb_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7675,7 +8115,7 @@ func (x *RunnerHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerHello.ProtoReflect.Descriptor instead.
 func (*RunnerHello) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{83}
+	return file_hb_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *RunnerHello) GetVersion() uint32 {
@@ -7718,7 +8158,7 @@ type RunnerAdopt struct {
 
 func (x *RunnerAdopt) Reset() {
 	*x = RunnerAdopt{}
-	mi := &file_hb_proto_msgTypes[84]
+	mi := &file_hb_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7730,7 +8170,7 @@ func (x *RunnerAdopt) String() string {
 func (*RunnerAdopt) ProtoMessage() {}
 
 func (x *RunnerAdopt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[84]
+	mi := &file_hb_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7743,7 +8183,7 @@ func (x *RunnerAdopt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerAdopt.ProtoReflect.Descriptor instead.
 func (*RunnerAdopt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{84}
+	return file_hb_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *RunnerAdopt) GetAttempts() []*Started {
@@ -7777,7 +8217,7 @@ type RunnerExec struct {
 
 func (x *RunnerExec) Reset() {
 	*x = RunnerExec{}
-	mi := &file_hb_proto_msgTypes[85]
+	mi := &file_hb_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7789,7 +8229,7 @@ func (x *RunnerExec) String() string {
 func (*RunnerExec) ProtoMessage() {}
 
 func (x *RunnerExec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[85]
+	mi := &file_hb_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7802,7 +8242,7 @@ func (x *RunnerExec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerExec.ProtoReflect.Descriptor instead.
 func (*RunnerExec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{85}
+	return file_hb_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *RunnerExec) GetFence() uint64 {
@@ -7880,7 +8320,7 @@ type RunnerUser struct {
 
 func (x *RunnerUser) Reset() {
 	*x = RunnerUser{}
-	mi := &file_hb_proto_msgTypes[86]
+	mi := &file_hb_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7892,7 +8332,7 @@ func (x *RunnerUser) String() string {
 func (*RunnerUser) ProtoMessage() {}
 
 func (x *RunnerUser) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[86]
+	mi := &file_hb_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7905,7 +8345,7 @@ func (x *RunnerUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerUser.ProtoReflect.Descriptor instead.
 func (*RunnerUser) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{86}
+	return file_hb_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *RunnerUser) GetUid() uint32 {
@@ -7942,7 +8382,7 @@ type RunnerLimits struct {
 
 func (x *RunnerLimits) Reset() {
 	*x = RunnerLimits{}
-	mi := &file_hb_proto_msgTypes[87]
+	mi := &file_hb_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7954,7 +8394,7 @@ func (x *RunnerLimits) String() string {
 func (*RunnerLimits) ProtoMessage() {}
 
 func (x *RunnerLimits) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[87]
+	mi := &file_hb_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7967,7 +8407,7 @@ func (x *RunnerLimits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerLimits.ProtoReflect.Descriptor instead.
 func (*RunnerLimits) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{87}
+	return file_hb_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *RunnerLimits) GetMemoryBytes() int64 {
@@ -8008,7 +8448,7 @@ type RunnerRenew struct {
 
 func (x *RunnerRenew) Reset() {
 	*x = RunnerRenew{}
-	mi := &file_hb_proto_msgTypes[88]
+	mi := &file_hb_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8020,7 +8460,7 @@ func (x *RunnerRenew) String() string {
 func (*RunnerRenew) ProtoMessage() {}
 
 func (x *RunnerRenew) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[88]
+	mi := &file_hb_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8033,7 +8473,7 @@ func (x *RunnerRenew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerRenew.ProtoReflect.Descriptor instead.
 func (*RunnerRenew) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{88}
+	return file_hb_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *RunnerRenew) GetFence() uint64 {
@@ -8061,7 +8501,7 @@ type RunnerTerminate struct {
 
 func (x *RunnerTerminate) Reset() {
 	*x = RunnerTerminate{}
-	mi := &file_hb_proto_msgTypes[89]
+	mi := &file_hb_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8073,7 +8513,7 @@ func (x *RunnerTerminate) String() string {
 func (*RunnerTerminate) ProtoMessage() {}
 
 func (x *RunnerTerminate) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[89]
+	mi := &file_hb_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8086,7 +8526,7 @@ func (x *RunnerTerminate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerTerminate.ProtoReflect.Descriptor instead.
 func (*RunnerTerminate) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{89}
+	return file_hb_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *RunnerTerminate) GetFence() uint64 {
@@ -8115,7 +8555,7 @@ type RunnerRead struct {
 
 func (x *RunnerRead) Reset() {
 	*x = RunnerRead{}
-	mi := &file_hb_proto_msgTypes[90]
+	mi := &file_hb_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8127,7 +8567,7 @@ func (x *RunnerRead) String() string {
 func (*RunnerRead) ProtoMessage() {}
 
 func (x *RunnerRead) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[90]
+	mi := &file_hb_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8140,7 +8580,7 @@ func (x *RunnerRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerRead.ProtoReflect.Descriptor instead.
 func (*RunnerRead) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{90}
+	return file_hb_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *RunnerRead) GetTicket() uint64 {
@@ -8185,7 +8625,7 @@ type RunnerOutput struct {
 
 func (x *RunnerOutput) Reset() {
 	*x = RunnerOutput{}
-	mi := &file_hb_proto_msgTypes[91]
+	mi := &file_hb_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8197,7 +8637,7 @@ func (x *RunnerOutput) String() string {
 func (*RunnerOutput) ProtoMessage() {}
 
 func (x *RunnerOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[91]
+	mi := &file_hb_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8210,7 +8650,7 @@ func (x *RunnerOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerOutput.ProtoReflect.Descriptor instead.
 func (*RunnerOutput) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{91}
+	return file_hb_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *RunnerOutput) GetTicket() uint64 {
@@ -8265,7 +8705,7 @@ type RunnerNote struct {
 
 func (x *RunnerNote) Reset() {
 	*x = RunnerNote{}
-	mi := &file_hb_proto_msgTypes[92]
+	mi := &file_hb_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8277,7 +8717,7 @@ func (x *RunnerNote) String() string {
 func (*RunnerNote) ProtoMessage() {}
 
 func (x *RunnerNote) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[92]
+	mi := &file_hb_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8290,7 +8730,7 @@ func (x *RunnerNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerNote.ProtoReflect.Descriptor instead.
 func (*RunnerNote) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{92}
+	return file_hb_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *RunnerNote) GetWarn() bool {
@@ -8311,8 +8751,7 @@ var File_hb_proto protoreflect.FileDescriptor
 
 const file_hb_proto_rawDesc = "" +
 	"\n" +
-	"\bhb.proto\x12\x02hb\"\xf6\n" +
-	"\n" +
+	"\bhb.proto\x12\x02hb\"\xcc\v\n" +
 	"\bEnvelope\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12\x12\n" +
@@ -8354,8 +8793,21 @@ const file_hb_proto_rawDesc = "" +
 	"\bposition\x18G \x01(\v2\f.hb.PositionH\x00R\bposition\x12(\n" +
 	"\bmesh_ask\x18s \x01(\v2\v.hb.MeshAskH\x00R\ameshAsk\x12\x1e\n" +
 	"\x04mesh\x18t \x01(\v2\b.hb.MeshH\x00R\x04mesh\x12!\n" +
-	"\x05watch\x18d \x01(\v2\t.hb.WatchH\x00R\x05watchB\x06\n" +
-	"\x04body\"\a\n" +
+	"\x05watch\x18d \x01(\v2\t.hb.WatchH\x00R\x05watch\x12&\n" +
+	"\akey_ask\x18\xf2\x01 \x01(\v2\n" +
+	".hb.KeyAskH\x00R\x06keyAsk\x12,\n" +
+	"\tkey_given\x18\xf3\x01 \x01(\v2\f.hb.KeyGivenH\x00R\bkeyGivenB\x06\n" +
+	"\x04body\"(\n" +
+	"\x06KeyAsk\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x01 \x01(\rR\n" +
+	"generation\"Z\n" +
+	"\bKeyGiven\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x01 \x01(\rR\n" +
+	"generation\x12\x16\n" +
+	"\x06sealed\x18\x02 \x01(\fR\x06sealed\x12\x16\n" +
+	"\x06commit\x18\x03 \x01(\x04R\x06commit\"\a\n" +
 	"\x05Watch\"\xb8\x01\n" +
 	"\x04Join\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -8364,14 +8816,15 @@ const file_hb_proto_rawDesc = "" +
 	"\acluster\x18\x04 \x01(\fR\acluster\x12\x1b\n" +
 	"\x04rows\x18\x05 \x03(\v2\a.hb.RowR\x04rows\x12\x12\n" +
 	"\x04raft\x18\x06 \x01(\x06R\x04raft\x12\x1b\n" +
-	"\bfeatures\x18\xbe\x01 \x01(\rR\bfeatures\"\xa7\x01\n" +
+	"\bfeatures\x18\xbe\x01 \x01(\rR\bfeatures\"\xc8\x01\n" +
 	"\aWelcome\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\fR\acluster\x12!\n" +
 	"\fcluster_name\x18\x02 \x01(\tR\vclusterName\x12\x1b\n" +
 	"\x04rows\x18\x03 \x03(\v2\a.hb.RowR\x04rows\x12\x16\n" +
 	"\x06leader\x18\x04 \x01(\x06R\x06leader\x12\x16\n" +
 	"\x06commit\x18\x05 \x01(\x04R\x06commit\x12\x12\n" +
-	"\x04term\x18\x06 \x01(\x04R\x04term\"\x7f\n" +
+	"\x04term\x18\x06 \x01(\x04R\x04term\x12\x1f\n" +
+	"\x03key\x18\xf4\x01 \x01(\v2\f.hb.KeyGivenR\x03key\"\x7f\n" +
 	"\aRefusal\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x12\n" +
 	"\x04hint\x18\x02 \x01(\tR\x04hint\x12\x14\n" +
@@ -8579,7 +9032,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x05Entry\x12\x1d\n" +
 	"\n" +
 	"wall_nanos\x18\x01 \x01(\x03R\twallNanos\x12'\n" +
-	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\x8d\t\n" +
+	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\xe9\t\n" +
 	"\aCommand\x12\x1a\n" +
 	"\bproposer\x18\x01 \x01(\x06R\bproposer\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\x12+\n" +
@@ -8616,7 +9069,10 @@ const file_hb_proto_rawDesc = "" +
 	"\x05admit\x18\xca\x01 \x01(\v2\t.hb.AdmitH\x00R\x05admit\x12(\n" +
 	"\acertify\x18\xcb\x01 \x01(\v2\v.hb.CertifyH\x00R\acertify\x12.\n" +
 	"\trecertify\x18\xcc\x01 \x01(\v2\r.hb.RecertifyH\x00R\trecertify\x12(\n" +
-	"\aentrust\x18\xcd\x01 \x01(\v2\v.hb.EntrustH\x00R\aentrustB\x06\n" +
+	"\aentrust\x18\xcd\x01 \x01(\v2\v.hb.EntrustH\x00R\aentrust\x12/\n" +
+	"\n" +
+	"rotate_key\x18\xf0\x01 \x01(\v2\r.hb.RotateKeyH\x00R\trotateKey\x12)\n" +
+	"\bwrap_key\x18\xf1\x01 \x01(\v2\v.hb.WrapKeyH\x00R\awrapKeyB\x06\n" +
 	"\x04body\"K\n" +
 	"\aVerdict\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x18\n" +
@@ -8701,7 +9157,32 @@ const file_hb_proto_rawDesc = "" +
 	"\aEntrust\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x19\n" +
 	"\bwrap_key\x18\x02 \x01(\fR\awrapKey\x12\x16\n" +
-	"\x06sealed\x18\x03 \x01(\fR\x06sealed\"\xbb\x01\n" +
+	"\x06sealed\x18\x03 \x01(\fR\x06sealed\"c\n" +
+	"\tRotateKey\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x01 \x01(\rR\n" +
+	"generation\x12$\n" +
+	"\x05wraps\x18\x02 \x03(\v2\x0e.hb.WrappedKeyR\x05wraps\x12\x10\n" +
+	"\x03why\x18\x03 \x01(\tR\x03why\"O\n" +
+	"\aWrapKey\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x01 \x01(\rR\n" +
+	"generation\x12$\n" +
+	"\x05wraps\x18\x02 \x03(\v2\x0e.hb.WrappedKeyR\x05wraps\"S\n" +
+	"\n" +
+	"WrappedKey\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x19\n" +
+	"\bwrap_key\x18\x02 \x01(\fR\awrapKey\x12\x16\n" +
+	"\x06sealed\x18\x03 \x01(\fR\x06sealed\"\x9c\x01\n" +
+	"\vDatagramKey\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x01 \x01(\rR\n" +
+	"generation\x12$\n" +
+	"\x05wraps\x18\x02 \x03(\v2\x0e.hb.WrappedKeyR\x05wraps\x12\x1f\n" +
+	"\vsince_nanos\x18\x03 \x01(\x03R\n" +
+	"sinceNanos\x12\x14\n" +
+	"\x05index\x18\x04 \x01(\x04R\x05index\x12\x10\n" +
+	"\x03why\x18\x05 \x01(\tR\x03why\"\xbb\x01\n" +
 	"\tJoinToken\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x12#\n" +
@@ -8840,7 +9321,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x04raft\x18\x05 \x01(\x06R\x04raft\x12\x1a\n" +
 	"\bdetector\x18< \x01(\tR\bdetector\x12\x14\n" +
 	"\x05epoch\x18F \x01(\x06R\x05epoch\x12$\n" +
-	"\rjournal_since\x18\xb5\x01 \x01(\rR\fjournalSince\"\xa4\x04\n" +
+	"\rjournal_since\x18\xb5\x01 \x01(\rR\fjournalSince\"\xdb\x04\n" +
 	"\x06Ledger\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
@@ -8861,7 +9342,8 @@ const file_hb_proto_rawDesc = "" +
 	"\tschedules\x18\x96\x01 \x03(\v2\f.hb.ScheduleR\tschedules\x12\x1d\n" +
 	"\tauthority\x18\xc8\x01 \x01(\fR\tauthority\x12&\n" +
 	"\x06tokens\x18\xc9\x01 \x03(\v2\r.hb.JoinTokenR\x06tokens\x121\n" +
-	"\vcredentials\x18\xca\x01 \x03(\v2\x0e.hb.CredentialR\vcredentials\"]\n" +
+	"\vcredentials\x18\xca\x01 \x03(\v2\x0e.hb.CredentialR\vcredentials\x125\n" +
+	"\rdatagram_keys\x18\xf5\x01 \x03(\v2\x0f.hb.DatagramKeyR\fdatagramKeys\"]\n" +
 	"\tTombstone\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04raft\x18\x02 \x01(\x06R\x04raft\x12\x12\n" +
@@ -9010,215 +9492,230 @@ func file_hb_proto_rawDescGZIP() []byte {
 	return file_hb_proto_rawDescData
 }
 
-var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 94)
+var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 100)
 var file_hb_proto_goTypes = []any{
 	(*Envelope)(nil),        // 0: hb.Envelope
-	(*Watch)(nil),           // 1: hb.Watch
-	(*Join)(nil),            // 2: hb.Join
-	(*Welcome)(nil),         // 3: hb.Welcome
-	(*Refusal)(nil),         // 4: hb.Refusal
-	(*Rows)(nil),            // 5: hb.Rows
-	(*Row)(nil),             // 6: hb.Row
-	(*Echo)(nil),            // 7: hb.Echo
-	(*Pull)(nil),            // 8: hb.Pull
-	(*Page)(nil),            // 9: hb.Page
-	(*Propose)(nil),         // 10: hb.Propose
-	(*Proposed)(nil),        // 11: hb.Proposed
-	(*ReadIndex)(nil),       // 12: hb.ReadIndex
-	(*ReadIndexed)(nil),     // 13: hb.ReadIndexed
-	(*PositionAsk)(nil),     // 14: hb.PositionAsk
-	(*Position)(nil),        // 15: hb.Position
-	(*Standing)(nil),        // 16: hb.Standing
-	(*MeshAsk)(nil),         // 17: hb.MeshAsk
-	(*Mesh)(nil),            // 18: hb.Mesh
-	(*MeshView)(nil),        // 19: hb.MeshView
-	(*Transfer)(nil),        // 20: hb.Transfer
-	(*Grant)(nil),           // 21: hb.Grant
-	(*Kill)(nil),            // 22: hb.Kill
-	(*Running)(nil),         // 23: hb.Running
-	(*Explain)(nil),         // 24: hb.Explain
-	(*Explained)(nil),       // 25: hb.Explained
-	(*Candidate)(nil),       // 26: hb.Candidate
-	(*LeaseAsk)(nil),        // 27: hb.LeaseAsk
-	(*LeaseGiven)(nil),      // 28: hb.LeaseGiven
-	(*Refused)(nil),         // 29: hb.Refused
-	(*Done)(nil),            // 30: hb.Done
-	(*DoneAck)(nil),         // 31: hb.DoneAck
-	(*OutputPull)(nil),      // 32: hb.OutputPull
-	(*OutputChunk)(nil),     // 33: hb.OutputChunk
-	(*Enroll)(nil),          // 34: hb.Enroll
-	(*Enrolled)(nil),        // 35: hb.Enrolled
-	(*Entry)(nil),           // 36: hb.Entry
-	(*Command)(nil),         // 37: hb.Command
-	(*Verdict)(nil),         // 38: hb.Verdict
-	(*MemberUp)(nil),        // 39: hb.MemberUp
-	(*MemberDown)(nil),      // 40: hb.MemberDown
-	(*SetVoters)(nil),       // 41: hb.SetVoters
-	(*SetVote)(nil),         // 42: hb.SetVote
-	(*RaiseFeatures)(nil),   // 43: hb.RaiseFeatures
-	(*Forget)(nil),          // 44: hb.Forget
-	(*SetSchedule)(nil),     // 45: hb.SetSchedule
-	(*DropSchedule)(nil),    // 46: hb.DropSchedule
-	(*PauseSchedule)(nil),   // 47: hb.PauseSchedule
-	(*Fire)(nil),            // 48: hb.Fire
-	(*Schedule)(nil),        // 49: hb.Schedule
-	(*CreateToken)(nil),     // 50: hb.CreateToken
-	(*RevokeToken)(nil),     // 51: hb.RevokeToken
-	(*Admit)(nil),           // 52: hb.Admit
-	(*Certify)(nil),         // 53: hb.Certify
-	(*Recertify)(nil),       // 54: hb.Recertify
-	(*Entrust)(nil),         // 55: hb.Entrust
-	(*JoinToken)(nil),       // 56: hb.JoinToken
-	(*Credential)(nil),      // 57: hb.Credential
-	(*Note)(nil),            // 58: hb.Note
-	(*Offer)(nil),           // 59: hb.Offer
-	(*Definition)(nil),      // 60: hb.Definition
-	(*Submit)(nil),          // 61: hb.Submit
-	(*Spec)(nil),            // 62: hb.Spec
-	(*Assign)(nil),          // 63: hb.Assign
-	(*Finish)(nil),          // 64: hb.Finish
-	(*Requeue)(nil),         // 65: hb.Requeue
-	(*Drain)(nil),           // 66: hb.Drain
-	(*Cancel)(nil),          // 67: hb.Cancel
-	(*Expire)(nil),          // 68: hb.Expire
-	(*Result)(nil),          // 69: hb.Result
-	(*Record)(nil),          // 70: hb.Record
-	(*Mark)(nil),            // 71: hb.Mark
-	(*Intent)(nil),          // 72: hb.Intent
-	(*Started)(nil),         // 73: hb.Started
-	(*Identity)(nil),        // 74: hb.Identity
-	(*Ledger)(nil),          // 75: hb.Ledger
-	(*Tombstone)(nil),       // 76: hb.Tombstone
-	(*Agreed)(nil),          // 77: hb.Agreed
-	(*Task)(nil),            // 78: hb.Task
-	(*Missing)(nil),         // 79: hb.Missing
-	(*Attempt)(nil),         // 80: hb.Attempt
-	(*ToRunner)(nil),        // 81: hb.ToRunner
-	(*FromRunner)(nil),      // 82: hb.FromRunner
-	(*RunnerHello)(nil),     // 83: hb.RunnerHello
-	(*RunnerAdopt)(nil),     // 84: hb.RunnerAdopt
-	(*RunnerExec)(nil),      // 85: hb.RunnerExec
-	(*RunnerUser)(nil),      // 86: hb.RunnerUser
-	(*RunnerLimits)(nil),    // 87: hb.RunnerLimits
-	(*RunnerRenew)(nil),     // 88: hb.RunnerRenew
-	(*RunnerTerminate)(nil), // 89: hb.RunnerTerminate
-	(*RunnerRead)(nil),      // 90: hb.RunnerRead
-	(*RunnerOutput)(nil),    // 91: hb.RunnerOutput
-	(*RunnerNote)(nil),      // 92: hb.RunnerNote
-	nil,                     // 93: hb.Row.TagsEntry
+	(*KeyAsk)(nil),          // 1: hb.KeyAsk
+	(*KeyGiven)(nil),        // 2: hb.KeyGiven
+	(*Watch)(nil),           // 3: hb.Watch
+	(*Join)(nil),            // 4: hb.Join
+	(*Welcome)(nil),         // 5: hb.Welcome
+	(*Refusal)(nil),         // 6: hb.Refusal
+	(*Rows)(nil),            // 7: hb.Rows
+	(*Row)(nil),             // 8: hb.Row
+	(*Echo)(nil),            // 9: hb.Echo
+	(*Pull)(nil),            // 10: hb.Pull
+	(*Page)(nil),            // 11: hb.Page
+	(*Propose)(nil),         // 12: hb.Propose
+	(*Proposed)(nil),        // 13: hb.Proposed
+	(*ReadIndex)(nil),       // 14: hb.ReadIndex
+	(*ReadIndexed)(nil),     // 15: hb.ReadIndexed
+	(*PositionAsk)(nil),     // 16: hb.PositionAsk
+	(*Position)(nil),        // 17: hb.Position
+	(*Standing)(nil),        // 18: hb.Standing
+	(*MeshAsk)(nil),         // 19: hb.MeshAsk
+	(*Mesh)(nil),            // 20: hb.Mesh
+	(*MeshView)(nil),        // 21: hb.MeshView
+	(*Transfer)(nil),        // 22: hb.Transfer
+	(*Grant)(nil),           // 23: hb.Grant
+	(*Kill)(nil),            // 24: hb.Kill
+	(*Running)(nil),         // 25: hb.Running
+	(*Explain)(nil),         // 26: hb.Explain
+	(*Explained)(nil),       // 27: hb.Explained
+	(*Candidate)(nil),       // 28: hb.Candidate
+	(*LeaseAsk)(nil),        // 29: hb.LeaseAsk
+	(*LeaseGiven)(nil),      // 30: hb.LeaseGiven
+	(*Refused)(nil),         // 31: hb.Refused
+	(*Done)(nil),            // 32: hb.Done
+	(*DoneAck)(nil),         // 33: hb.DoneAck
+	(*OutputPull)(nil),      // 34: hb.OutputPull
+	(*OutputChunk)(nil),     // 35: hb.OutputChunk
+	(*Enroll)(nil),          // 36: hb.Enroll
+	(*Enrolled)(nil),        // 37: hb.Enrolled
+	(*Entry)(nil),           // 38: hb.Entry
+	(*Command)(nil),         // 39: hb.Command
+	(*Verdict)(nil),         // 40: hb.Verdict
+	(*MemberUp)(nil),        // 41: hb.MemberUp
+	(*MemberDown)(nil),      // 42: hb.MemberDown
+	(*SetVoters)(nil),       // 43: hb.SetVoters
+	(*SetVote)(nil),         // 44: hb.SetVote
+	(*RaiseFeatures)(nil),   // 45: hb.RaiseFeatures
+	(*Forget)(nil),          // 46: hb.Forget
+	(*SetSchedule)(nil),     // 47: hb.SetSchedule
+	(*DropSchedule)(nil),    // 48: hb.DropSchedule
+	(*PauseSchedule)(nil),   // 49: hb.PauseSchedule
+	(*Fire)(nil),            // 50: hb.Fire
+	(*Schedule)(nil),        // 51: hb.Schedule
+	(*CreateToken)(nil),     // 52: hb.CreateToken
+	(*RevokeToken)(nil),     // 53: hb.RevokeToken
+	(*Admit)(nil),           // 54: hb.Admit
+	(*Certify)(nil),         // 55: hb.Certify
+	(*Recertify)(nil),       // 56: hb.Recertify
+	(*Entrust)(nil),         // 57: hb.Entrust
+	(*RotateKey)(nil),       // 58: hb.RotateKey
+	(*WrapKey)(nil),         // 59: hb.WrapKey
+	(*WrappedKey)(nil),      // 60: hb.WrappedKey
+	(*DatagramKey)(nil),     // 61: hb.DatagramKey
+	(*JoinToken)(nil),       // 62: hb.JoinToken
+	(*Credential)(nil),      // 63: hb.Credential
+	(*Note)(nil),            // 64: hb.Note
+	(*Offer)(nil),           // 65: hb.Offer
+	(*Definition)(nil),      // 66: hb.Definition
+	(*Submit)(nil),          // 67: hb.Submit
+	(*Spec)(nil),            // 68: hb.Spec
+	(*Assign)(nil),          // 69: hb.Assign
+	(*Finish)(nil),          // 70: hb.Finish
+	(*Requeue)(nil),         // 71: hb.Requeue
+	(*Drain)(nil),           // 72: hb.Drain
+	(*Cancel)(nil),          // 73: hb.Cancel
+	(*Expire)(nil),          // 74: hb.Expire
+	(*Result)(nil),          // 75: hb.Result
+	(*Record)(nil),          // 76: hb.Record
+	(*Mark)(nil),            // 77: hb.Mark
+	(*Intent)(nil),          // 78: hb.Intent
+	(*Started)(nil),         // 79: hb.Started
+	(*Identity)(nil),        // 80: hb.Identity
+	(*Ledger)(nil),          // 81: hb.Ledger
+	(*Tombstone)(nil),       // 82: hb.Tombstone
+	(*Agreed)(nil),          // 83: hb.Agreed
+	(*Task)(nil),            // 84: hb.Task
+	(*Missing)(nil),         // 85: hb.Missing
+	(*Attempt)(nil),         // 86: hb.Attempt
+	(*ToRunner)(nil),        // 87: hb.ToRunner
+	(*FromRunner)(nil),      // 88: hb.FromRunner
+	(*RunnerHello)(nil),     // 89: hb.RunnerHello
+	(*RunnerAdopt)(nil),     // 90: hb.RunnerAdopt
+	(*RunnerExec)(nil),      // 91: hb.RunnerExec
+	(*RunnerUser)(nil),      // 92: hb.RunnerUser
+	(*RunnerLimits)(nil),    // 93: hb.RunnerLimits
+	(*RunnerRenew)(nil),     // 94: hb.RunnerRenew
+	(*RunnerTerminate)(nil), // 95: hb.RunnerTerminate
+	(*RunnerRead)(nil),      // 96: hb.RunnerRead
+	(*RunnerOutput)(nil),    // 97: hb.RunnerOutput
+	(*RunnerNote)(nil),      // 98: hb.RunnerNote
+	nil,                     // 99: hb.Row.TagsEntry
 }
 var file_hb_proto_depIdxs = []int32{
-	2,   // 0: hb.Envelope.join:type_name -> hb.Join
-	3,   // 1: hb.Envelope.welcome:type_name -> hb.Welcome
-	4,   // 2: hb.Envelope.refusal:type_name -> hb.Refusal
-	8,   // 3: hb.Envelope.pull:type_name -> hb.Pull
-	9,   // 4: hb.Envelope.page:type_name -> hb.Page
-	10,  // 5: hb.Envelope.propose:type_name -> hb.Propose
-	11,  // 6: hb.Envelope.proposed:type_name -> hb.Proposed
-	12,  // 7: hb.Envelope.read_index:type_name -> hb.ReadIndex
-	13,  // 8: hb.Envelope.read_indexed:type_name -> hb.ReadIndexed
-	21,  // 9: hb.Envelope.grant:type_name -> hb.Grant
-	22,  // 10: hb.Envelope.kill:type_name -> hb.Kill
-	30,  // 11: hb.Envelope.done:type_name -> hb.Done
-	31,  // 12: hb.Envelope.done_ack:type_name -> hb.DoneAck
-	32,  // 13: hb.Envelope.output_pull:type_name -> hb.OutputPull
-	33,  // 14: hb.Envelope.output_chunk:type_name -> hb.OutputChunk
-	7,   // 15: hb.Envelope.echo:type_name -> hb.Echo
-	5,   // 16: hb.Envelope.rows:type_name -> hb.Rows
-	20,  // 17: hb.Envelope.transfer:type_name -> hb.Transfer
-	29,  // 18: hb.Envelope.refused:type_name -> hb.Refused
-	23,  // 19: hb.Envelope.running:type_name -> hb.Running
-	24,  // 20: hb.Envelope.explain:type_name -> hb.Explain
-	25,  // 21: hb.Envelope.explained:type_name -> hb.Explained
-	27,  // 22: hb.Envelope.lease_ask:type_name -> hb.LeaseAsk
-	28,  // 23: hb.Envelope.lease_given:type_name -> hb.LeaseGiven
-	14,  // 24: hb.Envelope.position_ask:type_name -> hb.PositionAsk
-	15,  // 25: hb.Envelope.position:type_name -> hb.Position
-	17,  // 26: hb.Envelope.mesh_ask:type_name -> hb.MeshAsk
-	18,  // 27: hb.Envelope.mesh:type_name -> hb.Mesh
-	1,   // 28: hb.Envelope.watch:type_name -> hb.Watch
-	6,   // 29: hb.Join.rows:type_name -> hb.Row
-	6,   // 30: hb.Welcome.rows:type_name -> hb.Row
-	6,   // 31: hb.Rows.rows:type_name -> hb.Row
-	93,  // 32: hb.Row.tags:type_name -> hb.Row.TagsEntry
-	37,  // 33: hb.Propose.command:type_name -> hb.Command
-	38,  // 34: hb.Proposed.verdict:type_name -> hb.Verdict
-	16,  // 35: hb.Position.standings:type_name -> hb.Standing
-	19,  // 36: hb.Mesh.views:type_name -> hb.MeshView
-	62,  // 37: hb.Grant.spec:type_name -> hb.Spec
-	62,  // 38: hb.Explain.spec:type_name -> hb.Spec
-	26,  // 39: hb.Explained.candidates:type_name -> hb.Candidate
-	69,  // 40: hb.Done.result:type_name -> hb.Result
-	38,  // 41: hb.Enrolled.refused:type_name -> hb.Verdict
-	37,  // 42: hb.Entry.commands:type_name -> hb.Command
-	39,  // 43: hb.Command.member_up:type_name -> hb.MemberUp
-	40,  // 44: hb.Command.member_down:type_name -> hb.MemberDown
-	61,  // 45: hb.Command.submit:type_name -> hb.Submit
-	63,  // 46: hb.Command.assign:type_name -> hb.Assign
-	64,  // 47: hb.Command.finish:type_name -> hb.Finish
-	67,  // 48: hb.Command.cancel:type_name -> hb.Cancel
-	58,  // 49: hb.Command.note:type_name -> hb.Note
-	65,  // 50: hb.Command.requeue:type_name -> hb.Requeue
-	68,  // 51: hb.Command.expire:type_name -> hb.Expire
-	66,  // 52: hb.Command.drain:type_name -> hb.Drain
-	41,  // 53: hb.Command.set_voters:type_name -> hb.SetVoters
-	42,  // 54: hb.Command.set_vote:type_name -> hb.SetVote
-	44,  // 55: hb.Command.forget:type_name -> hb.Forget
-	43,  // 56: hb.Command.raise_features:type_name -> hb.RaiseFeatures
-	45,  // 57: hb.Command.set_schedule:type_name -> hb.SetSchedule
-	46,  // 58: hb.Command.drop_schedule:type_name -> hb.DropSchedule
-	47,  // 59: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
-	48,  // 60: hb.Command.fire:type_name -> hb.Fire
-	59,  // 61: hb.Command.offer:type_name -> hb.Offer
-	50,  // 62: hb.Command.create_token:type_name -> hb.CreateToken
-	51,  // 63: hb.Command.revoke_token:type_name -> hb.RevokeToken
-	52,  // 64: hb.Command.admit:type_name -> hb.Admit
-	53,  // 65: hb.Command.certify:type_name -> hb.Certify
-	54,  // 66: hb.Command.recertify:type_name -> hb.Recertify
-	55,  // 67: hb.Command.entrust:type_name -> hb.Entrust
-	6,   // 68: hb.MemberUp.rows:type_name -> hb.Row
-	49,  // 69: hb.SetSchedule.schedule:type_name -> hb.Schedule
-	62,  // 70: hb.Schedule.spec:type_name -> hb.Spec
-	60,  // 71: hb.Offer.tasks:type_name -> hb.Definition
-	62,  // 72: hb.Submit.spec:type_name -> hb.Spec
-	69,  // 73: hb.Finish.result:type_name -> hb.Result
-	72,  // 74: hb.Record.intent:type_name -> hb.Intent
-	73,  // 75: hb.Record.started:type_name -> hb.Started
-	30,  // 76: hb.Record.ended:type_name -> hb.Done
-	71,  // 77: hb.Record.mark:type_name -> hb.Mark
-	21,  // 78: hb.Intent.grant:type_name -> hb.Grant
-	77,  // 79: hb.Ledger.members:type_name -> hb.Agreed
-	78,  // 80: hb.Ledger.tasks:type_name -> hb.Task
-	76,  // 81: hb.Ledger.tombstones:type_name -> hb.Tombstone
-	49,  // 82: hb.Ledger.schedules:type_name -> hb.Schedule
-	56,  // 83: hb.Ledger.tokens:type_name -> hb.JoinToken
-	57,  // 84: hb.Ledger.credentials:type_name -> hb.Credential
-	6,   // 85: hb.Agreed.row:type_name -> hb.Row
-	59,  // 86: hb.Agreed.offer:type_name -> hb.Offer
-	62,  // 87: hb.Task.spec:type_name -> hb.Spec
-	80,  // 88: hb.Task.attempts:type_name -> hb.Attempt
-	69,  // 89: hb.Task.result:type_name -> hb.Result
-	79,  // 90: hb.Task.missing:type_name -> hb.Missing
-	69,  // 91: hb.Attempt.result:type_name -> hb.Result
-	83,  // 92: hb.ToRunner.hello:type_name -> hb.RunnerHello
-	84,  // 93: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
-	85,  // 94: hb.ToRunner.exec:type_name -> hb.RunnerExec
-	88,  // 95: hb.ToRunner.renew:type_name -> hb.RunnerRenew
-	89,  // 96: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
-	90,  // 97: hb.ToRunner.read:type_name -> hb.RunnerRead
-	83,  // 98: hb.FromRunner.hello:type_name -> hb.RunnerHello
-	73,  // 99: hb.FromRunner.started:type_name -> hb.Started
-	30,  // 100: hb.FromRunner.ended:type_name -> hb.Done
-	91,  // 101: hb.FromRunner.output:type_name -> hb.RunnerOutput
-	92,  // 102: hb.FromRunner.note:type_name -> hb.RunnerNote
-	73,  // 103: hb.RunnerAdopt.attempts:type_name -> hb.Started
-	86,  // 104: hb.RunnerExec.user:type_name -> hb.RunnerUser
-	87,  // 105: hb.RunnerExec.limits:type_name -> hb.RunnerLimits
-	106, // [106:106] is the sub-list for method output_type
-	106, // [106:106] is the sub-list for method input_type
-	106, // [106:106] is the sub-list for extension type_name
-	106, // [106:106] is the sub-list for extension extendee
-	0,   // [0:106] is the sub-list for field type_name
+	4,   // 0: hb.Envelope.join:type_name -> hb.Join
+	5,   // 1: hb.Envelope.welcome:type_name -> hb.Welcome
+	6,   // 2: hb.Envelope.refusal:type_name -> hb.Refusal
+	10,  // 3: hb.Envelope.pull:type_name -> hb.Pull
+	11,  // 4: hb.Envelope.page:type_name -> hb.Page
+	12,  // 5: hb.Envelope.propose:type_name -> hb.Propose
+	13,  // 6: hb.Envelope.proposed:type_name -> hb.Proposed
+	14,  // 7: hb.Envelope.read_index:type_name -> hb.ReadIndex
+	15,  // 8: hb.Envelope.read_indexed:type_name -> hb.ReadIndexed
+	23,  // 9: hb.Envelope.grant:type_name -> hb.Grant
+	24,  // 10: hb.Envelope.kill:type_name -> hb.Kill
+	32,  // 11: hb.Envelope.done:type_name -> hb.Done
+	33,  // 12: hb.Envelope.done_ack:type_name -> hb.DoneAck
+	34,  // 13: hb.Envelope.output_pull:type_name -> hb.OutputPull
+	35,  // 14: hb.Envelope.output_chunk:type_name -> hb.OutputChunk
+	9,   // 15: hb.Envelope.echo:type_name -> hb.Echo
+	7,   // 16: hb.Envelope.rows:type_name -> hb.Rows
+	22,  // 17: hb.Envelope.transfer:type_name -> hb.Transfer
+	31,  // 18: hb.Envelope.refused:type_name -> hb.Refused
+	25,  // 19: hb.Envelope.running:type_name -> hb.Running
+	26,  // 20: hb.Envelope.explain:type_name -> hb.Explain
+	27,  // 21: hb.Envelope.explained:type_name -> hb.Explained
+	29,  // 22: hb.Envelope.lease_ask:type_name -> hb.LeaseAsk
+	30,  // 23: hb.Envelope.lease_given:type_name -> hb.LeaseGiven
+	16,  // 24: hb.Envelope.position_ask:type_name -> hb.PositionAsk
+	17,  // 25: hb.Envelope.position:type_name -> hb.Position
+	19,  // 26: hb.Envelope.mesh_ask:type_name -> hb.MeshAsk
+	20,  // 27: hb.Envelope.mesh:type_name -> hb.Mesh
+	3,   // 28: hb.Envelope.watch:type_name -> hb.Watch
+	1,   // 29: hb.Envelope.key_ask:type_name -> hb.KeyAsk
+	2,   // 30: hb.Envelope.key_given:type_name -> hb.KeyGiven
+	8,   // 31: hb.Join.rows:type_name -> hb.Row
+	8,   // 32: hb.Welcome.rows:type_name -> hb.Row
+	2,   // 33: hb.Welcome.key:type_name -> hb.KeyGiven
+	8,   // 34: hb.Rows.rows:type_name -> hb.Row
+	99,  // 35: hb.Row.tags:type_name -> hb.Row.TagsEntry
+	39,  // 36: hb.Propose.command:type_name -> hb.Command
+	40,  // 37: hb.Proposed.verdict:type_name -> hb.Verdict
+	18,  // 38: hb.Position.standings:type_name -> hb.Standing
+	21,  // 39: hb.Mesh.views:type_name -> hb.MeshView
+	68,  // 40: hb.Grant.spec:type_name -> hb.Spec
+	68,  // 41: hb.Explain.spec:type_name -> hb.Spec
+	28,  // 42: hb.Explained.candidates:type_name -> hb.Candidate
+	75,  // 43: hb.Done.result:type_name -> hb.Result
+	40,  // 44: hb.Enrolled.refused:type_name -> hb.Verdict
+	39,  // 45: hb.Entry.commands:type_name -> hb.Command
+	41,  // 46: hb.Command.member_up:type_name -> hb.MemberUp
+	42,  // 47: hb.Command.member_down:type_name -> hb.MemberDown
+	67,  // 48: hb.Command.submit:type_name -> hb.Submit
+	69,  // 49: hb.Command.assign:type_name -> hb.Assign
+	70,  // 50: hb.Command.finish:type_name -> hb.Finish
+	73,  // 51: hb.Command.cancel:type_name -> hb.Cancel
+	64,  // 52: hb.Command.note:type_name -> hb.Note
+	71,  // 53: hb.Command.requeue:type_name -> hb.Requeue
+	74,  // 54: hb.Command.expire:type_name -> hb.Expire
+	72,  // 55: hb.Command.drain:type_name -> hb.Drain
+	43,  // 56: hb.Command.set_voters:type_name -> hb.SetVoters
+	44,  // 57: hb.Command.set_vote:type_name -> hb.SetVote
+	46,  // 58: hb.Command.forget:type_name -> hb.Forget
+	45,  // 59: hb.Command.raise_features:type_name -> hb.RaiseFeatures
+	47,  // 60: hb.Command.set_schedule:type_name -> hb.SetSchedule
+	48,  // 61: hb.Command.drop_schedule:type_name -> hb.DropSchedule
+	49,  // 62: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
+	50,  // 63: hb.Command.fire:type_name -> hb.Fire
+	65,  // 64: hb.Command.offer:type_name -> hb.Offer
+	52,  // 65: hb.Command.create_token:type_name -> hb.CreateToken
+	53,  // 66: hb.Command.revoke_token:type_name -> hb.RevokeToken
+	54,  // 67: hb.Command.admit:type_name -> hb.Admit
+	55,  // 68: hb.Command.certify:type_name -> hb.Certify
+	56,  // 69: hb.Command.recertify:type_name -> hb.Recertify
+	57,  // 70: hb.Command.entrust:type_name -> hb.Entrust
+	58,  // 71: hb.Command.rotate_key:type_name -> hb.RotateKey
+	59,  // 72: hb.Command.wrap_key:type_name -> hb.WrapKey
+	8,   // 73: hb.MemberUp.rows:type_name -> hb.Row
+	51,  // 74: hb.SetSchedule.schedule:type_name -> hb.Schedule
+	68,  // 75: hb.Schedule.spec:type_name -> hb.Spec
+	60,  // 76: hb.RotateKey.wraps:type_name -> hb.WrappedKey
+	60,  // 77: hb.WrapKey.wraps:type_name -> hb.WrappedKey
+	60,  // 78: hb.DatagramKey.wraps:type_name -> hb.WrappedKey
+	66,  // 79: hb.Offer.tasks:type_name -> hb.Definition
+	68,  // 80: hb.Submit.spec:type_name -> hb.Spec
+	75,  // 81: hb.Finish.result:type_name -> hb.Result
+	78,  // 82: hb.Record.intent:type_name -> hb.Intent
+	79,  // 83: hb.Record.started:type_name -> hb.Started
+	32,  // 84: hb.Record.ended:type_name -> hb.Done
+	77,  // 85: hb.Record.mark:type_name -> hb.Mark
+	23,  // 86: hb.Intent.grant:type_name -> hb.Grant
+	83,  // 87: hb.Ledger.members:type_name -> hb.Agreed
+	84,  // 88: hb.Ledger.tasks:type_name -> hb.Task
+	82,  // 89: hb.Ledger.tombstones:type_name -> hb.Tombstone
+	51,  // 90: hb.Ledger.schedules:type_name -> hb.Schedule
+	62,  // 91: hb.Ledger.tokens:type_name -> hb.JoinToken
+	63,  // 92: hb.Ledger.credentials:type_name -> hb.Credential
+	61,  // 93: hb.Ledger.datagram_keys:type_name -> hb.DatagramKey
+	8,   // 94: hb.Agreed.row:type_name -> hb.Row
+	65,  // 95: hb.Agreed.offer:type_name -> hb.Offer
+	68,  // 96: hb.Task.spec:type_name -> hb.Spec
+	86,  // 97: hb.Task.attempts:type_name -> hb.Attempt
+	75,  // 98: hb.Task.result:type_name -> hb.Result
+	85,  // 99: hb.Task.missing:type_name -> hb.Missing
+	75,  // 100: hb.Attempt.result:type_name -> hb.Result
+	89,  // 101: hb.ToRunner.hello:type_name -> hb.RunnerHello
+	90,  // 102: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
+	91,  // 103: hb.ToRunner.exec:type_name -> hb.RunnerExec
+	94,  // 104: hb.ToRunner.renew:type_name -> hb.RunnerRenew
+	95,  // 105: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
+	96,  // 106: hb.ToRunner.read:type_name -> hb.RunnerRead
+	89,  // 107: hb.FromRunner.hello:type_name -> hb.RunnerHello
+	79,  // 108: hb.FromRunner.started:type_name -> hb.Started
+	32,  // 109: hb.FromRunner.ended:type_name -> hb.Done
+	97,  // 110: hb.FromRunner.output:type_name -> hb.RunnerOutput
+	98,  // 111: hb.FromRunner.note:type_name -> hb.RunnerNote
+	79,  // 112: hb.RunnerAdopt.attempts:type_name -> hb.Started
+	92,  // 113: hb.RunnerExec.user:type_name -> hb.RunnerUser
+	93,  // 114: hb.RunnerExec.limits:type_name -> hb.RunnerLimits
+	115, // [115:115] is the sub-list for method output_type
+	115, // [115:115] is the sub-list for method input_type
+	115, // [115:115] is the sub-list for extension type_name
+	115, // [115:115] is the sub-list for extension extendee
+	0,   // [0:115] is the sub-list for field type_name
 }
 
 func init() { file_hb_proto_init() }
@@ -9257,8 +9754,10 @@ func file_hb_proto_init() {
 		(*Envelope_MeshAsk)(nil),
 		(*Envelope_Mesh)(nil),
 		(*Envelope_Watch)(nil),
+		(*Envelope_KeyAsk)(nil),
+		(*Envelope_KeyGiven)(nil),
 	}
-	file_hb_proto_msgTypes[37].OneofWrappers = []any{
+	file_hb_proto_msgTypes[39].OneofWrappers = []any{
 		(*Command_MemberUp)(nil),
 		(*Command_MemberDown)(nil),
 		(*Command_Submit)(nil),
@@ -9284,8 +9783,10 @@ func file_hb_proto_init() {
 		(*Command_Certify)(nil),
 		(*Command_Recertify)(nil),
 		(*Command_Entrust)(nil),
+		(*Command_RotateKey)(nil),
+		(*Command_WrapKey)(nil),
 	}
-	file_hb_proto_msgTypes[70].OneofWrappers = []any{
+	file_hb_proto_msgTypes[76].OneofWrappers = []any{
 		(*Record_Entry)(nil),
 		(*Record_HardState)(nil),
 		(*Record_Intent)(nil),
@@ -9294,7 +9795,7 @@ func file_hb_proto_init() {
 		(*Record_Forgotten)(nil),
 		(*Record_Mark)(nil),
 	}
-	file_hb_proto_msgTypes[81].OneofWrappers = []any{
+	file_hb_proto_msgTypes[87].OneofWrappers = []any{
 		(*ToRunner_Hello)(nil),
 		(*ToRunner_Adopt)(nil),
 		(*ToRunner_Exec)(nil),
@@ -9306,7 +9807,7 @@ func file_hb_proto_init() {
 		(*ToRunner_Quit)(nil),
 		(*ToRunner_Disown)(nil),
 	}
-	file_hb_proto_msgTypes[82].OneofWrappers = []any{
+	file_hb_proto_msgTypes[88].OneofWrappers = []any{
 		(*FromRunner_Hello)(nil),
 		(*FromRunner_Started)(nil),
 		(*FromRunner_Ended)(nil),
@@ -9320,7 +9821,7 @@ func file_hb_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hb_proto_rawDesc), len(file_hb_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   94,
+			NumMessages:   100,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
