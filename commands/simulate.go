@@ -51,7 +51,8 @@ crashed one dead; spread from the first accusation until half, 99 % and all have
 heard. The bound is the longest that detection can take if nothing is lost. A
 crashed machine is silent; --refuse lets it answer that nobody listens, and end the
 streams by which three others watch it, like one on which only the process was
-killed.
+killed: --exit says how long the system takes for that. --processors and --handling
+are for clusters that are tried out on one machine.
 
 --pure leaves out whatever hb has beyond the published algorithms, so that theory
 must come true. SWIM then runs in synchronous rounds with random targets, as its
@@ -77,6 +78,8 @@ period hold unless a flag says otherwise.
 			&cli.BoolFlag{Name: "pure", Usage: "the published algorithms and nothing else"},
 			&cli.BoolFlag{Name: "refuse", Usage: "the hosts of crashed processes refuse packets"},
 			&cli.DurationFlag{Name: "exit", Usage: "with --refuse, the `DURATION` that a system takes to end a killed process"},
+			&cli.IntFlag{Name: "processors", Usage: "let all members share one machine with `N` processors"},
+			&cli.DurationFlag{Name: "handling", Usage: "with --processors, the `DURATION` that each datagram takes one of them, within its delay"},
 			&cli.BoolFlag{Name: "csv", Usage: "print comma-separated values with a header"},
 			&cli.StringFlag{Name: "plot", Usage: "draw the figures into `FILE`.svg or FILE.png"},
 		},
@@ -148,7 +151,7 @@ func detectorCases(c *call) ([]lab.Case, error) {
 	base := lab.Case{
 		Kind: kinds.Default, Helpers: c.Int("indirect"), Delay: c.Duration("delay"), Period: c.Duration("period"),
 		Time: c.Duration("time"), Kills: c.Int("kills"), Seed: c.Uint64("seed"), Pure: c.Bool("pure"), Refuse: c.Bool("refuse"),
-		Exit: c.Duration("exit"),
+		Exit: c.Duration("exit"), Machine: lab.Machine{Processors: c.Int("processors"), Handling: c.Duration("handling")},
 	}
 	if c.String("config") != "" || os.Getenv("HB_CONFIG") != "" {
 		conf, err := c.loadConfig()

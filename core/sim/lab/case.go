@@ -37,6 +37,8 @@ type Case struct {
 	// soon as the system has ended them, which takes Exit.
 	Refuse bool
 	Exit   time.Duration
+	// Machine is one that all members share, if it has processors.
+	Machine Machine
 }
 
 // Result is what a Case showed, times in periods. A Theory or Bound is NaN where
@@ -86,6 +88,12 @@ func (c Case) Check() error {
 		return fmt.Errorf("pure swim spreads its news by piggyback, not by %s", c.Spread)
 	case c.Exit < 0 || c.Exit > c.Period || c.Exit > 0 && !c.Refuse:
 		return fmt.Errorf("an exit of %s: from 0 to a period (%s), of processes whose hosts refuse", c.Exit, c.Period)
+	case c.Machine.Processors < 0 || c.Machine.Handling < 0 || (c.Machine.Processors == 0) != (c.Machine.Handling == 0):
+		return fmt.Errorf("%d processors on which a datagram takes %s: one does not go without the other", c.Machine.Processors, c.Machine.Handling)
+	case c.Machine.Handling > c.Delay:
+		return fmt.Errorf("a handling of %s: at most the delay (%s), of which it is a part", c.Machine.Handling, c.Delay)
+	case c.Pure && c.Machine.Processors > 0:
+		return fmt.Errorf("the published algorithms compute nothing with processors")
 	case c.Time < 0:
 		return fmt.Errorf("a time of %s", c.Time)
 	}
@@ -146,7 +154,7 @@ func (c Case) runPure(r *Result, progress func(float64)) {
 func (c Case) runReal(r *Result, progress func(float64)) {
 	t := Trial{
 		Seed: c.Seed, Members: c.Members, Detector: c.factory(), Period: c.Period, Kills: c.Kills, Quiet: c.Time,
-		Spread:  c.Spread,
+		Spread: c.Spread, Machine: c.Machine,
 		Network: Network{Loss: c.Loss, Delay: c.Delay, Refuse: c.Refuse, Exit: c.Exit}, Progress: progress,
 	}
 	if c.Pure {

@@ -19,6 +19,7 @@ type Trial struct {
 	Detector detect.Factory
 	Period   time.Duration
 	Network  Network
+	Machine  Machine
 	Without  detect.Extras
 	Spread   spread.Mode
 	// Kills is how many crashes there are in all. A cluster never loses more
@@ -162,7 +163,7 @@ func (t *Trial) begin(cluster uint64) *run {
 		trial: t, found: &Findings{Spread: newCurve()}, up: t.Members, crashes: map[core.NodeID]*crash{}, falseDead: map[core.NodeID]bool{},
 		lab: New(Options{
 			Seed: t.Seed + cluster<<32, Members: t.Members, Detector: t.Detector, Period: t.Period,
-			Without: t.Without, Network: t.Network, Spread: t.Spread, Compact: true,
+			Without: t.Without, Network: t.Network, Machine: t.Machine, Spread: t.Spread, Compact: true,
 		}),
 	}
 	r.lab.OnClaim = r.claimed

@@ -31,6 +31,8 @@ type Options struct {
 	// does not lose it to.
 	Spread  spread.Mode
 	Network Network
+	// Machine, if it has processors, is the one that all members share.
+	Machine Machine
 	// Compact lets all tables share their beginning.
 	Compact bool
 	// Strangers know nobody at first. Otherwise everybody knows everybody.
@@ -60,6 +62,7 @@ type Lab struct {
 	rand    *rand.Rand
 	hosts   []host
 	packet  wire.Packet // decoded into, again and again
+	processors
 
 	// Loss, if set, gives the loss from one member to another instead of the
 	// network's; 1 is a cut.
@@ -109,7 +112,7 @@ func New(o Options) *Lab {
 	if o.Network.Delay == 0 {
 		o.Network.Delay = time.Millisecond
 	}
-	l := &Lab{options: o, now: begin, rand: rand.New(rand.NewPCG(o.Seed, 0x1ab)), hosts: make([]host, o.Members)}
+	l := &Lab{options: o, now: begin, rand: rand.New(rand.NewPCG(o.Seed, 0x1ab)), hosts: make([]host, o.Members), processors: newProcessors(o.Machine)}
 	var base *member.Base
 	if !o.Strangers {
 		rows := make([]member.Row, o.Members)
@@ -255,6 +258,9 @@ func (l *Lab) Revive(i int) {
 
 func (l *Lab) happen(e *event) {
 	h := &l.hosts[e.host]
+	if h.up && l.busy(e) {
+		return
+	}
 	switch e.kind {
 	case tick:
 		if h.tick == e.at {

@@ -27,7 +27,9 @@ type event struct {
 	epoch uint32
 	data  []byte
 	cast  bool // by multicast
-	what  any  // rows or a func()
+	// served says that a processor of a shared machine has been free for it.
+	served bool
+	what   any // rows or a func()
 }
 
 // queue is a heap of events, earliest first, with four children a node: it is

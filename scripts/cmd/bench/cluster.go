@@ -148,7 +148,7 @@ func (i *instance) thaw() error   { return i.process.Process.Signal(syscall.SIGC
 // log is the end of what the node said, for errors.
 func (i *instance) log() string {
 	text, _ := os.ReadFile(filepath.Join(i.dir, "log"))
-	return fmt.Sprintf("%s: …%s", i.name, text[max(0, len(text)-500):])
+	return fmt.Sprintf("%s: …%s", i.name, text[max(0, len(text)-2000):])
 }
 
 // errAnswer is an answer that is no success.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +28,8 @@ import (
 // the measured one (half of its 95 % interval).
 //
 // What belongs to the machine is measured on it in the same run and handed to the
-// simulator: how long a datagram takes from process to process (--delay), and how
+// simulator: how long a datagram takes from process to process (--delay), how long
+// a processor is busy with it (--handling: all nodes share the machine), and how
 // long the system takes to end a killed process (--exit).
 func predicted(size int) func(*bench, context.Context) ([]row, error) {
 	return func(b *bench, ctx context.Context) ([]row, error) {
@@ -44,7 +46,10 @@ func predicted(size int) func(*bench, context.Context) ([]row, error) {
 			defer end()
 			watches = append(watches, &watch{ctx: ctx, nodes: nodes, cursors: map[*instance]string{}})
 		}
-		var rows []row
+		rows, handling, err := b.traffic(ctx, config, size, watches)
+		if err != nil {
+			return nil, err
+		}
 		for _, w := range []way{
 			{"killed", (*instance).kill, (*instance).start, &sync.Mutex{}},
 			{"silent", (*instance).freeze, (*instance).thaw, nil},
@@ -60,6 +65,9 @@ func predicted(size int) func(*bench, context.Context) ([]row, error) {
 				flags = []string{"--refuse", "--exit", time.Duration(exit * float64(time.Second)).String()}
 				rows = append(rows, row{name + "the system ends its streams", fmt.Sprintf("%.3g s (%.3g streams to it)", exit, middleOf(seen.streams)), "", true})
 			}
+			if handling = min(handling, delay); handling > 0 {
+				flags = append(flags, "--processors", strconv.Itoa(runtime.NumCPU()), "--handling", handling.String())
+			}
 			p, err := b.predict(ctx, config, size, delay, flags...)
 			if err != nil {
 				return nil, err
@@ -67,8 +75,7 @@ func predicted(size int) func(*bench, context.Context) ([]row, error) {
 			rows = append(rows, row{name + "a datagram takes", short(delay), "", true})
 			rows = append(rows, seen.beside(p, name)...)
 		}
-		traffic, err := b.traffic(ctx, config, size, watches)
-		return append(rows, traffic...), err
+		return rows, nil
 	}
 }
 

@@ -35,29 +35,54 @@ func besideWeakView(size int) float64 {
 }
 
 // traffic compares what idle nodes, of clusters of a size, send with what the
-// simulator's members do, and the rest with what should be sent beside.
-func (b *bench) traffic(ctx context.Context, config string, size int, watches []*watch) ([]row, error) {
+// simulator's members do, and the rest with what should be sent beside. It also
+// gives the time that a processor spends on each datagram, whatever else nodes do
+// included.
+func (b *bench) traffic(ctx context.Context, config string, size int, watches []*watch) ([]row, time.Duration, error) {
 	if os.Getenv(ownNetwork) == "" {
-		return nil, nil
+		return nil, 0, nil
+	}
+	for _, w := range watches {
+		if err := settled(ctx, w.nodes); err != nil {
+			return nil, 0, err
+		}
+	}
+	if err := sleep(ctx, restful); err != nil {
+		return nil, 0, err
 	}
 	p, err := b.predict(ctx, config, size, watches[0].oneWay(), "--kills", "0", "--time", "5m")
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	const lasting = 30 * time.Second
+	worked := -busyTime(watches)
 	count, err := counted(ctx, lasting)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
+	worked += busyTime(watches)
 	per := lasting.Seconds() * float64(len(watches)*size)
 	name := fmt.Sprintf("%d idle nodes, each sends: ", size)
 	weak, rest := count["weak"], count["every"]
 	rest.packets, rest.bytes = rest.packets-weak.packets, rest.bytes-weak.bytes
+	handling := time.Duration(float64(worked) / count["every"].packets)
 	return []row{
+		{name + "processor time to each datagram", short(handling), "", true},
 		compare(name+"datagrams of the weak view", "/s", []float64{weak.packets / per}, p.Load.Messages),
 		compare(name+"their bytes, without headers", "B/s", []float64{(weak.bytes - headers*weak.packets) / per}, p.Load.Bytes),
 		compare(name+"other datagrams (the engine's heartbeats, load)", "/s", []float64{rest.packets / per}, besideWeakView(size)),
-	}, nil
+	}, handling, nil
+}
+
+// busyTime is what all nodes have had of the processors so far.
+func busyTime(watches []*watch) (all time.Duration) {
+	for _, w := range watches {
+		for _, i := range w.nodes {
+			cpu, _ := usage(i.process.Process.Pid)
+			all += cpu
+		}
+	}
+	return all
 }
 
 type counter struct{ packets, bytes float64 }
