@@ -78,6 +78,7 @@ period hold unless a flag says otherwise.
 			&cli.BoolFlag{Name: "pure", Usage: "the published algorithms and nothing else"},
 			&cli.BoolFlag{Name: "refuse", Usage: "the hosts of crashed processes refuse packets"},
 			&cli.DurationFlag{Name: "exit", Usage: "with --refuse, the `DURATION` that a system takes to end a killed process"},
+			&cli.IntFlag{Name: "streams", Usage: "with --refuse, `N` others have a stream to each member; 3, who watch it, by default"},
 			&cli.IntFlag{Name: "processors", Usage: "let all members share one machine with `N` processors"},
 			&cli.DurationFlag{Name: "handling", Usage: "with --processors, the `DURATION` that each datagram takes one of them, within its delay"},
 			&cli.BoolFlag{Name: "csv", Usage: "print comma-separated values with a header"},
@@ -151,7 +152,7 @@ func detectorCases(c *call) ([]lab.Case, error) {
 	base := lab.Case{
 		Kind: kinds.Default, Helpers: c.Int("indirect"), Delay: c.Duration("delay"), Period: c.Duration("period"),
 		Time: c.Duration("time"), Kills: c.Int("kills"), Seed: c.Uint64("seed"), Pure: c.Bool("pure"), Refuse: c.Bool("refuse"),
-		Exit: c.Duration("exit"), Machine: lab.Machine{Processors: c.Int("processors"), Handling: c.Duration("handling")},
+		Exit: c.Duration("exit"), Streams: c.Int("streams"), Machine: lab.Machine{Processors: c.Int("processors"), Handling: c.Duration("handling")},
 	}
 	if c.String("config") != "" || os.Getenv("HB_CONFIG") != "" {
 		conf, err := c.loadConfig()

@@ -37,6 +37,8 @@ type Case struct {
 	// soon as the system has ended them, which takes Exit.
 	Refuse bool
 	Exit   time.Duration
+	// Streams is how many members have a stream to each; 0 is those that watch it.
+	Streams int
 	// Machine is one that all members share, if it has processors.
 	Machine Machine
 }
@@ -88,6 +90,8 @@ func (c Case) Check() error {
 		return fmt.Errorf("pure swim spreads its news by piggyback, not by %s", c.Spread)
 	case c.Exit < 0 || c.Exit > c.Period || c.Exit > 0 && !c.Refuse:
 		return fmt.Errorf("an exit of %s: from 0 to a period (%s), of processes whose hosts refuse", c.Exit, c.Period)
+	case c.Streams < 0 || c.Streams > 0 && !c.Refuse:
+		return fmt.Errorf("%d streams to each member: at least 0, to processes whose hosts refuse", c.Streams)
 	case c.Machine.Processors < 0 || c.Machine.Handling < 0 || (c.Machine.Processors == 0) != (c.Machine.Handling == 0):
 		return fmt.Errorf("%d processors on which a datagram takes %s: one does not go without the other", c.Machine.Processors, c.Machine.Handling)
 	case c.Machine.Handling > c.Delay:
@@ -155,7 +159,7 @@ func (c Case) runReal(r *Result, progress func(float64)) {
 	t := Trial{
 		Seed: c.Seed, Members: c.Members, Detector: c.factory(), Period: c.Period, Kills: c.Kills, Quiet: c.Time,
 		Spread: c.Spread, Machine: c.Machine,
-		Network: Network{Loss: c.Loss, Delay: c.Delay, Refuse: c.Refuse, Exit: c.Exit}, Progress: progress,
+		Network: Network{Loss: c.Loss, Delay: c.Delay, Refuse: c.Refuse, Exit: c.Exit, Streams: c.Streams}, Progress: progress,
 	}
 	if c.Pure {
 		t.Without = detect.AllExtras

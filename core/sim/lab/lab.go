@@ -52,6 +52,9 @@ type Network struct {
 	// Exit is how long the system takes to end a killed process: until then its
 	// streams stand, and nothing is refused.
 	Exit time.Duration
+	// Streams is how many others have a stream to each; default those that watch it
+	// (member.Wards). Voters, and whoever fetches the log, have more.
+	Streams int
 }
 
 // Lab is a network of members in virtual time. One goroutine owns it.
@@ -111,6 +114,9 @@ func New(o Options) *Lab {
 	}
 	if o.Network.Delay == 0 {
 		o.Network.Delay = time.Millisecond
+	}
+	if o.Network.Streams == 0 {
+		o.Network.Streams = member.Wards
 	}
 	l := &Lab{options: o, now: begin, rand: rand.New(rand.NewPCG(o.Seed, 0x1ab)), hosts: make([]host, o.Members), processors: newProcessors(o.Machine)}
 	var base *member.Base

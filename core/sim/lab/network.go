@@ -141,8 +141,7 @@ func (l *Lab) refuse(to, at int, after time.Duration) {
 
 // hangUp tells those that had streams with a killed process (core/node, ward.go)
 // once the system has ended it: the stream ends, and the next one, which they open
-// at once, is refused. Voters have further ones with their leader; these are not
-// here.
+// at once, is refused.
 func (l *Lab) hangUp(i int) {
 	l.hosts[i].gone = l.now.Add(l.options.Network.Exit)
 	var others []int
@@ -153,7 +152,7 @@ func (l *Lab) hangUp(i int) {
 	}
 	behind := func(j int) uint64 { return member.Place(ID(j)) - member.Place(ID(i)) }
 	slices.SortFunc(others, func(a, b int) int { return cmp.Compare(behind(a), behind(b)) })
-	for _, other := range others[:min(member.Wards, len(others))] {
+	for _, other := range others[:min(l.options.Network.Streams, len(others))] {
 		end := l.options.Network.Exit + l.delay()
 		l.refuse(other, i, end)
 		l.refuse(other, i, end+l.delay()+l.delay())

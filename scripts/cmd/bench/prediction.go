@@ -29,8 +29,9 @@ import (
 //
 // What belongs to the machine is measured on it in the same run and handed to the
 // simulator: how long a datagram takes from process to process (--delay), how long
-// a processor is busy with it (--handling: all nodes share the machine), and how
-// long the system takes to end a killed process (--exit).
+// a processor is busy with it (--handling: all nodes share the machine), how long
+// the system takes to end a killed process (--exit), and how many others have a
+// stream to it (--streams).
 func predicted(size int) func(*bench, context.Context) ([]row, error) {
 	return func(b *bench, ctx context.Context) ([]row, error) {
 		config := filepath.Join(b.dir, "predicted.toml")
@@ -62,7 +63,7 @@ func predicted(size int) func(*bench, context.Context) ([]row, error) {
 			name := fmt.Sprintf("%d nodes, one %s: ", size, w.name)
 			if w.alone != nil {
 				exit := middleOf(seen.ending)
-				flags = []string{"--refuse", "--exit", time.Duration(exit * float64(time.Second)).String()}
+				flags = []string{"--refuse", "--exit", time.Duration(exit * float64(time.Second)).String(), "--streams", strconv.Itoa(int(middleOf(seen.streams) + 0.5))}
 				rows = append(rows, row{name + "the system ends its streams", fmt.Sprintf("%.3g s (%.3g streams to it)", exit, middleOf(seen.streams)), "", true})
 			}
 			if handling = min(handling, delay); handling > 0 {
