@@ -12,27 +12,51 @@ import (
 )
 
 const (
-	// mostBytes bounds what all streams together have received of large frames
-	// that are not whole yet.
-	mostBytes = 4 * MaxFrame
 	// firstFrameLimit and frameLimit keep a stream that says nothing, or stops
 	// inside a frame, from holding its place for ever.
 	firstFrameLimit = 10 * time.Second
 	frameLimit      = time.Minute
-	acceptBackoff   = 50 * time.Millisecond
+	// strangerLimit is how long one without a certificate may take for all that
+	// it has to ask.
+	strangerLimit = 10 * time.Second
+	acceptBackoff = 50 * time.Millisecond
 )
+
+// Arrival is one frame that came.
+type Arrival struct {
+	// From is the address of the stream's other end, Peer whose it is, as its
+	// certificate says; 0 without a Guard.
+	From netip.AddrPort
+	Peer PeerID
+	// Frame is memory of its own.
+	Frame []byte
+	share *share
+}
+
+// Done says that the frame was taken in, which gives back its part of what the
+// peer may have waiting. It must be called once, wherever.
+func (a Arrival) Done() { a.share.done(len(a.Frame)) }
 
 // Incoming says what to do with the frames of accepted streams.
 type Incoming struct {
-	// Deliver gets each frame, in memory of its own, in order within a stream.
-	// While it blocks, the peer's sending stalls. False ends the stream.
-	Deliver func(from netip.AddrPort, frame []byte) bool
+	// Guard seals the streams; nil: they have no TLS, and every Peer is 0.
+	Guard *Guard
+	// Deliver gets each frame, in order within a stream. While it blocks, the
+	// peer's sending stalls. False ends the stream.
+	Deliver func(Arrival) bool
+	// Stranger serves a stream whose other side has no certificate, and may ask
+	// only for one; the stream is closed when it returns, or has taken
+	// strangerLimit. Nil: such are not let in.
+	Stranger func(ctx context.Context, from netip.AddrPort, conn net.Conn)
 	// Reject hears why a stream was ended by this side, or, with no address,
 	// why none could be accepted. May be nil.
 	Reject func(from netip.AddrPort, why error)
 	// Most bounds the streams; zero is half of what files the process may open.
 	// When it is reached, streams that have not yet said anything give way.
 	Most int
+
+	room   *budget
+	shares *shares
 }
 
 // Serve accepts streams until ctx ends, then closes the listener and every
@@ -45,7 +69,8 @@ func Serve(ctx context.Context, l net.Listener, in Incoming) error {
 	if in.Most == 0 {
 		in.Most = min(max(OpenFiles()/2, fewestStreams), mostStreams)
 	}
-	places, room := newSeats(in.Most), &budget{most: mostBytes}
+	in.room, in.shares = &budget{most: mostBytes}, &shares{of: map[PeerID]*share{}}
+	places := newSeats(in.Most)
 	for {
 		conn, err := l.Accept()
 		switch {
@@ -68,7 +93,7 @@ func Serve(ctx context.Context, l net.Listener, in Incoming) error {
 			continue
 		}
 		wg.Go(func() {
-			err := in.serve(ctx, conn, place, room)
+			err := in.serve(ctx, conn, place)
 			if place.leave() {
 				err = errEvicted
 			}
@@ -79,29 +104,59 @@ func Serve(ctx context.Context, l net.Listener, in Incoming) error {
 	}
 }
 
-// serve hands over the frames of one stream, and says what ended it.
-func (in Incoming) serve(ctx context.Context, conn net.Conn, place *seat, room *budget) error {
+// serve finds out whose a stream is, hands over its frames, and says what ended
+// it.
+func (in Incoming) serve(ctx context.Context, conn net.Conn, place *seat) error {
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	defer conn.Close()
-	from, r := remote(conn), NewFrameReader(conn)
-	r.room = room
-	defer r.release()
+	if in.Guard == nil {
+		return in.frames(ctx, conn, conn, 0, place)
+	}
+	sealed, who, err := in.Guard.accept(ctx, conn, in.Stranger != nil)
+	switch {
+	case err != nil:
+		return fmt.Errorf("no handshake: %w", err)
+	case who == 0:
+		conn.SetDeadline(time.Now().Add(strangerLimit))
+		in.Stranger(ctx, remote(conn), sealed)
+		return nil
+	}
+	if err := in.Guard.enter(who, conn); err != nil {
+		return err
+	}
+	defer in.Guard.leave(who, conn)
+	place.spoke()
+	return in.frames(ctx, conn, sealed, who, place)
+}
+
+// frames hands over the frames of one peer's stream: reads them from r, which is
+// the connection or the TLS on it.
+func (in Incoming) frames(ctx context.Context, conn net.Conn, r io.Reader, who PeerID, place *seat) error {
+	a := Arrival{From: remote(conn), Peer: who, share: in.shares.join(who)}
+	defer in.shares.leave(who)
+	f := NewFrameReader(r)
+	f.room[0] = in.room
+	if a.share != nil {
+		f.room[1] = &a.share.unfinished
+	}
+	defer f.release()
 	conn.SetReadDeadline(time.Now().Add(firstFrameLimit))
-	first := true
-	for {
-		frame, err := nextWithin(conn, r, frameLimit)
+	for first := true; ; first = false {
+		frame, err := nextWithin(conn, f, frameLimit)
 		if err != nil {
 			return err
 		}
 		if first {
 			conn.SetReadDeadline(time.Time{})
-			first = false
 		}
 		place.spoke()
-		if !in.Deliver(from, frame) {
+		a.Frame = frame
+		a.share.queue(len(frame))
+		if !in.Deliver(a) {
 			return nil
 		}
-		r.release()
+		f.release()
+		a.share.wait(ctx)
 	}
 }
 

@@ -1,7 +1,6 @@
 package netutil
 
 import (
-	"net"
 	"syscall"
 	"time"
 
@@ -17,6 +16,7 @@ const directLimit = 64 << 10
 // make it wait is the goroutine's.
 type direct struct {
 	lent syscall.RawConn // nil while the goroutine writes, or has no stream
+	seal *sealed         // of the stream that is lent; nil: it has no TLS
 	rest []byte          // what a write of Flush left of the frames it began
 	used bool            // since the goroutine last looked
 }
@@ -44,15 +44,22 @@ func (p *Pool) writeNow(o *outgoing) bool {
 	for _, frame := range o.queue {
 		p.joined = AppendFrame(p.joined, frame)
 	}
-	n := writeAtOnce(o.direct.lent, p.joined)
-	if n <= 0 {
+	out := p.joined
+	if o.direct.seal != nil {
+		var err error
+		if out, err = o.direct.seal.seal(p.joined); err != nil {
+			return false // the stream has ended, as the goroutine sees
+		}
+	}
+	n := max(writeAtOnce(o.direct.lent, out), 0)
+	if n == 0 && o.direct.seal == nil {
 		return false
 	}
-	if n < len(p.joined) {
-		o.direct.rest = append([]byte(nil), p.joined[n:]...)
+	if n < len(out) { // what was sealed must be sent, and in this order
+		o.direct.rest = append([]byte(nil), out[n:]...)
 	}
 	o.queue, o.bytes, o.direct.used = nil, 0, true
-	return n == len(p.joined)
+	return n == len(out)
 }
 
 // writeAtOnce is a write that does not wait, with what it took.
@@ -69,17 +76,16 @@ func writeAtOnce(c syscall.RawConn, b []byte) (n int) {
 
 // lend lets Flush write to a stream.
 func (p *Pool) lend(o *outgoing, s *stream) {
-	tcp, is := s.conn.(*net.TCPConn)
-	if !is || tcp.SetWriteDeadline(time.Time{}) != nil {
+	if s.tcp.SetWriteDeadline(time.Time{}) != nil {
 		return // then it is the goroutine's alone
 	}
-	raw, err := tcp.SyscallConn()
+	raw, err := s.tcp.SyscallConn()
 	if err != nil {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	o.direct.lent = raw
+	o.direct.lent, o.direct.seal = raw, s.sealed
 }
 
 // usedDirectly says whether Flush has written since this was last asked.
@@ -94,7 +100,7 @@ func (p *Pool) usedDirectly(o *outgoing) bool {
 // close ends a stream, and what was begun on it.
 func (p *Pool) close(o *outgoing, s *stream) {
 	p.mu.Lock()
-	o.direct.lent, o.direct.rest = nil, nil
+	o.direct.lent, o.direct.seal, o.direct.rest = nil, nil, nil
 	p.mu.Unlock()
-	s.close()
+	s.close(p.guard)
 }

@@ -6,8 +6,14 @@
 //	interfaces.go which interfaces, and which of their addresses to give others
 //	frame.go      frames on a byte stream
 //	pool.go       outgoing streams, one an address; answers to strangers, bounded
+//	stream.go     one of them
+//	direct.go     how the loop writes to it without waking anybody
 //	accept.go     incoming streams
 //	seats.go      how many of them, and who gives way
+//	share.go      how much memory the frames of all, and of one peer, may take
+//	guard.go      whose streams they are, and who is kept out
+//	tls.go        the handshakes
+//	records.go    sealing without waiting
 //	unix.go       the local socket, and who is at its other end
 //	clock.go      the clock that counts suspend
 //
@@ -41,4 +47,16 @@
 // queues a bounded number of bytes for each address, dials with back-off, and
 // reports when frames may be lost. It does not resend, since the protocols above
 // do, and know better.
+//
+// # TLS
+//
+// With a Guard every stream begins with a TLS 1.3 handshake in which both sides
+// show certificates of one authority; the machine's own store of authorities and
+// host names count for nothing. Until it is done the other side is a stranger:
+// it has five seconds, sixteen kilobytes, and one of few places, of which the
+// network address that holds most gives up its oldest first (GHSA-6vch-6vgr-m6v6,
+// CVE-2020-7219). There are no session tickets: each stream begins with a look at
+// the certificate and at who is barred. A peer that is barred loses what streams
+// it has at once. Sealing is done by whoever sends, into memory, so that it never
+// waits for a peer either.
 package netutil

@@ -29,7 +29,7 @@ type FrameReader struct {
 	r *bufio.Reader
 	// room bounds the memory of large frames; held is what the frame under way,
 	// or the last one, has taken of it.
-	room *budget
+	room [2]*budget // everybody's, and the peer's
 	held int
 }
 
@@ -91,10 +91,9 @@ func (f *FrameReader) body(n int) ([]byte, error) {
 			return b, err
 		}
 		size := min(n, 2*cap(b))
-		if !f.room.take(size - f.held) {
+		if !f.take(size - f.held) {
 			return b, errNoRoom
 		}
-		f.held = size
 		grown := make([]byte, len(b), size)
 		copy(grown, b)
 		b = grown
@@ -102,10 +101,25 @@ func (f *FrameReader) body(n int) ([]byte, error) {
 }
 
 // errNoRoom ends a stream: its sender will try again.
-var errNoRoom = errors.New("too many bytes of unfinished frames are held for all streams together")
+var errNoRoom = errors.New("too many bytes of unfinished frames are held for it, or for all streams together")
 
-// release gives back what the last frame has taken of the common room.
+// take takes more of the room.
+func (f *FrameReader) take(n int) bool {
+	if !f.room[0].take(n) {
+		return false
+	}
+	if !f.room[1].take(n) {
+		f.room[0].give(n)
+		return false
+	}
+	f.held += n
+	return true
+}
+
+// release gives back what the last frame has taken of the room.
 func (f *FrameReader) release() {
-	f.room.give(f.held)
+	for _, b := range f.room {
+		b.give(f.held)
+	}
 	f.held = 0
 }

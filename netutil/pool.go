@@ -2,16 +2,9 @@ package netutil
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
-	"io"
-	"net"
 	"net/netip"
 	"sync"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -37,12 +30,13 @@ const (
 // Pool sends frames to addresses, over one stream each, and never makes the
 // sender wait.
 type Pool struct {
-	lost func(to netip.AddrPort, refused bool)
-	most int           // addresses at a time; 0: any number
-	idle time.Duration // after which one is forgotten
-	ctx  context.Context
-	stop context.CancelFunc
-	wg   sync.WaitGroup
+	lost  func(to netip.AddrPort, refused bool)
+	guard *Guard        // nil: no TLS
+	most  int           // addresses at a time; 0: any number
+	idle  time.Duration // after which one is forgotten
+	ctx   context.Context
+	stop  context.CancelFunc
+	wg    sync.WaitGroup
 
 	mu      sync.Mutex
 	peers   map[netip.AddrPort]*outgoing
@@ -65,22 +59,23 @@ type outgoing struct {
 	direct   direct // how Flush writes
 }
 
-// NewPool makes a pool. It calls lost, from goroutines of its own, whenever
-// frames sent to an address may not arrive; refused says that the address's
-// host answered that nobody is there, or that its side ended the stream, as a
-// host does for a process that died.
-func NewPool(lost func(to netip.AddrPort, refused bool)) *Pool {
+// NewPool makes a pool whose streams a guard seals. It calls lost, from
+// goroutines of its own, whenever frames sent to an address may not arrive;
+// refused says that the address's host answered that nobody is there, or that
+// its side ended the stream, as a host does for a process that died.
+func NewPool(guard *Guard, lost func(to netip.AddrPort, refused bool)) *Pool {
 	ctx, stop := context.WithCancel(context.Background())
-	return &Pool{lost: lost, idle: idleLimit, ctx: ctx, stop: stop, peers: map[netip.AddrPort]*outgoing{}}
+	return &Pool{lost: lost, guard: guard, idle: idleLimit, ctx: ctx, stop: stop, peers: map[netip.AddrPort]*outgoing{}}
 }
 
 // NewAnswers makes a pool for answers to strangers, at addresses that they say
 // themselves. It sends to at most so many addresses at a time, forgets each as
 // soon as it can, and drops frames to more without a word: otherwise whoever
 // names thousands of addresses that swallow everything would take all files
-// that the process may open.
-func NewAnswers(most int, lost func(to netip.AddrPort, refused bool)) *Pool {
-	p := NewPool(lost)
+// that the process may open. What it sends reaches those, too, that are barred:
+// it is how they are told.
+func NewAnswers(guard *Guard, most int, lost func(to netip.AddrPort, refused bool)) *Pool {
+	p := NewPool(guard, lost)
 	p.most, p.idle = most, answerIdle
 	return p
 }
@@ -198,7 +193,7 @@ func (p *Pool) deliver(o *outgoing, s *stream, rest []byte, batch [][]byte) (wri
 		p.lost(o.to, isRefusal(err))
 		rest = nil // of a frame that the next stream knows nothing of
 	}
-	err := s.open(p.ctx, o.to)
+	err := p.open(s, o.to)
 	if err == nil {
 		err = s.write(rest, batch)
 	}
@@ -263,76 +258,4 @@ func (p *Pool) forget(o *outgoing) bool {
 	}
 	delete(p.peers, o.to)
 	return true
-}
-
-// stream is a connection, or the lack of one.
-type stream struct {
-	conn    net.Conn
-	ended   chan error // closed connections are seen by reading them
-	backoff time.Duration
-}
-
-func (s *stream) open(ctx context.Context, to netip.AddrPort) error {
-	if s.conn != nil {
-		return nil
-	}
-	// Whether the host is there is for detectors to find out, by far fewer packets.
-	d := net.Dialer{Timeout: dialTimeout, KeepAlive: -1, Control: func(_, _ string, c syscall.RawConn) error {
-		return control(c, func(fd int) error {
-			return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(stallLimit/time.Millisecond))
-		})
-	}}
-	conn, err := d.DialContext(ctx, "tcp", to.String())
-	if err != nil {
-		return err
-	}
-	ended := make(chan error, 1)
-	s.conn, s.ended = conn, ended
-	go func() {
-		// The other side never sends: whatever ends this read ends the stream.
-		_, err := io.ReadFull(conn, make([]byte, 1))
-		ended <- err
-	}()
-	return nil
-}
-
-// brokeOff says whether and how the stream has ended.
-func (s *stream) brokeOff() (how error, broke bool) {
-	select {
-	case how = <-s.ended:
-		return how, true
-	default:
-		return nil, false
-	}
-}
-
-// write writes what is left of a frame begun before, then a batch.
-func (s *stream) write(rest []byte, batch [][]byte) error {
-	heads := make([]byte, frameHeader*len(batch))
-	bufs := make(net.Buffers, 0, 1+2*len(batch))
-	if len(rest) > 0 {
-		bufs = append(bufs, rest)
-	}
-	for i, frame := range batch {
-		head := heads[frameHeader*i:][:frameHeader]
-		binary.BigEndian.PutUint32(head, uint32(len(frame)))
-		bufs = append(bufs, head, frame)
-	}
-	if err := s.conn.SetWriteDeadline(time.Now().Add(stallLimit)); err != nil {
-		return err
-	}
-	_, err := bufs.WriteTo(s.conn)
-	return err
-}
-
-func (s *stream) close() {
-	if s.conn != nil {
-		s.conn.Close()
-	}
-	s.conn, s.ended = nil, nil
-}
-
-func isRefusal(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNREFUSED) ||
-		errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE)
 }

@@ -37,8 +37,9 @@ func server(t *testing.T, at string) (netip.AddrPort, <-chan delivered, context.
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Serve(ctx, l, Incoming{Deliver: func(from netip.AddrPort, frame []byte) bool {
-			got <- delivered{from, string(frame)}
+		ended <- Serve(ctx, l, Incoming{Deliver: func(a Arrival) bool {
+			got <- delivered{a.From, string(a.Frame)}
+			a.Done()
 			return true
 		}})
 	}()
@@ -62,7 +63,7 @@ func server(t *testing.T, at string) (netip.AddrPort, <-chan delivered, context.
 
 func pool(t *testing.T) (*Pool, <-chan lost) {
 	reports := make(chan lost, 10_000)
-	p := NewPool(func(to netip.AddrPort, refused bool) { reports <- lost{to, refused} })
+	p := NewPool(nil, func(to netip.AddrPort, refused bool) { reports <- lost{to, refused} })
 	t.Cleanup(func() { p.Close(0) })
 	return p, reports
 }
@@ -184,7 +185,7 @@ func TestAnOversizedFrameEndsTheStreamAndIsReported(t *testing.T) {
 	defer stop()
 	rejected := make(chan error, 1)
 	go Serve(ctx, l, Incoming{
-		Deliver: func(netip.AddrPort, []byte) bool { return true },
+		Deliver: func(Arrival) bool { return true },
 		Reject:  func(_ netip.AddrPort, why error) { rejected <- why },
 	})
 	conn, err := net.Dial("tcp", l.Addr().String())
@@ -217,7 +218,7 @@ func TestServeEndsWithItsStreamsOpen(t *testing.T) {
 func TestAnswersToStrangersAreBoundedAndSoonForgotten(t *testing.T) {
 	to, got, _ := server(t, "127.0.0.1:0")
 	reports := make(chan lost, 10)
-	p := NewAnswers(2, func(to netip.AddrPort, refused bool) { reports <- lost{to, refused} })
+	p := NewAnswers(nil, 2, func(to netip.AddrPort, refused bool) { reports <- lost{to, refused} })
 	t.Cleanup(func() { p.Close(0) })
 	nobody, err := net.Listen("tcp", "127.0.0.2:0") // its queue takes the stream, nobody reads
 	if err != nil {

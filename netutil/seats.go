@@ -4,8 +4,8 @@ import (
 	"container/list"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,57 +35,94 @@ func OpenFiles() int {
 	return int(limit.Cur)
 }
 
+// strangersPart is the part of the places that may be held by streams of which
+// nobody knows yet whose they are.
+const strangersPart = 4
+
 // errEvicted is why a stream that had nothing to say was ended.
 var errEvicted = errors.New("it had nothing to say, and another needed its place")
 
-// seats bounds the streams. When all are taken, the one that has waited longest
-// without a whole frame gives way to the newcomer, or else one that has long
-// said nothing more: whoever only holds connections open keeps nobody out who
-// has something to say, and whose stream is ended in error dials again.
+// seats bounds the streams. When all are taken, or too many by streams of unknown
+// owners, one of those gives way to the newcomer: the oldest of the network
+// address that holds most of them, so that a flood from one neighbour ends its own
+// streams first. Only if there is none of them, one that has long said nothing
+// more does. So whoever only holds connections open keeps nobody out who has
+// something to say, and whose stream is ended in error dials again.
 type seats struct {
-	mu     sync.Mutex
-	free   int
-	silent list.List // of *seat: nothing came yet, the oldest first
-	spoken list.List // of *seat: frames came, the longest quiet first
+	mu      sync.Mutex
+	free    int
+	strange int                // of which so many may be silent
+	silent  list.List          // of *seat: nobody knows whose, the oldest first
+	from    map[netip.Addr]int // how many silent ones each network address has
+	spoken  list.List          // of *seat: known or heard, the longest quiet first
 }
 
 // seat is one stream's place.
 type seat struct {
 	all  *seats
 	conn net.Conn
+	addr netip.Addr // for fairness: an IPv6 network counts as one
 	in   *list.List // silent or spoken; nil when it gave way
 	at   *list.Element
 	last time.Time // when it spoke
 }
 
-func newSeats(most int) *seats { return &seats{free: most} }
+func newSeats(most int) *seats {
+	return &seats{free: most, strange: max(most/strangersPart, 1), from: map[netip.Addr]int{}}
+}
 
 // take gives a stream a place; nil when all belong to streams that are used.
 func (s *seats) take(conn net.Conn) *seat {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.silent.Len() >= s.strange {
+		s.evict(s.mostPresent())
+	}
 	if s.free == 0 && !s.makeRoom() {
 		return nil
 	}
 	s.free--
-	t := &seat{all: s, conn: conn}
+	t := &seat{all: s, conn: conn, addr: neighbourhood(remote(conn).Addr())}
 	t.move(&s.silent)
 	return t
 }
 
+// neighbourhood is what one neighbour may have at will: an IPv4 address, or the
+// network that an IPv6 host chooses its addresses in.
+func neighbourhood(a netip.Addr) netip.Addr {
+	if a.Is6() {
+		p, _ := a.WithZone("").Prefix(64)
+		return p.Addr()
+	}
+	return a
+}
+
 func (s *seats) makeRoom() bool {
-	oldest := s.silent.Front()
-	if oldest == nil {
-		oldest = s.spoken.Front()
-		if oldest == nil || time.Since(oldest.Value.(*seat).last) < quietLimit {
-			return false
+	t := s.mostPresent()
+	if oldest := s.spoken.Front(); t == nil && oldest != nil && time.Since(oldest.Value.(*seat).last) >= quietLimit {
+		t = oldest.Value.(*seat)
+	}
+	if t == nil {
+		return false
+	}
+	s.evict(t)
+	return true
+}
+
+// mostPresent is the oldest silent stream of the address that has most of them.
+func (s *seats) mostPresent() (found *seat) {
+	for e := s.silent.Front(); e != nil; e = e.Next() {
+		if t := e.Value.(*seat); found == nil || s.from[t.addr] > s.from[found.addr] {
+			found = t
 		}
 	}
-	t := oldest.Value.(*seat)
+	return found
+}
+
+func (s *seats) evict(t *seat) {
 	t.move(nil)
 	s.free++
-	t.conn.Close()
-	return true
+	abort(t.conn)
 }
 
 // move puts the seat at the end of a list.
@@ -93,12 +130,20 @@ func (t *seat) move(to *list.List) {
 	if t.in != nil {
 		t.in.Remove(t.at)
 	}
+	if t.in == &t.all.silent {
+		if t.all.from[t.addr]--; t.all.from[t.addr] == 0 {
+			delete(t.all.from, t.addr)
+		}
+	}
 	if t.in = to; to != nil {
 		t.at = to.PushBack(t)
 	}
+	if to == &t.all.silent {
+		t.all.from[t.addr]++
+	}
 }
 
-// spoke says that a whole frame has come.
+// spoke says that a whole frame has come, or that its owner is known.
 func (t *seat) spoke() {
 	t.all.mu.Lock()
 	defer t.all.mu.Unlock()
@@ -118,25 +163,4 @@ func (t *seat) leave() (evicted bool) {
 	t.move(nil)
 	t.all.free++
 	return false
-}
-
-// budget bounds the bytes of large frames that are under way on all streams
-// together. The nil budget has no bound.
-type budget struct {
-	most int64
-	used atomic.Int64
-}
-
-func (b *budget) take(n int) bool {
-	if b == nil || b.used.Add(int64(n)) <= b.most {
-		return true
-	}
-	b.used.Add(int64(-n))
-	return false
-}
-
-func (b *budget) give(n int) {
-	if b != nil {
-		b.used.Add(int64(-n))
-	}
 }

@@ -22,7 +22,7 @@ func TestStreamsThatSayNothingKeepNobodyOut(t *testing.T) {
 	got, rejected := make(chan string, 16), make(chan error, 16)
 	go Serve(ctx, l, Incoming{
 		Most:    most,
-		Deliver: func(_ netip.AddrPort, frame []byte) bool { got <- string(frame); return true },
+		Deliver: func(a Arrival) bool { got <- string(a.Frame); return true },
 		Reject:  func(_ netip.AddrPort, why error) { rejected <- why },
 	})
 	dial := func(text string) net.Conn {
@@ -102,7 +102,7 @@ func TestUnfinishedFramesShareTheirMemory(t *testing.T) {
 		here, there := net.Pipe()
 		go func() { there.Write(whole[:frameHeader+sent]); there.Close() }()
 		r := NewFrameReader(here)
-		r.room = room
+		r.room[0] = room
 		_, err := r.Next()
 		return r, err
 	}
