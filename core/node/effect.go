@@ -39,6 +39,11 @@ type (
 		Stranger bool
 	}
 
+	// Bar revokes the certificate of a node that was forgotten: its streams end
+	// at once, and none begins any more, until this process ends. A SendFrame to
+	// a Stranger reaches it all the same: it is how it is told.
+	Bar struct{ Node core.NodeID }
+
 	// Append writes records at the end of the write-ahead log as one frame.
 	// Synced{Seq} must follow only when they are on disk. Appends may be
 	// grouped under one sync, never reordered.
@@ -158,6 +163,7 @@ type (
 func (SendDatagram) effect()   {}
 func (SendBeacon) effect()     {}
 func (SendFrame) effect()      {}
+func (Bar) effect()            {}
 func (Append) effect()         {}
 func (SaveSnapshot) effect()   {}
 func (DecodeSnapshot) effect() {}

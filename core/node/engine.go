@@ -84,7 +84,7 @@ func (n *Node) beatCame(from netip.AddrPort, p *wire.Packet) {
 }
 
 func (n *Node) engineSaid(from core.NodeID, m *raftpb.Message) {
-	if owner, ok := n.nodeOf(core.RaftID(m.GetFrom())); !ok || owner != from {
+	if owner, ok := n.nodeOf(core.RaftID(m.GetFrom())); !ok || owner != from || !n.has(from, engineRight(m.GetType())) {
 		return
 	}
 	n.replogStep(replog.Received{Msg: m})

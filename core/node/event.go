@@ -28,8 +28,14 @@ type (
 	// Frame is one whole frame of a stream (a marshalled wire.Envelope).
 	Frame struct {
 		From netip.AddrPort
+		// Peer is whose stream it is, as the other side's certificate says; 0
+		// where there are none (Options.Plain).
+		Peer core.NodeID
 		Data []byte
 	}
+
+	// Knocked says that a node tried to open a stream that a Bar keeps out.
+	Knocked struct{ Peer core.NodeID }
 
 	// StreamLost says that frames sent to an address may be lost, and whether
 	// the peer's host actively refused or reset the connection.
@@ -127,6 +133,7 @@ type (
 func (Tick) event()            {}
 func (Datagram) event()        {}
 func (Frame) event()           {}
+func (Knocked) event()         {}
 func (StreamLost) event()      {}
 func (Unreachable) event()     {}
 func (Synced) event()          {}

@@ -82,10 +82,20 @@ func (n *Node) buried(m *wire.Agreed, t *wire.Tombstone) {
 		n.forgotten(r.Reason, r.Hint)
 		return
 	}
+	n.put(Bar{Node: core.NodeID(t.Node)})
 	row := wire.Row{}
 	copyRow(&row, m.Row)
 	row.Status, row.Instance, row.Incarnation = uint32(core.Left), math.MaxUint32, math.MaxUint32
 	n.memberships.do(n.now, membership.Rows{Rows: []*wire.Row{&row}})
+}
+
+// barForgotten revokes the certificates of all whom the log has forgotten.
+func (n *Node) barForgotten() {
+	for _, t := range n.ledger.Tombstones() {
+		if core.NodeID(t.Node) != n.self.id {
+			n.put(Bar{Node: core.NodeID(t.Node)})
+		}
+	}
 }
 
 // fromTheGrave says whether something comes from a node that was forgotten, and

@@ -39,6 +39,13 @@ func (n *Node) frame(ev Frame) {
 		n.complainOnce(ev.From.Addr(), err)
 		return
 	}
+	from := core.NodeID(e.From)
+	if why := n.whyNotHear(ev, e); why != nil {
+		if to, _ := n.addrOf(from); !errors.Is(why, errNoRight) || !n.fromTheGrave(from, to) {
+			n.complainOnce(ev.From.Addr(), why)
+		}
+		return
+	}
 	switch body := e.Body.(type) {
 	case *wire.Envelope_Join:
 		n.joinAsked(e, body.Join)
@@ -63,13 +70,10 @@ func (n *Node) frame(ev Frame) {
 		n.complainOnce(ev.From.Addr(), errForAnother)
 		return
 	}
-	if to, _ := n.addrOf(core.NodeID(e.From)); n.fromTheGrave(core.NodeID(e.From), to) {
+	if n.outdated(from, core.Instance(e.Instance)) {
 		return
 	}
-	if n.outdated(core.NodeID(e.From), core.Instance(e.Instance)) {
-		return
-	}
-	n.memberFrame(core.NodeID(e.From), e)
+	n.memberFrame(from, e)
 }
 
 var (

@@ -101,6 +101,7 @@ type shared struct {
 	stepping     core.Instant // when a drained leader next asks another to lead
 	complaints   map[complaint]int
 	told         map[core.NodeID]core.Instant // when somebody was told that he has no business here
+	doubted      map[core.NodeID]doubtful     // who wants to lead, and is no voter
 	streamed     map[core.NodeID]core.Instant // when a heartbeat of the engine last took the stream
 	refusal      string                       // last said
 	voterNames   string                       // last said
@@ -123,6 +124,7 @@ func New(o Options, from Restored) *Node {
 	n.finishing = map[core.Fence]bool{}
 	n.complaints = map[complaint]int{}
 	n.told = map[core.NodeID]core.Instant{}
+	n.doubted = map[core.NodeID]doubtful{}
 	n.streamed = map[core.NodeID]core.Instant{}
 	n.proposals = proposals{open: map[uint64]*proposal{}, look: core.Never}
 	n.reads.remote = map[uint64]remoteRead{}

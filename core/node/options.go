@@ -37,6 +37,9 @@ type Options struct {
 	Period time.Duration
 	// Slots is how many tasks run here at once; default 1.
 	Slots int
+	// Plain says that streams have no certificates: whoever speaks is believed to
+	// be who he says. For one machine, on its loopback.
+	Plain bool
 	// Seeds says that the driver has seeds to resolve; Beacons that it can send
 	// and hear beacons.
 	Seeds, Beacons bool

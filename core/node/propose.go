@@ -187,6 +187,10 @@ func (n *Node) proposeAsked(from core.NodeID, m *wire.Propose) {
 		n.answerProposer(c, answer{verdict: notLeading()})
 		return
 	}
+	if !n.has(from, commandRight(from, c)) {
+		n.answerProposer(c, answer{verdict: refusedCommand()})
+		return
+	}
 	n.enqueue(c)
 }
 

@@ -85,6 +85,7 @@ func (n *Node) install(s *raftpb.Snapshot) {
 	if n.ledger = n.decoded.Ledger; n.tooOld() {
 		return
 	}
+	n.barForgotten()
 	for _, m := range n.ledger.Members() {
 		n.agreedChanged(m)
 	}

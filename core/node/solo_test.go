@@ -19,6 +19,7 @@ type solo struct {
 	frames  []SendFrame
 	execs   []Exec
 	lines   []string
+	barred  []core.NodeID
 	stopped *Stop
 	aside   bool
 	replies map[uint64][]Reply
@@ -70,6 +71,8 @@ func (s *solo) carry(f Effect) []Event {
 		s.replies[f.ID] = append(s.replies[f.ID], f)
 	case SendFrame:
 		s.frames = append(s.frames, f)
+	case Bar:
+		s.barred = append(s.barred, f.Node)
 	case LogLine:
 		s.lines = append(s.lines, f.Text)
 	case Stop:
@@ -138,7 +141,7 @@ func (s *solo) fault(q Request, code core.Code) *core.Fault {
 // frame hands the node a frame from a stranger or a member.
 func (s *solo) frame(e *wire.Envelope) {
 	s.t.Helper()
-	s.tell(Frame{From: netip.MustParseAddrPort("10.0.0.9:40000"), Data: wire.EncodeEnvelope(e)})
+	s.tell(Frame{From: netip.MustParseAddrPort("10.0.0.9:40000"), Peer: core.NodeID(e.From), Data: wire.EncodeEnvelope(e)})
 }
 
 // sent gives the frames of one kind that the node has sent.

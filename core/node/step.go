@@ -49,6 +49,7 @@ func (n *Node) begin(now core.Instant) {
 		n.log(false, fmt.Sprintf("%s cluster %s (%s)", what, n.self.clusterName, n.self.cluster))
 	}
 	n.replogStep(replog.Tick{})
+	n.barForgotten()
 	for _, m := range n.ledger.Members() {
 		n.agreedChanged(m)
 	}
@@ -65,6 +66,9 @@ func (n *Node) outer(ev Event) {
 		n.datagram(ev)
 	case Frame:
 		n.frame(ev)
+	case Knocked:
+		to, _ := n.addrOf(ev.Peer)
+		n.fromTheGrave(ev.Peer, to)
 	case StreamLost:
 		n.streamLost(ev)
 	case Unreachable:

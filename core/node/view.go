@@ -120,7 +120,7 @@ func copyRow(to, from *wire.Row) {
 // rowChanged follows a change of the weak view.
 func (n *Node) rowChanged(f membership.Changed) {
 	row := f.After
-	if row.Raft != 0 {
+	if row.Raft != 0 && !n.raftTaken(row.Raft, row.ID) {
 		n.byRaft[row.Raft] = row.ID
 	}
 	n.peersChanged = true
@@ -241,6 +241,17 @@ func (n *Node) nodeOf(raft core.RaftID) (core.NodeID, bool) {
 	}
 	id, ok := n.byRaft[raft]
 	return id, ok
+}
+
+// raftTaken says whether a raft ID is another member's, as the log knows: what a
+// row says of itself does not change that.
+func (n *Node) raftTaken(raft core.RaftID, by core.NodeID) bool {
+	owner, known := n.byRaft[raft]
+	if !known || owner == by {
+		return false
+	}
+	m, agreed := n.ledger.Member(owner)
+	return agreed && core.RaftID(m.Row.Raft) == raft
 }
 
 // raftOf finds a node's present raft ID.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"hb/core"
@@ -120,6 +121,9 @@ func (n *Node) doneCame(from core.NodeID, d *wire.Done) {
 		n.ackDone(from, fence)
 		return
 	}
+	if !n.ranBy(from, core.TaskID(d.Task), fence) {
+		return
+	}
 	n.finishing[fence] = true
 	c := &wire.Command{Body: &wire.Command_Finish{Finish: &wire.Finish{Task: d.Task, Fence: d.Fence, Result: d.Result}}}
 	n.propose(c, func(a answer) {
@@ -146,6 +150,14 @@ func (n *Node) settled(task core.TaskID, fence core.Fence) bool {
 		}
 	}
 	return true
+}
+
+// ranBy says whether an attempt is not known to be another node's.
+func (n *Node) ranBy(id core.NodeID, task core.TaskID, fence core.Fence) bool {
+	t, _ := n.ledger.Task(task)
+	return !slices.ContainsFunc(t.GetAttempts(), func(a *wire.Attempt) bool {
+		return a.Fence == uint64(fence) && core.NodeID(a.Node) != id
+	})
 }
 
 func (n *Node) ackDone(to core.NodeID, fence core.Fence) {

@@ -278,6 +278,9 @@ func (l *Log) Conf() *raftpb.ConfState { return l.state.conf }
 // log: until it is over, a majority of the old ones is needed as well.
 func (l *Log) Joint() bool { return len(l.state.conf.GetVotersOutgoing()) > 0 }
 
+// Claimed is up to where a member has said that the log is committed.
+func (l *Log) Claimed(node core.NodeID) uint64 { return l.follow.heard[node] }
+
 // Doubts says that the log's last frame was torn, and that nobody has made good
 // yet what it may have held.
 func (l *Log) Doubts() bool { return l.doubt.held != (position{}) }

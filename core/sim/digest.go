@@ -84,6 +84,7 @@ func (d *digest) event(ev node.Event) {
 	case node.Frame:
 		d.num(3)
 		d.addr(e.From)
+		d.num(uint64(e.Peer))
 		d.bytes(e.Data)
 	case node.Synced:
 		d.num(4)

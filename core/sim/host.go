@@ -75,6 +75,7 @@ type host struct {
 	part     node.Part // in the log, when it was looked at last
 	children children
 	calls    map[uint64]*Call
+	barred   map[core.NodeID]bool // by this process, from its streams
 }
 
 func newHost(w *World, i int) *host {
@@ -112,7 +113,7 @@ func (h *host) boot() {
 	h.life++
 	h.asked, h.restart, h.forGood = false, false, false
 	h.paused, h.inbox, h.datagrams = false, nil, 0
-	h.tickAt = never
+	h.tickAt, h.barred = never, nil
 	m, err := h.w.build(h)
 	if err != nil && h.storage.cutting {
 		h.powerOff()

@@ -35,6 +35,8 @@ func (c counted) Step(now core.Instant, ev node.Event) []node.Effect {
 	return effects
 }
 
+func (c counted) ID() core.NodeID { return c.machine.(*node.Node).ID() }
+
 // An idle cluster costs what the detector costs, 2 messages a period and member,
 // a load report now and then (here the load goes up and down all the time), and
 // one datagram each way for each heartbeat of the leader to each other voter.

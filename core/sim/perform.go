@@ -17,7 +17,7 @@ func (h *host) perform(eff node.Effect) {
 	case node.SendFrame:
 		f := peekFrame(e.Data)
 		h.w.referee.frame(h, f)
-		h.w.network.frame(h, e.To, e.Data)
+		h.w.network.frame(h, e)
 		h.w.chaos.saw(h, e.To, f)
 	case node.SaveSnapshot:
 		h.w.referee.snapshot(h, e.Index, bodyOf(e))
@@ -40,6 +40,8 @@ func (h *host) perform(eff node.Effect) {
 		h.resolve()
 	case node.Reply:
 		h.reply(e)
+	case node.Bar:
+		h.bar(e.Node)
 	case node.LogLine:
 	case node.Stop:
 		h.stop(e)

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"hb/core"
 	"hb/core/node"
 )
 
@@ -25,7 +26,8 @@ const (
 // order, stalled while the way is cut, broken when that lasts or a process ends.
 type stream struct {
 	from, to *host
-	life     [2]int // of the two processes it connects
+	life     [2]int         // of the two processes it connects
+	ids      [2]core.NodeID // as their certificates say
 	frames   [][]byte
 	used     moment        // when the last frame was sent
 	moving   bool          // the first frame is under way
@@ -35,8 +37,8 @@ type stream struct {
 
 // frame sends one frame. A connection is made at the first, and lasts until it
 // breaks, or until nobody has used it for long.
-func (n *network) frame(from *host, addr netip.AddrPort, data []byte) {
-	to := n.w.hostAt(addr)
+func (n *network) frame(from *host, e node.SendFrame) {
+	addr, to := e.To, n.w.hostAt(e.To)
 	if to == nil {
 		n.strayed[addr]++
 	}
@@ -47,10 +49,13 @@ func (n *network) frame(from *host, addr netip.AddrPort, data []byte) {
 	key := [2]int{from.i, to.i}
 	s := n.streams[key]
 	if s == nil || s.forgotten(n.w.now) {
-		s = &stream{from: from, to: to, life: [2]int{from.life, to.life}, stalled: never}
+		s = &stream{from: from, to: to, life: [2]int{from.life, to.life}, ids: [2]core.NodeID{from.identity(), to.identity()}, stalled: never}
+		if !s.lets(e.Stranger) {
+			return
+		}
 		n.streams[key] = s
 	}
-	s.frames, s.used = append(s.frames, data), n.w.now
+	s.frames, s.used = append(s.frames, e.Data), n.w.now
 	if !s.moving {
 		s.moving = true
 		n.w.after(n.delay(), func() { n.arrive(s) })
@@ -74,7 +79,7 @@ func (n *network) arrive(s *stream) {
 		// The rest follows closely; what was sent together arrives together.
 		n.w.after(time.Duration(n.luck.Int64N(int64(20*time.Microsecond))), func() { n.arrive(s) })
 	}
-	s.to.deliver(s.life[1], node.Frame{From: ephemeral(s.from), Data: data})
+	s.to.deliver(s.life[1], node.Frame{From: ephemeral(s.from), Peer: s.ids[0], Data: data})
 }
 
 // moves says whether the first frame arrives now; else it has seen to what

@@ -48,8 +48,8 @@ func allEvents() []node.Event {
 	a, b := netip.MustParseAddrPort("10.0.0.1:7117"), netip.MustParseAddrPort("10.0.0.2:7117")
 	return []node.Event{
 		node.Tick{}, node.Datagram{From: a, Data: []byte("x")}, node.Datagram{From: b, Data: []byte("x")},
-		node.Datagram{From: a, Data: []byte("y")}, node.Frame{From: a, Data: []byte("x")}, node.Frame{From: a, Data: nil},
-		node.StreamLost{To: a}, node.StreamLost{To: a, Refused: true}, node.Unreachable{To: a}, node.Synced{Seq: 1},
+		node.Datagram{From: a, Data: []byte("y")}, node.Frame{From: a, Data: []byte("x")}, node.Frame{From: a, Data: nil}, node.Frame{From: a, Peer: 1},
+		node.StreamLost{To: a}, node.Knocked{Peer: 1}, node.Knocked{Peer: 2}, node.StreamLost{To: a, Refused: true}, node.Unreachable{To: a}, node.Synced{Seq: 1},
 		node.Synced{Seq: 2}, node.Journaled{Seq: 1}, node.SnapshotSaved{Index: 3}, node.IdentitySaved{},
 		node.DiskFailed{Err: errors.New("EIO")}, node.DiskFailed{Err: errors.New("ENOSPC")},
 		node.Clock{Offset: 1}, node.Clock{Offset: 2}, node.Measured{Load: core.Load{Stress: 1}}, node.Measured{},
@@ -74,7 +74,7 @@ func allEffects() []node.Effect {
 		node.SaveIdentity{Identity: &wire.Identity{Node: 1}}, node.SaveIdentity{Identity: &wire.Identity{Node: 2}}, node.SetAside{},
 		node.Journal{Seq: 1, Records: []*wire.Record{done}}, node.Journal{Seq: 1}, node.Exec{Fence: 1}, node.Exec{Fence: 2},
 		node.Terminate{Fence: 1, Grace: 1}, node.Terminate{Fence: 1, Grace: 2}, node.Adopt{Attempts: []*wire.Started{{Pid: 1}}},
-		node.Adopt{Attempts: []*wire.Started{{Pid: 2}}}, node.Release{Fence: 1}, node.Disown{Fence: 1}, node.ReadSpool{Ticket: 1}, node.DropSpool{Fence: 1}, node.ResolveSeeds{},
+		node.Adopt{Attempts: []*wire.Started{{Pid: 2}}}, node.Release{Fence: 1}, node.Disown{Fence: 1}, node.ReadSpool{Ticket: 1}, node.DropSpool{Fence: 1}, node.ResolveSeeds{}, node.Bar{Node: 1}, node.Bar{Node: 2},
 		node.Reply{ID: 1}, node.Reply{ID: 1, Body: node.Submitted{Index: 1}}, node.Reply{ID: 1, Body: node.Submitted{Index: 2}},
 		node.Reply{ID: 1, Body: core.Faultf(core.CodeBusy, "later")}, node.Reply{ID: 1, Body: core.Faultf(core.CodeNo, "later")},
 		node.Reply{ID: 1, Body: &wire.Task{Status: "queued"}}, node.Reply{ID: 1, Body: &wire.Task{Status: "failed"}},

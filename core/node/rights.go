@@ -1,0 +1,193 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"hb/core"
+	"hb/core/wire"
+)
+
+// This file is the one table of what may come over a stream, and from whom: the
+// kinds of frames, of the engine's messages, and of commands for the log. What is
+// not in it is refused, so that a new kind is nobody's until somebody has thought
+// of it; and a test fails that walks all there are. In Consul (CVE-2021-37219) and
+// in etcd (CVE-2026-33413) any certificate of the cluster's authority could call
+// what was for servers, or for administrators, because the check stood at each
+// method, and was missing at some.
+
+// right is what a kind takes of its sender; each has all that are below it.
+type right uint8
+
+const (
+	// nobodys is what no other node may send. It is also whatever the table does
+	// not know.
+	nobodys right = iota
+	// anyones is for whoever has a certificate, even if the log has forgotten it:
+	// it asks, to be told so. Who has none can send no frame at all; all that such
+	// may ask goes by another protocol (core/enroll).
+	anyones
+	// members is for those whom the log has not forgotten.
+	members
+	// voters is for those who may lead: what it says is obeyed.
+	voters
+)
+
+// frameRight is the table's row for a kind of frame.
+func frameRight(e *wire.Envelope) right {
+	switch e.Body.(type) {
+	case *wire.Envelope_Join:
+		return anyones
+	case *wire.Envelope_Welcome, *wire.Envelope_Refusal, *wire.Envelope_Echo, *wire.Envelope_Watch,
+		*wire.Envelope_Raft, // and engineRight
+		*wire.Envelope_Rows, *wire.Envelope_MeshAsk, *wire.Envelope_Mesh,
+		*wire.Envelope_Pull, *wire.Envelope_Page, *wire.Envelope_PositionAsk, *wire.Envelope_Position,
+		*wire.Envelope_ReadIndex, *wire.Envelope_Transfer, *wire.Envelope_Propose, // and commandRight
+		*wire.Envelope_Running, *wire.Envelope_Done, *wire.Envelope_Refused, *wire.Envelope_LeaseAsk,
+		*wire.Envelope_Explain, *wire.Envelope_OutputPull, *wire.Envelope_OutputChunk:
+		return members
+	case *wire.Envelope_Proposed, *wire.Envelope_ReadIndexed, *wire.Envelope_LeaseGiven, *wire.Envelope_Explained,
+		*wire.Envelope_Grant, *wire.Envelope_Kill, *wire.Envelope_DoneAck:
+		return voters
+	}
+	return nobodys
+}
+
+// engineRight is the table's row for a message of the engine: those that lead, or
+// want to, are a voter's; the answers are of whoever was asked, and the engine
+// knows whom it asked. The rest an engine says to itself.
+func engineRight(kind raftpb.MessageType) right {
+	switch kind {
+	case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap, raftpb.MsgTimeoutNow, raftpb.MsgVote, raftpb.MsgPreVote:
+		return voters
+	case raftpb.MsgAppResp, raftpb.MsgHeartbeatResp, raftpb.MsgVoteResp, raftpb.MsgPreVoteResp:
+		return members
+	}
+	return nobodys
+}
+
+// commandRight is the table's row for a command that a member asks the leader to
+// put in the log. What the leader proposes itself comes from nobody else.
+func commandRight(from core.NodeID, c *wire.Command) right {
+	switch body := c.Body.(type) {
+	case *wire.Command_Submit, *wire.Command_Cancel, *wire.Command_Note, *wire.Command_Drain,
+		*wire.Command_SetVoters, *wire.Command_SetVote, *wire.Command_Forget,
+		*wire.Command_SetSchedule, *wire.Command_DropSchedule, *wire.Command_PauseSchedule:
+		return members
+	case *wire.Command_MemberDown: // of itself, when it stops
+		if ids := body.MemberDown.GetIds(); len(ids) == 1 && core.NodeID(ids[0]) == from {
+			return members
+		}
+	case *wire.Command_Fire: // a user asked for it now
+		if len(body.Fire.GetTask()) > 0 {
+			return members
+		}
+	}
+	return nobodys
+}
+
+var (
+	errNoRight  = errors.New("frame of a node that has no right to it")
+	errNobody   = errors.New("frame on a stream without a certificate")
+	errImpostor = errors.New("frame that names another sender than its stream's certificate does")
+)
+
+// whyNotHear is the reason to drop a frame unread; nil for none.
+func (n *Node) whyNotHear(ev Frame, e *wire.Envelope) error {
+	from := core.NodeID(e.From)
+	switch {
+	case ev.Peer == 0 && !n.opts.Plain:
+		return errNobody
+	case ev.Peer != from && !n.opts.Plain:
+		return errImpostor
+	}
+	if !n.has(from, frameRight(e)) {
+		return fmt.Errorf("%w: %s", errNoRight, kindOf(e))
+	}
+	return nil
+}
+
+// has says whether a node has a right.
+func (n *Node) has(id core.NodeID, need right) bool {
+	switch need {
+	case anyones:
+		return true
+	case members:
+		return !n.isForgotten(id)
+	case voters:
+		return !n.isForgotten(id) && n.mayLead(id)
+	}
+	return false
+}
+
+func (n *Node) isForgotten(id core.NodeID) bool {
+	_, was := n.ledger.Forgotten(id)
+	return was
+}
+
+// lagLimit is how long this node may stay behind what a voter has said to be
+// committed before it takes its own knowledge of the voters for old.
+const lagLimit = 2 * time.Second
+
+// doubtful is what makes this node hear somebody who is no voter as far as it
+// knows: it has been behind the target since then.
+type doubtful struct {
+	target uint64
+	since  core.Instant
+}
+
+// mayLead says whether somebody may be a voter, for all that is known here. That
+// may be old: who votes changes while this node sleeps, and a new voter may be
+// needed to tell it. So a stranger to the log as applied here is believed if this
+// node knows of no voters, if none of those whom it knows is there, or if one of
+// them has said that more is committed and this node does not get there. A node
+// whose log follows the others' believes nobody else.
+func (n *Node) mayLead(id core.NodeID) bool {
+	raft, _ := n.raftOf(id)
+	if slices.Contains(n.replog.Conf().GetLearners(), uint64(raft)) {
+		return true // on its way
+	}
+	there, claimed := false, uint64(0)
+	for _, voter := range n.replog.Voters() {
+		node, known := n.nodeOf(voter)
+		if voter == raft {
+			return true
+		}
+		row, seen := n.membership.Table().Get(node)
+		there = there || known && seen && row.Living()
+		claimed = max(claimed, n.replog.Claimed(node))
+	}
+	return !there || n.lags(id, claimed)
+}
+
+// lags says whether the log here has been behind a target since somebody was
+// first not believed, for long.
+func (n *Node) lags(id core.NodeID, claimed uint64) bool {
+	d, known := n.doubted[id]
+	if !known || n.ledger.Applied() >= d.target {
+		if len(n.doubted) < complaintsMost || known {
+			n.doubted[id] = doubtful{claimed, n.now}
+		}
+		return false
+	}
+	return n.now > d.since.Add(lagLimit)
+}
+
+// kindOf names a kind of frame for people.
+func kindOf(e *wire.Envelope) protoreflect.Name {
+	m := e.ProtoReflect()
+	if field := m.WhichOneof(m.Descriptor().Oneofs().ByName("body")); field != nil {
+		return field.Name()
+	}
+	return "empty frame"
+}
+
+// refusedCommand is the answer to a command that its proposer may not propose.
+func refusedCommand() *wire.Verdict {
+	return &wire.Verdict{Code: uint32(core.CodeDenied), Message: "only the leader itself proposes this"}
+}
