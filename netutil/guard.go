@@ -58,6 +58,7 @@ func NewGuard(protocol, strangers string, credentials func() (Credentials, error
 // Barred is why a stream was not opened: its peer is known, and kept out.
 type Barred struct{ Peer PeerID }
 
+// Error says whose certificate it is.
 func (b *Barred) Error() string {
 	return fmt.Sprintf("the certificate of %016x was revoked", uint64(b.Peer))
 }

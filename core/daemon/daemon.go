@@ -30,23 +30,24 @@ const (
 
 // daemon is a node with the world around it.
 type daemon struct {
-	options  Options
-	machine  machine
-	disk     disk
-	files    store.FS
-	queue    *queue
-	network  *network
-	tasks    *tasks
-	nothing  *nothing // in the place of tasks; nil: tasks run
-	socket   net.Listener
-	gate     gate
-	logger   *logger
-	writer   *diskWriter
-	requests atomic.Uint64
-	held     atomic.Int64 // bytes of replies that wait for clients
-	group    sync.WaitGroup
-	ctx      context.Context // ends when the loop has
-	quit     context.CancelFunc
+	options     Options
+	machine     machine
+	disk        disk
+	files       store.FS
+	queue       *queue
+	network     *network
+	tasks       *tasks
+	nothing     *nothing // in the place of tasks; nil: tasks run
+	socket      net.Listener
+	gate        gate
+	logger      *logger
+	credentials *credentials // nil: none
+	writer      *diskWriter
+	requests    atomic.Uint64
+	held        atomic.Int64 // bytes of replies that wait for clients
+	group       sync.WaitGroup
+	ctx         context.Context // ends when the loop has
+	quit        context.CancelFunc
 }
 
 // Run runs one node until ctx ends (then it shuts down in order), until it has
@@ -130,6 +131,8 @@ func (d *daemon) carry(f node.Effect) {
 		d.network.sendBeacon(f.Data)
 	case node.SendFrame:
 		d.network.sendFrame(f)
+	case node.Bar:
+		d.network.bar(f.Node)
 	case node.SaveIdentity:
 		d.tasks.id = core.NodeID(f.Identity.GetNode())
 		d.writer.box.put(f)

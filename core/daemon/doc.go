@@ -8,6 +8,7 @@
 //	queue.go    how events reach it, and how things leave it
 //	clients.go  requests of the local API
 //	access.go   who may make them
+//	credentials.go who this node is to others, and they to it
 //	network.go  datagrams, beacons, streams (on netutil)
 //	disk.go     the writer: group commit on core/store
 //	nothing.go  what stands for tasks where only the rest is measured
@@ -58,6 +59,6 @@
 //
 // # Limits, and what is not here yet
 //
-// Streams and datagrams are in the clear,
-// which is why Run insists on loopback unless Options.Insecure is set.
+// Datagrams are in the clear, and streams, too, without credentials, which is why
+// Run insists on loopback then, unless Options.Insecure is set.
 package daemon

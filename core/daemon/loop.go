@@ -121,6 +121,9 @@ func (l *loop) take(i input) {
 		}
 	}
 	l.step(i.ev)
+	if i.done != nil {
+		i.done()
+	}
 }
 
 // step runs the machine and carries out what it wants, then what came of that.

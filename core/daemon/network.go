@@ -26,6 +26,7 @@ type network struct {
 	pool   *netutil.Pool
 	answer *netutil.Pool // to strangers
 	queue  *queue
+	guard  *netutil.Guard // of all streams; nil: they are in the clear
 	log    func(warn bool, text string)
 }
 
@@ -106,10 +107,14 @@ func (n *network) serve(ctx context.Context, spawn func(func())) {
 		spawn(func() {
 			defer close(rejected)
 			err := netutil.Serve(ctx, tcp, netutil.Incoming{
-				Deliver: func(from netip.AddrPort, frame []byte) bool {
-					return n.queue.tell(node.Frame{From: from, Data: frame})
+				Guard: n.guard,
+				Deliver: func(a netutil.Arrival) bool {
+					return n.queue.put(input{ev: node.Frame{From: a.From, Peer: core.NodeID(a.Peer), Data: a.Frame}, done: a.Done})
 				},
 				Reject: func(from netip.AddrPort, why error) {
+					if barred := (*netutil.Barred)(nil); errors.As(why, &barred) {
+						n.queue.offer(node.Knocked{Peer: core.NodeID(barred.Peer)})
+					}
 					select {
 					case rejected <- refusedStream{from, why}:
 					default:
@@ -154,7 +159,14 @@ const mostStrangers = 64
 // openPools makes the outgoing side of streams.
 func (n *network) openPools() {
 	lost := func(to netip.AddrPort, refused bool) { n.queue.tell(node.StreamLost{To: to, Refused: refused}) }
-	n.pool, n.answer = netutil.NewPool(lost), netutil.NewAnswers(mostStrangers, lost)
+	n.pool, n.answer = netutil.NewPool(n.guard, lost), netutil.NewAnswers(n.guard, mostStrangers, lost)
+}
+
+// bar ends the streams of a node that was forgotten, and lets none begin.
+func (n *network) bar(id core.NodeID) {
+	if n.guard != nil {
+		n.guard.Bar(netutil.PeerID(id))
+	}
 }
 
 // closePools lets what is queued leave, within the grace given.

@@ -15,6 +15,7 @@ const queueLength = 1024
 type input struct {
 	ev     node.Event
 	client *client
+	done   func() // called when the loop has taken it; nil: nobody waits for that
 }
 
 // queue brings events from all goroutines to the loop.

@@ -28,7 +28,14 @@ func open(o Options) (d *daemon, fault *core.Fault) {
 	if fault := o.complete(); fault != nil {
 		return nil, fault
 	}
-	d = &daemon{options: o, queue: newQueue(), logger: newLogger()}
+	credentials, fault := loadCredentials(o.DataDir)
+	if fault == nil {
+		fault = o.guarded(credentials != nil)
+	}
+	if fault != nil {
+		return nil, fault
+	}
+	d = &daemon{options: o, queue: newQueue(), logger: newLogger(), credentials: credentials}
 	d.ctx, d.quit = context.WithCancel(context.Background())
 	defer func() {
 		if fault != nil {
@@ -46,6 +53,9 @@ func open(o Options) (d *daemon, fault *core.Fault) {
 		return d, fault
 	}
 	d.disk, d.files = st, files
+	if fault := d.agreeWith(&restored); fault != nil {
+		return d, fault
+	}
 	d.writer = &diskWriter{disk: st, box: newMailbox[node.Effect](), tell: d.queue.tell, log: d.logger.line, quit: d.ctx.Done()}
 	if fault := d.openNetwork(); fault != nil {
 		return d, fault
@@ -59,7 +69,7 @@ func open(o Options) (d *daemon, fault *core.Fault) {
 	d.machine = node.New(node.Options{
 		Name: d.options.Name, Version: o.Version, Addr: d.options.Advertise, Tags: o.Tags,
 		Detector: o.Detector, Spread: o.Spread, Period: o.Period, Slots: d.options.Slots,
-		Seeds: len(o.Seeds) > 0, Beacons: d.network.beacon != nil, Rand: newRand(),
+		Plain: d.credentials == nil, Seeds: len(o.Seeds) > 0, Beacons: d.network.beacon != nil, Rand: newRand(),
 	}, restored)
 	return d, nil
 }
@@ -106,13 +116,13 @@ func (o *Options) complete() *core.Fault {
 	if o.DataDir == "" || o.Socket == "" {
 		return core.Faultf(core.CodeConfig, "a node needs a data directory and a socket")
 	}
-	return o.guarded()
+	return nil
 }
 
 // guarded keeps a node without credentials off the network, unless told
 // otherwise.
-func (o *Options) guarded() *core.Fault {
-	if o.Insecure {
+func (o *Options) guarded(credentials bool) *core.Fault {
+	if o.Insecure || credentials {
 		return nil
 	}
 	if !o.Dev {
@@ -125,6 +135,19 @@ func (o *Options) guarded() *core.Fault {
 				WithHint("--insecure lifts that, for networks where everybody may run commands on this machine")
 		}
 	}
+	return nil
+}
+
+// agreeWith compares the credentials with what else the disk says of the node. Who
+// is no member yet is whom its certificate names.
+func (d *daemon) agreeWith(r *node.Restored) *core.Fault {
+	if d.credentials == nil {
+		return nil
+	}
+	if id := r.Identity; id != nil && len(id.Cluster) == len(core.ClusterID{}) {
+		return d.credentials.fits(d.options.DataDir, core.NodeID(id.Node), core.ClusterID(id.Cluster))
+	}
+	r.Node = d.credentials.now.Load().Identity.Node
 	return nil
 }
 
@@ -183,7 +206,7 @@ func foundCluster(st *store.Store, r *node.Restored, o *Options) *core.Fault {
 // that others shall use.
 func (d *daemon) openNetwork() *core.Fault {
 	o := &d.options
-	d.network = &network{queue: d.queue, log: d.logger.line}
+	d.network = &network{queue: d.queue, guard: d.credentials.guard(), log: d.logger.line}
 	d.network.openPools()
 	if fault := d.network.listen(o.Bind); fault != nil {
 		return fault
@@ -195,7 +218,7 @@ func (d *daemon) openNetwork() *core.Fault {
 	if o.Insecure {
 		d.logger.line(true, "--insecure: whoever reaches this machine's network may run commands on it")
 	}
-	if !o.Beacons || !o.Insecure || bound.Addr().IsLoopback() {
+	if !o.Beacons || !o.Insecure && d.credentials == nil || bound.Addr().IsLoopback() {
 		return nil
 	}
 	return d.openBeacon()

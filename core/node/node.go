@@ -145,6 +145,9 @@ func (n *Node) identify(from Restored) {
 	id := from.Identity
 	if id == nil {
 		id = mint(n.opts.Rand)
+		if from.Node != 0 {
+			id.Node = uint64(from.Node)
+		}
 	}
 	n.self = self{id: core.NodeID(id.Node), raft: core.RaftID(id.Raft), instance: from.Instance, clusterName: id.ClusterName, epoch: core.Epoch(id.Epoch)}
 	if len(id.Cluster) == len(n.self.cluster) {

@@ -57,6 +57,9 @@ type Options struct {
 // empty data directory.
 type Restored struct {
 	Identity *wire.Identity
+	// Node is who the node is, without an Identity: as its certificate says; 0:
+	// it makes an ID of its own.
+	Node     core.NodeID
 	Instance core.Instance
 	Hard     *raftpb.HardState
 	Snapshot *raftpb.Snapshot
