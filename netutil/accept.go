@@ -2,6 +2,7 @@ package netutil
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -47,7 +48,7 @@ type Incoming struct {
 	// Stranger serves a stream whose other side has no certificate, and may ask
 	// only for one; the stream is closed when it returns, or has taken
 	// strangerLimit. Nil: such are not let in.
-	Stranger func(ctx context.Context, from netip.AddrPort, conn net.Conn)
+	Stranger func(ctx context.Context, from netip.AddrPort, conn *tls.Conn)
 	// Reject hears why a stream was ended by this side, or, with no address,
 	// why none could be accepted. May be nil.
 	Reject func(from netip.AddrPort, why error)

@@ -398,7 +398,7 @@ func TestOnePeerHasNotMoreThanItsStreams(t *testing.T) {
 
 func TestStrangersAreServedApart(t *testing.T) {
 	a := newAuthority(t)
-	s := serveGuarded(t, Incoming{Guard: a.guard(t, 1), Stranger: func(_ context.Context, _ netip.AddrPort, conn net.Conn) {
+	s := serveGuarded(t, Incoming{Guard: a.guard(t, 1), Stranger: func(_ context.Context, _ netip.AddrPort, conn *tls.Conn) {
 		b := make([]byte, 5)
 		io.ReadFull(conn, b)
 		conn.Write(bytes.ToUpper(b))

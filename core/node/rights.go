@@ -36,6 +36,8 @@ const (
 	members
 	// voters is for those who may lead: what it says is obeyed.
 	voters
+	// signers is for voters to whom the log has entrusted the authority's key.
+	signers
 )
 
 // frameRight is the table's row for a kind of frame.
@@ -77,16 +79,29 @@ func commandRight(from core.NodeID, c *wire.Command) right {
 	switch body := c.Body.(type) {
 	case *wire.Command_Submit, *wire.Command_Cancel, *wire.Command_Note, *wire.Command_Drain,
 		*wire.Command_SetVoters, *wire.Command_SetVote, *wire.Command_Forget,
+		*wire.Command_CreateToken, *wire.Command_RevokeToken, *wire.Command_Admit,
 		*wire.Command_SetSchedule, *wire.Command_DropSchedule, *wire.Command_PauseSchedule:
 		return members
+	case *wire.Command_Certify, *wire.Command_Entrust:
+		return signers
 	case *wire.Command_MemberDown: // of itself, when it stops
-		if ids := body.MemberDown.GetIds(); len(ids) == 1 && core.NodeID(ids[0]) == from {
-			return members
-		}
+		return membersOwn(from, body.MemberDown.GetIds()...)
+	case *wire.Command_Recertify:
+		return membersOwn(from, body.Recertify.GetNode())
+	case *wire.Command_Offer:
+		return membersOwn(from, body.Offer.GetNode())
 	case *wire.Command_Fire: // a user asked for it now
 		if len(body.Fire.GetTask()) > 0 {
 			return members
 		}
+	}
+	return nobodys
+}
+
+// membersOwn is the row of what a member may say of itself only.
+func membersOwn(from core.NodeID, ids ...uint64) right {
+	if len(ids) == 1 && core.NodeID(ids[0]) == from {
+		return members
 	}
 	return nobodys
 }
@@ -121,6 +136,9 @@ func (n *Node) has(id core.NodeID, need right) bool {
 		return !n.isForgotten(id)
 	case voters:
 		return !n.isForgotten(id) && n.mayLead(id)
+	case signers:
+		c, _ := n.ledger.Credential(id)
+		return len(c.GetAuthority()) > 0 && n.has(id, voters)
 	}
 	return false
 }

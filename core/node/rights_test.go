@@ -54,6 +54,7 @@ func crowded(t *testing.T) *solo {
 			t.Fatalf("the cluster cannot be set up: %v", o.Verdict)
 		}
 	}
+	state.Trust([]byte("a certificate"), &wire.Credential{Node: uint64(aVoter), Authority: []byte("sealed")}, &wire.JoinToken{})
 	index, term := uint64(2), uint64(1)
 	snap := replog.Genesis(core.RaftID(id.Raft), state.Encode())
 	snap.Metadata = &raftpb.SnapshotMetadata{Index: &index, Term: &term, ConfState: &raftpb.ConfState{
@@ -93,6 +94,7 @@ var may = map[string][]core.NodeID{
 	"anybody": {aVoter, aLearner, aMember, aForgotten, unheardOf},
 	"members": {aVoter, aLearner, aMember, unheardOf},
 	"leaders": {aVoter, aLearner},
+	"signers": {aVoter},
 }
 
 // ofFrames is who may send which kind of frame.
@@ -161,8 +163,9 @@ func TestEveryMessageOfTheEngineIsHeardFromThoseOnlyWhoHaveTheRight(t *testing.T
 
 func TestEveryCommandIsTakenFromThoseOnlyWhoHaveTheRight(t *testing.T) {
 	table := map[string]string{
-		"members": "submit cancel note drain set_voters set_vote forget set_schedule drop_schedule pause_schedule",
-		"nobody":  "member_up member_down assign finish requeue expire raise_features fire",
+		"members": "submit cancel note drain set_voters set_vote forget set_schedule drop_schedule pause_schedule create_token revoke_token admit",
+		"signers": "certify entrust",
+		"nobody":  "member_up member_down assign finish requeue expire raise_features fire recertify offer",
 	}
 	s := crowded(t)
 	for kind, c := range bodies(t, &wire.Command{}) {
@@ -185,6 +188,10 @@ func TestEveryCommandIsTakenFromThoseOnlyWhoHaveTheRight(t *testing.T) {
 		{"its own end", own, true},
 		{"another's end", down(uint64(aVoter)), false},
 		{"its own and another's end", down(uint64(aMember), uint64(aVoter)), false},
+		{"that its certificate ends", &wire.Command{Body: &wire.Command_Recertify{Recertify: &wire.Recertify{Node: uint64(aMember)}}}, true},
+		{"that another's does", &wire.Command{Body: &wire.Command_Recertify{Recertify: &wire.Recertify{Node: uint64(aVoter)}}}, false},
+		{"what it runs", &wire.Command{Body: &wire.Command_Offer{Offer: &wire.Offer{Node: uint64(aMember)}}}, true},
+		{"what another runs", &wire.Command{Body: &wire.Command_Offer{Offer: &wire.Offer{Node: uint64(aVoter)}}}, false},
 		{"a schedule's task, for a user", &wire.Command{Body: &wire.Command_Fire{Fire: &wire.Fire{Task: []byte("x")}}}, true},
 	} {
 		if got := s.n.has(aMember, commandRight(aMember, c.c)); got != c.want {
