@@ -51,7 +51,8 @@ func frameRight(e *wire.Envelope) right {
 		*wire.Envelope_Pull, *wire.Envelope_Page, *wire.Envelope_PositionAsk, *wire.Envelope_Position,
 		*wire.Envelope_ReadIndex, *wire.Envelope_Transfer, *wire.Envelope_Propose, // and commandRight
 		*wire.Envelope_Running, *wire.Envelope_Done, *wire.Envelope_Refused, *wire.Envelope_LeaseAsk,
-		*wire.Envelope_Explain, *wire.Envelope_OutputPull, *wire.Envelope_OutputChunk:
+		*wire.Envelope_Explain, *wire.Envelope_OutputPull, *wire.Envelope_OutputChunk,
+		*wire.Envelope_KeyAsk, *wire.Envelope_KeyGiven:
 		return members
 	case *wire.Envelope_Proposed, *wire.Envelope_ReadIndexed, *wire.Envelope_LeaseGiven, *wire.Envelope_Explained,
 		*wire.Envelope_Grant, *wire.Envelope_Kill, *wire.Envelope_DoneAck:
@@ -80,6 +81,7 @@ func commandRight(from core.NodeID, c *wire.Command) right {
 	case *wire.Command_Submit, *wire.Command_Cancel, *wire.Command_Note, *wire.Command_Drain,
 		*wire.Command_SetVoters, *wire.Command_SetVote, *wire.Command_Forget,
 		*wire.Command_CreateToken, *wire.Command_RevokeToken, *wire.Command_Admit,
+		*wire.Command_RotateKey, *wire.Command_WrapKey,
 		*wire.Command_SetSchedule, *wire.Command_DropSchedule, *wire.Command_PauseSchedule:
 		return members
 	case *wire.Command_Certify, *wire.Command_Entrust:

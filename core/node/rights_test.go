@@ -54,7 +54,10 @@ func crowded(t *testing.T) *solo {
 			t.Fatalf("the cluster cannot be set up: %v", o.Verdict)
 		}
 	}
-	state.Trust([]byte("a certificate"), &wire.Credential{Node: uint64(aVoter), Authority: []byte("sealed")}, &wire.JoinToken{})
+	key := make([]byte, 32)
+	state.Trust([]byte("a certificate"),
+		&wire.Credential{Node: uint64(aVoter), Name: "voter", SignKey: key, WrapKey: key, Certificate: key, Authority: key},
+		&wire.JoinToken{Id: []byte("token"), Hash: key})
 	index, term := uint64(2), uint64(1)
 	snap := replog.Genesis(core.RaftID(id.Raft), state.Encode())
 	snap.Metadata = &raftpb.SnapshotMetadata{Index: &index, Term: &term, ConfState: &raftpb.ConfState{
@@ -66,6 +69,9 @@ func crowded(t *testing.T) *solo {
 	}, Restored{Identity: id, Snapshot: snap, Instance: 1})
 	s.tell(Clock{Offset: 1_000_000 * time.Hour})
 	s.tell(Tick{})
+	if s.stopped != nil {
+		t.Fatal(s.stopped.Fault)
+	}
 	return s
 }
 
@@ -101,7 +107,7 @@ var may = map[string][]core.NodeID{
 var ofFrames = map[string]string{
 	"anybody": "join",
 	"members": "welcome refusal raft pull page propose read_index done output_pull output_chunk echo rows transfer " +
-		"refused running explain lease_ask position_ask position mesh_ask mesh watch",
+		"refused running explain lease_ask position_ask position mesh_ask mesh watch key_ask key_given",
 	"leaders": "proposed read_indexed grant kill done_ack explained lease_given",
 }
 
@@ -163,7 +169,7 @@ func TestEveryMessageOfTheEngineIsHeardFromThoseOnlyWhoHaveTheRight(t *testing.T
 
 func TestEveryCommandIsTakenFromThoseOnlyWhoHaveTheRight(t *testing.T) {
 	table := map[string]string{
-		"members": "submit cancel note drain set_voters set_vote forget set_schedule drop_schedule pause_schedule create_token revoke_token admit",
+		"members": "submit cancel note drain set_voters set_vote forget set_schedule drop_schedule pause_schedule create_token revoke_token admit rotate_key wrap_key",
 		"signers": "certify entrust",
 		"nobody":  "member_up member_down assign finish requeue expire raise_features fire recertify offer",
 	}
