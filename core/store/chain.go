@@ -1,10 +1,6 @@
 package store
 
-import (
-	"errors"
-	"fmt"
-	"syscall"
-)
+import "fmt"
 
 // chain is a log of frames over the segments of one directory. What the frames
 // mean is for its user.
@@ -22,7 +18,7 @@ type chain struct {
 	seq    uint64    // number of the last good frame
 	top    uint64    // greatest number of a segment
 	dirty  bool      // the last frame is not synced
-	spare  int64     // length of next.part, which is ready; 0: it is not
+	spare  spare     // of the next segment
 	failed error     // what ended this chain
 	buf    []byte
 }
@@ -118,109 +114,6 @@ func (c *chain) sync() error {
 
 func (c *chain) active() *segment { return &c.segs[len(c.segs)-1] }
 
-// create makes a segment, durable and empty, that can take a frame of need
-// bytes and a seal.
-func (c *chain) create(first uint64, need int64) (segment, File, error) {
-	seg := segment{number: c.top + 1, first: first, salt: c.fs.Random()}
-	seg.size = max(c.nextSize(), sector+need+int64(frameSize(0)))
-	part := c.dir + "/next.part"
-	var file File
-	var err error
-	if c.spare == seg.size {
-		file, err = c.fs.Open(part)
-	} else {
-		file, err = c.blankFile(part, seg.size)
-	}
-	c.spare = 0
-	if err != nil {
-		return seg, nil, err
-	}
-	_, err = file.WriteAt(seg.encode(c.magic), 0)
-	if err == nil {
-		err = file.Sync()
-	}
-	if err == nil {
-		err = c.fs.Rename(part, segmentName(c.dir, seg.number))
-	}
-	if err == nil {
-		err = c.fs.SyncDir(c.dir)
-	}
-	if err != nil {
-		file.Close()
-		return seg, nil, c.full(err, part)
-	}
-	return seg, file, nil
-}
-
-// firstSegment is the length of a log's first segment. Each is twice as long as
-// the one before, up to the ordinary size: most members write little, and many
-// that start at once would keep their disk busy with zeros.
-const firstSegment = 256 << 10
-
-// nextSize is the length of the next segment, unless its first frame needs more.
-func (c *chain) nextSize() int64 {
-	if len(c.segs) == 0 {
-		return min(firstSegment, c.size)
-	}
-	return min(max(firstSegment, 2*c.active().size), c.size)
-}
-
-// blankFile makes a file of zeros that are written but not synced: whoever has
-// synced them has only data to write later, and needs no room.
-func (c *chain) blankFile(name string, size int64) (File, error) {
-	file, err := c.fs.Create(name)
-	if err != nil {
-		return nil, c.full(err, name)
-	}
-	zeros := make([]byte, min(size, 256<<10))
-	for off := int64(0); off < size && err == nil; off += int64(len(zeros)) {
-		_, err = file.WriteAt(zeros[:min(int64(len(zeros)), size-off)], off)
-	}
-	if err != nil {
-		file.Close()
-		return nil, c.full(err, name)
-	}
-	return file, nil
-}
-
-// full turns "no space" into ErrFull, and gives back the room of a file that
-// has no use yet.
-func (c *chain) full(err error, name string) error {
-	if !noSpace(err) {
-		return err
-	}
-	c.fs.Remove(name) // else the next start does
-	return ErrFull
-}
-
-func noSpace(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, ErrFull)
-}
-
-// prepare makes the next segment's file ahead of time, once half of the active
-// one is used.
-func (c *chain) prepare() error {
-	if c.failed != nil || c.spare != 0 || c.file == nil || 2*c.off < c.active().size {
-		return c.failed
-	}
-	part, size := c.dir+"/next.part", c.nextSize()
-	file, err := c.blankFile(part, size)
-	if err == ErrFull {
-		return err
-	} else if err != nil {
-		return c.fail(err)
-	}
-	if err := file.Sync(); err != nil {
-		file.Close()
-		if err = c.full(err, part); err == ErrFull {
-			return err
-		}
-		return c.fail(err)
-	}
-	c.spare = size
-	return c.fail(file.Close())
-}
-
 // drop removes the oldest segments that hold no index from keep on, but never
 // the active one.
 func (c *chain) drop(keep uint64) error {
@@ -251,6 +144,7 @@ func (c *chain) fail(err error) error {
 }
 
 func (c *chain) close() error {
+	c.spare.drop()
 	if c.file == nil {
 		return nil
 	}

@@ -209,10 +209,10 @@ func (s *Store) save(at position, keep uint64, replace bool, write func() error)
 	return s.fail(snapDir, purgeSnapshots(s.fs, at, s.wal.first()))
 }
 
-// Prepare makes the next segment of the log ready, if it is not and the present
-// one is half full: the write that needs it is then not held up, and does not fail on a full disk. To be
-// called when there is nothing else to do; on a closed store it does nothing.
-// ErrFull is no harm.
+// Prepare makes the next segment of the log, piece by piece, while the second
+// half of the present one fills: the write that needs it is then not held up, and
+// does not fail on a full disk. To be called after every Sync, when there is
+// nothing more urgent; on a closed store it does nothing. ErrFull is no harm.
 func (s *Store) Prepare() error {
 	if s.closed {
 		return nil

@@ -279,6 +279,33 @@ func TestAnIdentityIsWrittenOnce(t *testing.T) {
 	}
 }
 
+func TestTheNextSegmentIsMadeInPiecesAndInTime(t *testing.T) {
+	const step = 100_000
+	m := newMemFS()
+	s, _, err := OpenWith(m, Options{Segment: 4 << 20})
+	must(t, err)
+	must(t, s.SaveSnapshot(snapshotAt(1, 1, "genesis"), 2, true))
+	must(t, s.SaveIdentity(identity()))
+	pieces := 0
+	for i := uint64(2); len(s.wal.segs) < 7; i++ {
+		was, segments := s.wal.spare, len(s.wal.segs)
+		put(t, s, entryRecord(1, i, strings.Repeat("x", step)))
+		if begun := len(s.wal.segs) > segments; begun && s.wal.segs[segments].size == 4<<20 && !was.whole() {
+			t.Errorf("segment %d was needed when %d of %d bytes were made", segments, was.filled, was.size)
+		}
+		before := s.wal.spare.filled
+		must(t, s.Prepare())
+		if made := s.wal.spare.filled - before; made > 4*step+2*piece {
+			t.Errorf("%d bytes were made at once", made)
+		} else if made > 0 {
+			pieces++
+		}
+	}
+	if pieces < 9 {
+		t.Errorf("only %d pieces", pieces)
+	}
+}
+
 func TestADirectorySetAsideIsNewAndNothingOfItIsDeleted(t *testing.T) {
 	m, s := member(t)
 	put(t, s, entryRecord(2, 2, "precious"))
@@ -313,7 +340,7 @@ func TestADirectorySetAsideIsNewAndNothingOfItIsDeleted(t *testing.T) {
 func TestAFullDiskIsSaidAndPasses(t *testing.T) {
 	m, s := member(t)
 	i, err := uint64(2), error(nil)
-	for ; s.wal.spare == 0; i++ {
+	for ; !s.wal.spare.whole(); i++ {
 		put(t, s, entryRecord(2, i, "entry"))
 		must(t, s.Prepare())
 	}
@@ -327,7 +354,7 @@ func TestAFullDiskIsSaidAndPasses(t *testing.T) {
 			must(t, s.Sync())
 		}
 	}
-	if !errors.Is(err, ErrFull) || i < 10 || s.wal.spare != 0 {
+	if !errors.Is(err, ErrFull) || i < 10 || s.wal.spare.whole() {
 		t.Fatalf("entry %d: %v", i, err)
 	}
 	if err := s.Prepare(); !errors.Is(err, ErrFull) {
