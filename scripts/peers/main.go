@@ -30,9 +30,9 @@ type work struct {
 
 // result is what came of it.
 type result struct {
-	Took  []int64 // raft: each apply, in nanoseconds
-	Nanos int64   // all of it
-	CPU   int64   // processor time of this process
+	Took  []int64 // each apply, or each append and sync, in nanoseconds
+	Nanos int64   // raft: all of it
+	CPU   int64   // raft: processor time of this process
 }
 
 func main() {

@@ -22,7 +22,7 @@ func newWAL(dir string) (worker, error) {
 // do appends and syncs batches. As in a server, each brings the hard state, too.
 func (e *etcdWAL) do(w work) (result, error) {
 	data, term, vote := make([]byte, w.Bytes), uint64(1), uint64(1)
-	var took time.Duration
+	var r result
 	for range w.Syncs {
 		entries := make([]*raftpb.Entry, w.Batch)
 		commit := e.index
@@ -35,7 +35,7 @@ func (e *etcdWAL) do(w work) (result, error) {
 		if err := e.log.Save(&raftpb.HardState{Term: &term, Vote: &vote, Commit: &commit}, entries); err != nil {
 			return result{}, err
 		}
-		took += time.Since(from)
+		r.Took = append(r.Took, time.Since(from).Nanoseconds())
 	}
-	return result{Nanos: took.Nanoseconds()}, nil
+	return r, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -100,5 +101,53 @@ func TestAPredictionIsMetWithinItsTolerance(t *testing.T) {
 	}
 	if got := besideWeakView(5); got < 5.4 || got > 5.43 {
 		t.Errorf("of five nodes each sends %v a second beside", got)
+	}
+}
+
+func TestAFigureStandsBesideThoseOfItsRivals(t *testing.T) {
+	rivals := []*rival{{name: "hb"}, {name: "etcd"}, {name: "another"}}
+	if got, want := beside(rivals, []float64{300, 200, 600}, whole), "300; 1.50 × etcd (200); 0.50 × another (600)"; got != want {
+		t.Errorf("%q, wanted %q", got, want)
+	}
+	for _, r := range rivals {
+		r.loads = map[int][]load{64: {{done: 10 * len(r.name), took: []time.Duration{time.Duration(len(r.name)) * time.Millisecond}, over: time.Second}}}
+	}
+	rows := commitGoal{clients: 64, rate: 0.5, p99: 0.5}.rows(rivals, machine{})
+	if rows[0].measured != "20; 0.50 × etcd (40); 0.29 × another (70)" || !rows[0].met || rows[0].goal != "≥ 0.5 × etcd" {
+		t.Errorf("%+v", rows[0])
+	}
+	if rows[1].measured != "2.00 ms; 0.50 × etcd (4.00 ms); 0.29 × another (7.00 ms)" || !rows[1].met {
+		t.Errorf("%+v", rows[1])
+	}
+	if rows = (commitGoal{clients: 64, rate: 0.6, p99: 0.4}).rows(rivals, machine{}); rows[0].met || rows[1].met {
+		t.Errorf("goals are met that are not: %+v", rows)
+	}
+	if rows = (commitGoal{clients: 64, rate: 9}).rows(rivals[:1], machine{}); rows[0].goal != "" || rows[0].measured != "20" {
+		t.Errorf("alone: %+v", rows[0])
+	}
+}
+
+func TestTheLogsAreMeasuredAlike(t *testing.T) {
+	dir := t.TempDir()
+	ours, end, err := storeAppender(filepath.Join(dir, "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	bare, endBare, err := bareAppender(filepath.Join(dir, "bare"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer endBare()
+	each, err := walGoal{batch: 3, syncs: 2}.measure(t.Context(), []appender{ours, bare})
+	if err != nil || len(each) != 2 || each[0] <= 0 || each[1] <= 0 {
+		t.Fatalf("%v, %v", each, err)
+	}
+	r := walGoal{batch: 3, times: 1.5}.row([]float64{100e-6, 50e-6, 200e-6})
+	if !r.met || r.measured != "100 µs; a bare file 2.00 × as fast; 2.00 × as fast as etcd's log (200 µs; a bare file 4.00 ×)" {
+		t.Errorf("%+v", r)
+	}
+	if r = (walGoal{batch: 3, times: 2.5}).row([]float64{100e-6, 50e-6, 200e-6}); r.met {
+		t.Errorf("%+v", r)
 	}
 }

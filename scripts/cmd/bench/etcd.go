@@ -21,11 +21,12 @@ import (
 // etcd is one member of an etcd cluster. It is asked in its own protocol, gRPC,
 // by the least client that can be: a call is one HTTP/2 request.
 type etcd struct {
-	url    string
-	client *http.Client
+	url     string
+	client  *http.Client
+	process *exec.Cmd
 }
 
-// etcdCluster starts n members of --etcd; the function it gives ends them all.
+// etcdCluster starts n members; the function it gives ends them all.
 func (b *bench) etcdCluster(ctx context.Context, n int) ([]*etcd, func(), error) {
 	dir, err := os.MkdirTemp(b.dir, "e")
 	if err != nil {
@@ -50,7 +51,7 @@ func (b *bench) etcdCluster(ctx context.Context, n int) ([]*etcd, func(), error)
 	}
 	for k := range n {
 		at, peer := "http://"+addrs[k], "http://"+addrs[n+k]
-		p := exec.Command(b.etcd, "--name", fmt.Sprintf("m%d", k), "--data-dir", filepath.Join(dir, fmt.Sprint(k)), "--log-level", "error",
+		p := exec.Command(b.peers, "etcd", "--name", fmt.Sprintf("m%d", k), "--data-dir", filepath.Join(dir, fmt.Sprint(k)), "--log-level", "error",
 			"--listen-client-urls", at, "--advertise-client-urls", at, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
 			"--initial-cluster", strings.Join(peers, ","), "--initial-cluster-state", "new")
 		p.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -61,7 +62,7 @@ func (b *bench) etcdCluster(ctx context.Context, n int) ([]*etcd, func(), error)
 		processes = append(processes, p)
 		var h2c http.Protocols
 		h2c.SetUnencryptedHTTP2(true)
-		members = append(members, &etcd{at, &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{Protocols: &h2c}}})
+		members = append(members, &etcd{at, &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{Protocols: &h2c}}, p})
 	}
 	for _, m := range members {
 		if err := await(ctx, 50*time.Millisecond, "etcd to take an entry", func() bool { return m.put(1)(ctx) == nil }); err != nil {

@@ -30,7 +30,7 @@ type bench struct {
 	crashes        int
 	queued         int
 	length         time.Duration // of each load
-	etcd           string        // a peer's program; empty: no peer
+	peers          string        // the program of scripts/peers; empty: no peers
 	past           int           // of the history
 	machine        machine
 }
@@ -73,6 +73,7 @@ func figures() []figure {
 		{name: "leader", measure: (*bench).nextLeader},
 		{name: "submit", measure: (*bench).submit},
 		{name: "commits", measure: (*bench).commits},
+		{name: "wal", measure: (*bench).wal},
 		{name: "tasks", measure: (*bench).tasks},
 		{name: "command", measure: (*bench).commands},
 		{name: "idle", measure: (*bench).idle},
@@ -102,7 +103,7 @@ func main() {
 	flag.IntVar(&b.crashes, "crashes", 60, "for a prediction, how many nodes to kill at least, and how many fall silent")
 	flag.IntVar(&b.queued, "queued", 99_000, "how many tasks are to wait in the queue (the ledger takes 100,000)")
 	flag.DurationVar(&b.length, "length", 3*time.Second, "how long to keep up each load, three times")
-	flag.StringVar(&b.etcd, "etcd", os.Getenv("ETCD"), "put this `PROGRAM`, etcd, under the same load by turns (default: $ETCD)")
+	flag.StringVar(&b.peers, "peers", os.Getenv("PEERS"), "put etcd and hashicorp/raft, as this `PROGRAM` (scripts/peers) has them, under the same load by turns (default: $PEERS)")
 	only := flag.String("only", ".", "take only the figures ("+names()+") that match this `REGEXP`; long ones only if it names them")
 	where := flag.String("dir", "", "keep the nodes' data under `DIR`, whose disk is measured (default: the temporary directory)")
 	strict := flag.Bool("strict", false, "exit 1 when a goal is missed")
