@@ -36,6 +36,7 @@ func App(version string) *cli.App {
 			leaveCommand(),
 			forgetCommand(),
 			votersCommand(),
+			keysCommand(),
 			snapshotCommand(),
 			recoverCommand(),
 			configCommand(),

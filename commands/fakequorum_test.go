@@ -26,10 +26,28 @@ func (f *fake) quorum(r node.Request) any {
 		if q.Node == 2 && !q.Force {
 			return core.Faultf(core.CodeNo, "b is alive").WithHint("hb leave, on that node, takes it out in order")
 		}
+	case node.GetKeys, node.RotateKeys:
+		return f.keys(q)
 	case node.GetPositions:
 		return f.positions()
 	}
 	return nil
+}
+
+// keys are two generations, or three once a rotation was asked for; in the mode
+// "bare" the cluster has none.
+func (f *fake) keys(r node.Request) any {
+	if f.mode == "bare" {
+		return core.Faultf(core.CodeNo, "this cluster has no credentials, and its datagrams are not sealed").WithHint("hb init founds one that has")
+	}
+	first := node.KeyView{Generation: 1, State: "accepted", Index: 2, SinceNanos: instant, Why: "the cluster begins"}
+	second := node.KeyView{Generation: 2, State: "current", Index: 40, SinceNanos: instant, Members: 3, Why: "a member was forgotten"}
+	if _, rotate := r.(node.RotateKeys); !rotate {
+		return node.KeysView{Keys: []node.KeyView{second, first}, Missing: []node.Name{{ID: 4, Name: "d"}}}
+	}
+	first.State, second.State, second.Members = "retired", "accepted", 0
+	third := node.KeyView{Generation: 3, State: "current", Index: 41, SinceNanos: instant, Members: 4, Why: "asked for by hb keys rotate"}
+	return node.KeysView{Keys: []node.KeyView{third, second, first}}
 }
 
 func (f *fake) voters() node.VotersView {

@@ -88,8 +88,8 @@ A command asks the node behind --socket, HB_SOCKET, the socket of the configurat
 const apiWords = "# LOCAL API\nThe socket speaks HTTP/1.1 with JSON, in the shapes that --json prints:\n\n" +
 	"    curl --unix-socket /run/hb/hb.sock http://hb/v1/members\n\n" +
 	"GET /v1/members, /v1/status, /v1/leader (?stale=true), /v1/tasks, /v1/tasks/ID, /v1/tasks/ID/wait, /v1/tasks/ID/output (?from=N, ?follow=true), " +
-	"/v1/events (?since=CURSOR, ?follow=true), /v1/log (?from=N, ?follow=true), /v1/wait (?for=CONDITION), /v1/voters, /v1/log/positions; " +
-	"POST /v1/tasks, /v1/tasks/ID/cancel, /v1/log (the body, raw bytes, is one entry), /v1/probe, /v1/leader/transfer, /v1/leave, /v1/voters, /v1/voters/vote, /v1/forget. " +
+	"/v1/events (?since=CURSOR, ?follow=true), /v1/log (?from=N, ?follow=true), /v1/wait (?for=CONDITION), /v1/voters, /v1/keys, /v1/log/positions; " +
+	"POST /v1/tasks, /v1/tasks/ID/cancel, /v1/log (the body, raw bytes, is one entry), /v1/probe, /v1/leader/transfer, /v1/leave, /v1/voters, /v1/voters/vote, /v1/forget, /v1/keys/rotate. " +
 	"Errors are {\"error\":{\"code\",\"message\",\"hint\"}}, with the exit status as code. Streams are JSON lines.\n"
 
 // manPages gives every page by its file name: the same words as the help.

@@ -29,6 +29,8 @@
 //	POST /v1/voters           {"target"}    hb.voters/1
 //	POST /v1/voters/vote      {"node","wish","force"}  hb.voters/1
 //	POST /v1/forget           {"node","force"}  {}
+//	GET  /v1/keys                           hb.keys/1
+//	POST /v1/keys/rotate                    hb.keys/1, with the new one
 //	GET  /v1/log/positions                  hb.positions/1
 //	GET  /v1/snapshot?stale=                a snapshot's file, raw bytes
 //

@@ -156,6 +156,16 @@ func example(r node.Request) []node.Reply {
 		return last(node.VotersView{Target: 5, Voting: 2, Leader: 2, Known: true, Settled: true, Members: []node.VoterView{
 			{ID: 2, Name: "b", Role: "leader", State: "up", Status: core.Alive, Vote: "promoted", Match: 20, Applied: 19, Zone: "x", Since: noon, Why: "promoted"},
 		}})
+	case node.GetKeys:
+		return last(node.KeysView{
+			Keys: []node.KeyView{
+				{Generation: 2, State: "current", Index: 40, SinceNanos: noon, Members: 2, Why: "a member was forgotten"},
+				{Generation: 1, State: "accepted", Index: 2, SinceNanos: noon - 1e9, Why: "the cluster begins"},
+			},
+			Missing: []node.Name{{ID: 3, Name: "c"}},
+		})
+	case node.RotateKeys:
+		return last(node.KeysView{Keys: []node.KeyView{{Generation: 3, State: "current", Index: 41, SinceNanos: noon, Members: 3, Why: "asked for"}}})
 	case node.GetPositions:
 		return last(node.PositionsView{Commit: 20, Members: []node.PositionView{
 			{ID: 2, Name: "b", Role: "leader", Status: core.Alive, OK: true, Term: 4, Commit: 20, Applied: 18, First: 2, Last: 21, Snapshot: 1, Match: 21},

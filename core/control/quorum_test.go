@@ -43,6 +43,12 @@ func TestTheClientAsksForWhatItsMethodsSay(t *testing.T) {
 	if err := c.Forget(ctx, "b", true); err != nil {
 		t.Error(err)
 	}
+	if k, err := c.Keys(ctx); err != nil || len(k.Keys) != 2 || k.Missing[0] != "c" {
+		t.Errorf("%+v, %v", k, err)
+	}
+	if k, err := c.RotateKeys(ctx); err != nil || k.Keys[0].Generation != 3 {
+		t.Errorf("%+v, %v", k, err)
+	}
 	if p, err := c.Positions(ctx); err != nil || *p.Members[0].Lag != 2 || p.Members[1].Lag != nil {
 		t.Errorf("%+v, %v", p, err)
 	}

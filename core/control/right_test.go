@@ -16,6 +16,7 @@ import (
 var needed = map[Right]string{
 	Read: `
 		GET /v1/events
+		GET /v1/keys
 		GET /v1/leader
 		GET /v1/log
 		GET /v1/log/positions
@@ -47,6 +48,7 @@ var needed = map[Right]string{
 		GET /v1/snapshot
 		POST /v1/drain
 		POST /v1/forget
+		POST /v1/keys/rotate
 		POST /v1/leader/transfer
 		POST /v1/leave
 		POST /v1/resume

@@ -40,6 +40,8 @@ func TestShapes(t *testing.T) {
 		"leave":        {"POST", "/v1/leave", ""},
 		"voters":       {"GET", "/v1/voters", ""},
 		"voters-set":   {"POST", "/v1/voters", `{"target":5}`},
+		"keys":         {"GET", "/v1/keys", ""},
+		"keys-rotate":  {"POST", "/v1/keys/rotate", "{}"},
 		"vote":         {"POST", "/v1/voters/vote", `{"node":"b","wish":"demoted","force":true}`},
 		"forget":       {"POST", "/v1/forget", `{"node":"b"}`},
 		"positions":    {"GET", "/v1/log/positions", ""},

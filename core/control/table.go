@@ -37,6 +37,8 @@ func (s server) routes() map[string]route {
 		"POST /v1/voters":            {Admin, handler(s.setVoters)},
 		"POST /v1/voters/vote":       {Admin, handler(s.setVote)},
 		"POST /v1/forget":            {Admin, handler(s.forget)},
+		"GET /v1/keys":               {Read, handler(s.keys)},
+		"POST /v1/keys/rotate":       {Admin, handler(s.rotateKeys)},
 		"GET /v1/snapshot":           {Admin, http.HandlerFunc(s.snapshot)},
 
 		"GET /v1/schedules":                {Read, handler(s.schedules)},

@@ -123,6 +123,25 @@ type Voter struct {
 	Why     string     `json:"why"`
 }
 
+// Keys is the shape hb.keys/1: the keys that datagrams are sealed with, newest
+// first. Missing are members, by name, that cannot have the newest from the log
+// yet.
+type Keys struct {
+	Schema  string   `json:"schema"`
+	Keys    []Key    `json:"keys"`
+	Missing []string `json:"missing"`
+}
+
+// Key is one generation, without the key.
+type Key struct {
+	Generation uint32     `json:"generation"`
+	State      string     `json:"state"` // current, accepted, unread, retired
+	Since      *time.Time `json:"since"`
+	Index      string     `json:"index"`   // of the log's entry
+	Members    *int       `json:"members"` // that have the newest from the log
+	Why        string     `json:"why"`
+}
+
 // Positions is the shape hb.positions/1: how far everybody's log is. Commit is
 // the highest index that anybody knows to be committed.
 type Positions struct {

@@ -69,7 +69,7 @@ func open(o Options) (d *daemon, fault *core.Fault) {
 	d.machine = node.New(node.Options{
 		Name: d.options.Name, Version: o.Version, Addr: d.options.Advertise, Tags: o.Tags,
 		Detector: o.Detector, Spread: o.Spread, Period: o.Period, Slots: d.options.Slots,
-		Plain: d.credentials == nil, Seeds: len(o.Seeds) > 0, Beacons: d.network.beacon != nil, Rand: newRand(),
+		Plain: d.credentials == nil, Vault: d.credentials.vault(), Seeds: len(o.Seeds) > 0, Beacons: d.network.beacon != nil, Rand: newRand(),
 	}, restored)
 	return d, nil
 }

@@ -85,6 +85,18 @@ func (k *Keys) Derive(label string, n int) (Secret, error) {
 	return NewSecret(b), err
 }
 
+// Shared is the secret that these keys and another node's X25519 key have in
+// common: nobody without either's private half can tell it. It is no key yet;
+// derive one from it.
+func (k *Keys) Shared(wrap []byte) (Secret, error) {
+	public, err := ecdh.X25519().NewPublicKey(wrap)
+	if err != nil {
+		return Secret{}, err
+	}
+	b, err := k.wrap().ECDH(public)
+	return NewSecret(b), err
+}
+
 // Seal encrypts something to the X25519 key of a node (HPKE base mode:
 // DHKEM(X25519), HKDF-SHA256, ChaCha20-Poly1305). Only Open with the same context
 // reads it. It says nothing about who sealed it: keep it where only members
