@@ -59,6 +59,11 @@ func statusPage(s *control.Status) [][2]string {
 		{"node", fmt.Sprintf("%s (%s), hb %s", s.Name, s.ID, s.Version)},
 		{"cluster", cluster},
 		{"health", s.Health},
+	}
+	if s.Plight != nil {
+		page = append(page, [2]string{"no leader", *s.Plight}, [2]string{"to do", orEmpty(s.ToDo)})
+	}
+	page = append(page, [][2]string{
 		{"members", fmt.Sprintf("%d alive of %d", s.MembersAlive, s.Members)},
 		{"role", s.Role},
 		{"leader", leader},
@@ -67,7 +72,7 @@ func statusPage(s *control.Status) [][2]string {
 		{"detector", s.Detector},
 		{"stress", fmt.Sprintf("%d of 1000", s.Stress)},
 		{"uptime", time.Duration(s.Uptime * float64(time.Second)).Round(time.Second).String()},
-	}
+	}...)
 	if f := s.Features; f.Here > f.Cluster && len(f.HeldBackBy) > 0 {
 		page = append(page, [2]string{"features", fmt.Sprintf("level %d of %d, held back by %s", f.Cluster, f.Here, strings.Join(f.HeldBackBy, ", "))})
 	}

@@ -127,6 +127,8 @@ func statusOf(v node.StatusView, who names) Status {
 		Applied:      position(v.Applied),
 		Voters:       []Named{},
 		Health:       v.Health,
+		Plight:       text(v.Plight),
+		ToDo:         text(v.ToDo),
 		Stress:       int(v.Stress),
 		Uptime:       v.Uptime.Seconds(),
 		MembersAlive: v.MembersAlive,

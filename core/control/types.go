@@ -89,6 +89,8 @@ type Status struct {
 	Voters       []Named  `json:"voters"`
 	Survives     int      `json:"survives"` // how many voters may be lost
 	Health       string   `json:"health"`   // healthy, degraded, isolated, no-quorum
+	Plight       *string  `json:"plight"`   // why there is no leader, where that is known
+	ToDo         *string  `json:"to_do"`    // what can be done about it
 	Stress       int      `json:"stress"`
 	Uptime       float64  `json:"uptime_seconds"`
 	MembersAlive int      `json:"members_alive"`

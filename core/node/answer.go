@@ -93,6 +93,7 @@ func (n *Node) statusView() StatusView {
 		return cmp.Or(cmp.Compare(n.nameOf(a), n.nameOf(b)), cmp.Compare(a, b))
 	})
 	v.Features = n.featuresView()
+	v.Plight, v.ToDo = n.plight()
 	v.Members = n.membership.Table().Len()
 	v.MembersAlive = n.aliveCount()
 	return v

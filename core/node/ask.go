@@ -177,6 +177,9 @@ func (n *Node) noQuorum() *core.Fault {
 	if !n.self.joined {
 		return core.Faultf(core.CodeNoQuorum, "this node is not in a cluster yet")
 	}
+	if why, hint := n.plight(); why != "" {
+		return core.Faultf(core.CodeNoQuorum, "no leader: %s", why).WithHint("%s", hint)
+	}
 	return core.Faultf(core.CodeNoQuorum, "no leader, or no quorum behind it")
 }
 

@@ -106,6 +106,7 @@ type shared struct {
 	refusal      string                       // last said
 	voterNames   string                       // last said
 	saidAlone    bool
+	saidPlight   string
 	knownSince   core.Instant // when another member last gave this one its table
 	following    bool
 	left         bool

@@ -268,6 +268,7 @@ type (
 		Voters          []core.NodeID
 		Role            string
 		Health          string // healthy, degraded, isolated, no-quorum
+		Plight, ToDo    string // why there is no leader, as far as that is known, and what to do
 		Stress          uint16
 		Uptime          time.Duration
 		MembersAlive    int

@@ -127,6 +127,7 @@ func (n *Node) settle() {
 	n.tickParts()
 	n.leaderChanged()
 	n.noteAlone()
+	n.tellPlight()
 	n.tellPeers()
 	n.agree()
 	n.keepWards()

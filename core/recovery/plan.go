@@ -77,7 +77,7 @@ func NewPlan(all []*Survivor, force bool, r *rand.Rand) (*Plan, error) {
 		p.Needless = fmt.Sprintf("%s is the only voter of epoch %v: it needs nobody else, start it", p.Own.Name, p.Own.Epoch())
 		return p, nil
 	}
-	if here := p.votersHere(); len(here) > len(p.From.Voters)/2 && !force {
+	if here := p.votersHere((*Survivor).elects); len(here) > len(p.From.Voters)/2 && !force {
 		return nil, core.Faultf(core.CodeNo, "%d of the %d voters are here (%s): a majority, which loses nothing", len(here), len(p.From.Voters), strings.Join(here, ", ")).
 			WithHint("start them; --force recovers all the same")
 	}
@@ -87,10 +87,10 @@ func NewPlan(all []*Survivor, force bool, r *rand.Rand) (*Plan, error) {
 }
 
 // votersHere are the names of the voters whose directories are among those
-// compared.
-func (p *Plan) votersHere() (names []string) {
+// compared, and of which something holds with regard to the furthest log.
+func (p *Plan) votersHere(holds func(s, furthest *Survivor) bool) (names []string) {
 	for _, v := range p.From.Voters {
-		if slices.ContainsFunc(p.All, func(s *Survivor) bool { return s.Identity.Raft == uint64(v.Raft) }) {
+		if slices.ContainsFunc(p.All, func(s *Survivor) bool { return s.Identity.Raft == uint64(v.Raft) && holds(s, p.From) }) {
 			names = append(names, v.Name)
 		}
 	}
@@ -113,7 +113,7 @@ func (p *Plan) Words(now time.Time) []string {
 }
 
 func (p *Plan) wordsWhen() string {
-	here := p.votersHere()
+	here := p.votersHere(func(_, _ *Survivor) bool { return true })
 	var gone []string
 	for _, v := range p.From.Voters {
 		if !slices.Contains(here, v.Name) {
@@ -121,9 +121,23 @@ func (p *Plan) wordsWhen() string {
 		}
 	}
 	slices.Sort(gone) // by name: the order of raft IDs tells nobody anything
+	if len(here) > len(p.From.Voters)/2 {
+		return p.wordsWhenDoubtful(gone)
+	}
 	return fmt.Sprintf("When: only if the majority of the %d voters is gone for good. Not here: %s. If enough of them can come back, "+
 		"start them instead, and nothing is lost; if they run, and are only cut off, this makes two clusters of one.",
 		len(p.From.Voters), strings.Join(gone, ", "))
+}
+
+// wordsWhenDoubtful is about a majority that cannot elect a leader.
+func (p *Plan) wordsWhenDoubtful(gone []string) string {
+	unfit := p.votersHere(func(s, furthest *Survivor) bool { return !s.elects(furthest) })
+	text := fmt.Sprintf("When: a majority of the %d voters is here, but on %s the end of the log is missing or damaged, so that they elect nobody by themselves. ",
+		len(p.From.Voters), strings.Join(unfit, ", "))
+	if len(gone) == 0 {
+		return text + "Start them all first: they settle that among each other, unless one of them cannot be started."
+	}
+	return text + fmt.Sprintf("Only if %s is gone for good: if it can come back, start it instead, and nothing is lost.", strings.Join(gone, ", "))
 }
 
 func (p *Plan) wordsWhat() string {

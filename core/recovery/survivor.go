@@ -26,6 +26,11 @@ type Survivor struct {
 	Ledger *ledger.State
 	// Voters are those who vote if all entries count.
 	Voters []Voter
+	// Void says that the log is damaged, so that the node will vote under its raft
+	// ID no more; Doubt is up to where the torn last write may have gone: it elects
+	// nobody whose log ends before.
+	Void                  bool
+	DoubtTerm, DoubtIndex uint64
 	// Remarks say what is wrong with the directory.
 	Remarks []string
 }
@@ -49,9 +54,11 @@ func Look(files store.FS) (*Survivor, error) {
 		return nil, core.Faultf(core.CodeBadInput, "%s is no member's data directory", s.Where)
 	}
 	if found.Damaged != nil {
+		s.Void = true
 		s.Remarks = append(s.Remarks, fmt.Sprintf("the log is damaged; what is whole is counted: %v", found.Damaged))
 	}
 	if found.Doubt != nil {
+		s.DoubtTerm, s.DoubtIndex = found.Doubt.Term, found.Doubt.Index
 		s.Remarks = append(s.Remarks, fmt.Sprintf("the log's last write, up to entry %d, was torn: what it held is missing", found.Doubt.Index))
 	}
 	if err := s.replay(found); err != nil {
@@ -139,6 +146,11 @@ func (s *Survivor) Votes() bool {
 // alone says that the node decides alone: nothing keeps it from starting.
 func (s *Survivor) alone() bool {
 	return len(s.Voters) == 1 && s.Votes() && core.Epoch(s.Identity.Epoch) == s.Epoch()
+}
+
+// elects says whether this node can vote for one with another's log.
+func (s *Survivor) elects(o *Survivor) bool {
+	return !s.Void && (s.DoubtTerm < o.Term || s.DoubtTerm == o.Term && s.DoubtIndex <= o.Index)
 }
 
 // behind says whether another log goes further (Raft §5.4.1).

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
+	"time"
 
 	"hb/core"
 
@@ -33,6 +34,7 @@ type doubt struct {
 	round   uint64
 	answers map[core.RaftID]position
 	void    []core.RaftID
+	asking  map[core.RaftID]core.Instant // who else asked for a census, and when last
 }
 
 // census marks the questions and answers about the ends of logs. They travel as
@@ -60,13 +62,13 @@ func (l *Log) doubts() bool {
 	}
 	if !l.tail.lastPosition().less(d.held) {
 		l.notef("the log has been brought to where its torn end had been: no doubt any more")
-		*d = doubt{void: d.void}
+		*d = doubt{void: d.void, asking: d.asking}
 		return false
 	}
 	if onlyVoter(l.state.conf, l.opt.Self) {
 		l.warnf("the log's last frame, up to entry %d, was torn by the crash; this only voter goes on from entry %d",
 			d.held.index, l.tail.last())
-		*d = doubt{void: d.void}
+		*d = doubt{void: d.void, asking: d.asking}
 		return false
 	}
 	return true
@@ -129,6 +131,10 @@ func (l *Log) censusCame(m *raftpb.Message) {
 	}
 	round := binary.BigEndian.Uint64(context)
 	if m.GetType() == raftpb.MsgPreVote {
+		if d.asking == nil {
+			d.asking = map[core.RaftID]core.Instant{}
+		}
+		d.asking[from] = l.now
 		if l.lead.soft.Lead == 0 {
 			l.emit(Send{To: from, Msg: l.censusMessage(raftpb.MsgPreVoteResp, from, round)})
 		}
@@ -153,6 +159,31 @@ func (l *Log) censusCame(m *raftpb.Message) {
 			d.held.index, best.index)
 		d.held = best
 	}
+}
+
+// doubtShown is how long after its last question a voter is taken to be in doubt:
+// it asks every election timeout.
+const doubtShown = 5 * time.Second
+
+// Doubtful are the voters, perhaps with this one, that are known here to be in
+// doubt; Void those that nobody speaks for any more.
+func (l *Log) Doubtful() []core.RaftID {
+	return l.votersWhere(func(id core.RaftID) bool {
+		at, asked := l.doubt.asking[id]
+		return id == l.opt.Self && l.Doubts() || asked && l.now.Sub(at) < doubtShown
+	})
+}
+
+// Void are the voters whose logs are lost, though their nodes live on.
+func (l *Log) Void() []core.RaftID { return l.votersWhere(l.isVoid) }
+
+func (l *Log) votersWhere(holds func(core.RaftID) bool) (some []core.RaftID) {
+	for _, id := range l.Voters() {
+		if holds(id) {
+			some = append(some, id)
+		}
+	}
+	return some
 }
 
 // isVoid says that nobody speaks for a voter's raft ID any more: its node has

@@ -14,7 +14,9 @@ import (
 
 // The goals of what a long history may cost a node.
 const (
-	residentGoal = 80.0 // MiB
+	residentGoal = 80.0  // MiB, of entries that leave nothing behind
+	recordsGoal  = 256.0 // MiB, of tasks, whose records are kept up to 64 MiB of them
+	flatGoal     = 1.2   // from the third quarter of a history to its end
 	diskGoal     = 512.0
 	restartGoal  = 5 * time.Second
 )
@@ -35,23 +37,48 @@ func (b *bench) history(ctx context.Context) ([]row, error) {
 	for _, of := range []struct {
 		what string
 		make func(context.Context, []*instance, int) error
-		// bounded: nothing of it has to stay in memory, as records of tasks do.
-		bounded bool
-	}{{"entries of 32 bytes", manyEntries, true}, {"tasks", manyTasks, false}} {
-		from := time.Now()
-		if err := of.make(ctx, nodes, b.past); err != nil {
+		goal float64
+	}{{"entries of 32 bytes", manyEntries, residentGoal}, {"tasks", manyTasks, recordsGoal}} {
+		name := fmt.Sprintf("after %d %s", b.past, of.what)
+		made, err := b.quarters(ctx, nodes, name, of.make)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", of.what, err)
 		}
-		name := fmt.Sprintf("after %d %s", b.past, of.what)
-		rate := float64(b.past) / time.Since(from).Seconds()
-		after, err := restart(ctx, nodes, name, of.bounded)
+		after, err := restart(ctx, nodes, name, of.goal)
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, row{name + ": a second", fmt.Sprintf("%.0f", rate), "", true})
-		rows = append(rows, after...)
+		rows = append(append(rows, made...), after...)
 	}
 	return rows, nil
+}
+
+// quarters makes a history in four steps, and looks after each at what the nodes
+// take.
+func (b *bench) quarters(ctx context.Context, nodes []*instance, name string, more func(context.Context, []*instance, int) error) ([]row, error) {
+	var seen [4]float64
+	from := time.Now()
+	for q := range seen {
+		if err := more(ctx, nodes, b.past/len(seen)); err != nil {
+			return nil, err
+		}
+		seen[q] = resident(nodes)
+	}
+	rate := float64(b.past) / time.Since(from).Seconds()
+	return []row{
+		{name + ": a second", fmt.Sprintf("%.0f", rate), "", true},
+		{name + ": resident after each quarter, most of three", fmt.Sprintf("%.0f, %.0f, %.0f, %.0f MiB", seen[0], seen[1], seen[2], seen[3]),
+			fmt.Sprintf("flat: last ≤ %.1f × third", flatGoal), seen[3] <= flatGoal*seen[2]},
+	}, nil
+}
+
+// resident is what the node takes that takes most, in MiB.
+func resident(nodes []*instance) (most float64) {
+	for _, i := range nodes {
+		_, rss := usage(i.process.Process.Pid)
+		most = max(most, float64(rss)/(1<<20))
+	}
+	return most
 }
 
 // manyEntries has 256 clients write notes.
@@ -93,11 +120,10 @@ func manyTasks(ctx context.Context, nodes []*instance, n int) error {
 }
 
 // restart looks at the nodes as they are, then kills one and starts it again.
-func restart(ctx context.Context, nodes []*instance, name string, bounded bool) ([]row, error) {
-	var most, disk float64
+func restart(ctx context.Context, nodes []*instance, name string, goal float64) ([]row, error) {
+	most, disk := resident(nodes), 0.0
 	for _, i := range nodes {
-		_, rss := usage(i.process.Process.Pid)
-		most, disk = max(most, float64(rss)/(1<<20)), max(disk, float64(size(i.data()))/(1<<20))
+		disk = max(disk, float64(size(i.data()))/(1<<20))
 	}
 	i := nodes[len(nodes)-1]
 	var before, now control.Status
@@ -116,16 +142,13 @@ func restart(ctx context.Context, nodes []*instance, name string, bounded bool) 
 	})
 	took := time.Since(from)
 	cpu, _ := usage(i.process.Process.Pid)
-	bound := ""
-	if bounded {
-		bound = fmt.Sprintf("≤ %.0f MiB", residentGoal)
-	}
 	back := within(name+": kill -9 to where it was", took, restartGoal)
 	back.measured += fmt.Sprintf(", of it processor %s", short(cpu))
 	return []row{
-		{name + ": resident, most of three", fmt.Sprintf("%.0f MiB", most), bound, most <= residentGoal},
+		{name + ": resident, most of three", fmt.Sprintf("%.0f MiB", most), fmt.Sprintf("≤ %.0f MiB", goal), most <= goal},
 		{name + ": on disk, most of three", fmt.Sprintf("%.0f MiB", disk), fmt.Sprintf("≤ %.0f MiB", diskGoal), disk <= diskGoal},
 		back,
+		{name + ": resident, the one that came back", fmt.Sprintf("%.0f MiB", resident(nodes[len(nodes)-1:])), fmt.Sprintf("≤ %.0f MiB", goal), resident(nodes[len(nodes)-1:]) <= goal},
 	}, err
 }
 
