@@ -139,10 +139,16 @@ func (i *instance) submitNothing(ctx context.Context, elements uint32) (task str
 	return s.Task, err
 }
 
-// finished waits until a task has succeeded.
+// finished waits until a task has succeeded, through times without a leader.
 func (i *instance) finished(ctx context.Context, task string) error {
 	var t control.Task
-	if err := i.ask(ctx, "GET", "/v1/tasks/"+task+"/wait", nil, &t); err != nil {
+	var err error
+	for range 10 {
+		if err = i.ask(ctx, "GET", "/v1/tasks/"+task+"/wait", nil, &t); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	if err != nil {
 		return err
 	}
 	if t.Status != "succeeded" {
