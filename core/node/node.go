@@ -51,8 +51,9 @@ type Node struct {
 	out     []Effect
 	clock   time.Duration // Unix time minus Instant
 
-	self self
-	life life
+	self   self
+	life   life
+	waking waking
 	parts
 	shared
 
@@ -135,6 +136,7 @@ func New(o Options, from Restored) *Node {
 	n.clients.ring = newRing(uint32(from.Instance))
 	n.identify(from)
 	n.makeParts(from)
+	n.waking.old = n.wakesElsewhere(from)
 	n.openRing()
 	n.load.Slots = uint16(o.Slots)
 	n.loadSent = -core.Instant(loadIdle)

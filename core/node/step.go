@@ -23,10 +23,23 @@ func (n *Node) Step(now core.Instant, ev Event) []Effect {
 	case n.life.stopped: // what its disk holds is nothing to begin with
 		n.started = now
 	default:
+		if n.waking.until != 0 {
+			n.out = n.out[:0]
+		}
 		if at, is := ev.(Clock); is { // what begins has a time already
 			n.setClock(at.Offset)
 		}
+		if n.waking.old.IsValid() && !n.wake(now, ev) {
+			return n.out
+		}
 		n.begin(now)
+		for _, held := range n.waking.held {
+			n.outer(held)
+			n.settle()
+		}
+		if n.waking.old.IsValid() {
+			n.waking, ev = waking{}, Tick{}
+		}
 	}
 	if n.life.stopped {
 		return n.out
@@ -174,6 +187,9 @@ func (n *Node) tickParts() {
 
 // Next is when Step must be called at the latest.
 func (n *Node) Next() core.Instant {
+	if n.waking.until != 0 {
+		return n.waking.until
+	}
 	next := core.Never
 	for _, t := range [...]core.Instant{
 		n.membership.Next(), n.discovery.Next(), n.replog.Next(), n.dispatcher.Next(), n.timetable.Next(), n.runner.Next(),

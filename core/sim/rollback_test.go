@@ -62,3 +62,61 @@ func TestOfTwoProcessesWithOneIdentityTheEarlierStops(t *testing.T) {
 	stopsAsSuperseded(t, w, i)
 	reach(t, w, 30*time.Second, node.Condition{Kind: "ready"}, node.Condition{Kind: "members", N: 5})
 }
+
+// A copy of a voter's directory, started beside the original, would vote under the
+// same raft ID: each half of the cluster would have a majority, and of what one
+// half acknowledged the other would know nothing.
+func TestACopyOfAVoterIsNoSecondVoter(t *testing.T) {
+	for seed := uint64(430); seed < 434; seed++ {
+		w := New(Options{Seed: seed, Nodes: 4})
+		t.Cleanup(w.Close)
+		w.Start(3)
+		reach(t, w, 20*time.Second, node.Condition{Kind: "members", N: 3}, node.Condition{Kind: "voters", N: 3})
+		leader := w.Leader()
+		original, other, clone := (leader+1)%3, (leader+2)%3, 3
+		w.PutBack(clone, w.Backup(original))
+		w.Foresee(clone, core.CodeBadInput)
+		w.Foresee(original, core.CodeBadInput) // what would happen to it too late
+		w.Restart(clone)
+		pass(t, w, 40*time.Millisecond)
+		w.Partition([]int{leader, original}, []int{other, clone})
+		for range 40 {
+			for _, at := range []int{leader, other} {
+				w.Submit(at, Work, "1ms") // whatever is acknowledged must not be lost
+			}
+			pass(t, w, 100*time.Millisecond)
+		}
+		if f := w.Fault(clone); w.hosts[clone].up() || f == nil || !strings.Contains(f.Message, "this data directory is a copy of its") || f.Hint == "" {
+			t.Errorf("seed %d: the copy runs: %t; it stopped with %v", seed, w.hosts[clone].up(), f)
+		}
+		if !w.hosts[original].up() {
+			t.Errorf("seed %d: the original stopped with %v", seed, w.Fault(original))
+		}
+		w.Heal()
+		until(t, w, 30*time.Second, func() bool { return w.Leader() >= 0 })
+		pass(t, w, 5*time.Second)
+		reach(t, w, 30*time.Second, node.Condition{Kind: "ready"}, node.Condition{Kind: "leader"})
+		if w.Err() != nil {
+			t.Fatalf("seed %d: %v", seed, w.Err())
+		}
+		w.Close()
+	}
+}
+
+func TestAVoterThatMovedVotesAgain(t *testing.T) {
+	for name, gone := range map[string]func(w *World, i int){
+		"nobody is at its old address":   func(w *World, i int) { w.Kill(i) },
+		"its old machine has lost power": func(w *World, i int) { w.PowerCut(i) },
+	} {
+		t.Log(name)
+		w := cluster(t, 440, 3)
+		moved := (w.Leader() + 1) % 3
+		gone(w, moved)
+		w.Move(moved)
+		w.Kill((moved + 1) % 3) // so that its vote is needed
+		w.Restart(moved)
+		until(t, w, 20*time.Second, func() bool { return w.Leader() >= 0 })
+		reach(t, w, 20*time.Second, node.Condition{Kind: "leader"})
+		w.Close()
+	}
+}
