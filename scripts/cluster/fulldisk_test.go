@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -120,4 +121,70 @@ func TestANodeWhoseDiskFailsStopsAndSaysSo(t *testing.T) {
 	disk.remount()
 	c.start(ill)
 	c.must(ill, "wait", "ready", "applied="+index, "--timeout", "90s")
+}
+
+// thinPool is a directory with little room of its own, for images that promise more.
+func thinPool(t *testing.T, size string) (dir string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: mounting a file system needs root")
+	}
+	dir = t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "hb-thin", dir).CombinedOutput(); err != nil {
+		t.Skipf("SKIPPED: no tmpfs here: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil {
+			t.Errorf("umount %s: %v: %s", dir, err, out)
+		}
+	})
+	return dir
+}
+
+// TestANodeWhoseThinDiskRunsOutLosesNothing is about a disk that has room, as the
+// file system sees it, and none below: writes succeed, and syncs do not.
+func TestANodeWhoseThinDiskRunsOutLosesNothing(t *testing.T) {
+	t.Parallel()
+	c := block(t, 9, 3)
+	ill := c.nodes[1]
+	pool := thinPool(t, "40M")
+	disk := newVolume(t, c, ill, pool, volumeSize)
+	c.startAll()
+	for _, n := range c.nodes {
+		c.must(n, "wait", "ready", "members=3", "voters=3", "leader", "--timeout", "90s")
+	}
+	first := strings.TrimSpace(c.must(ill, "log", "append", "with room"))
+	ended := make(chan error, 1)
+	go func() { ended <- ill.cmd.Wait() }()
+	waits := ill.says("the disk is full: nothing is accepted until there is room")
+	c.flood(c.other(ill), func() bool { return len(ended) > 0 || waits() })
+	index := strings.TrimSpace(c.must(c.other(ill), "log", "append", "without it"))
+
+	if out, err := exec.Command("mount", "-o", "remount,size=1G", pool).CombinedOutput(); err != nil {
+		t.Fatalf("more room: %v: %s", err, out)
+	}
+	if len(ended) == 0 { // it may go on by itself, or find its file system broken
+		room := ill.says("the disk has room again")
+		c.eventually("it has noticed the room, or its end", 2*time.Minute, func() bool { return len(ended) > 0 || room() })
+	}
+	over := len(ended) > 0
+	if over {
+		if err := <-ended; ill.cmd.ProcessState.ExitCode() != 74 || !strings.Contains(ill.log.String(), ill.data()) {
+			t.Errorf("it ended with %v:\n%s", err, ill.log)
+		}
+		ill.cmd = nil
+		disk.remount()
+		c.start(ill)
+	}
+	c.must(ill, "wait", "ready", "applied="+index, "--timeout", "90s")
+	from, _ := strconv.ParseUint(first, 10, 64)
+	at, _ := strconv.ParseUint(index, 10, 64)
+	if found, first := ill.notesFrom(t, from); found[at] != "without it" || first <= from && found[from] != "with room" {
+		t.Errorf("%s has the log from %d, %q at %d and %q at %d", ill.name, first, found[from], from, found[at], at)
+	}
+	if !over {
+		ill.cmd.Process.Kill() // whoever waits for it is there already
+		<-ended
+		ill.cmd = nil
+	}
 }
