@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -33,6 +34,7 @@ type toy struct {
 	runs    map[core.Fence]int // executions
 	most    map[uint64]int     // the most at once, by member
 	ranOn   map[uint64]int
+	backs   int          // attempts that were given back
 	ended   core.Instant // the last task's end
 }
 
@@ -43,6 +45,7 @@ type member struct {
 	speed    float64
 	up       bool
 	held     map[core.Fence]core.TaskID
+	waits    map[core.Fence]*wire.Grant  // of these: no slot was free yet
 	done     map[core.Fence]*wire.Result // not yet acknowledged
 	past     map[core.Fence]bool
 }
@@ -146,7 +149,7 @@ func (y *toy) sync() {
 func (y *toy) boot(m *member) {
 	m.up, m.instance = true, m.instance+1
 	lost := m.held
-	m.held = map[core.Fence]core.TaskID{}
+	m.held, m.waits = map[core.Fence]core.TaskID{}, map[core.Fence]*wire.Grant{}
 	if m.done == nil {
 		m.done, m.past = map[core.Fence]*wire.Result{}, map[core.Fence]bool{}
 	}
@@ -179,10 +182,24 @@ func (y *toy) granted(m *member, g *wire.Grant) {
 		y.send(func() { y.tell(Refused{core.NodeID(m.id), core.TaskID(g.Task), f, "granted to an earlier run"}) })
 		return
 	}
-	m.held[f] = core.TaskID(g.Task)
+	m.held[f], m.waits[f] = core.TaskID(g.Task), g
+	y.begin(m)
+}
+
+// begin starts what there are slots for, the oldest first.
+func (y *toy) begin(m *member) {
+	waiting := slices.Sorted(maps.Keys(m.waits))
+	for _, f := range waiting[:max(0, min(m.slots-len(m.held)+len(waiting), len(waiting)))] {
+		g := m.waits[f]
+		delete(m.waits, f)
+		y.start(m, f, g)
+	}
+}
+
+func (y *toy) start(m *member, f core.Fence, g *wire.Grant) {
 	y.runs[f]++
 	y.ranOn[m.id]++
-	y.most[m.id] = max(y.most[m.id], len(m.held))
+	y.most[m.id] = max(y.most[m.id], len(m.held)-len(m.waits))
 	instance := m.instance
 	y.after(time.Duration(float64(y.work[core.TaskID(g.Task)])/m.speed), func() {
 		if _, still := m.held[f]; still && m.up && m.instance == instance {
@@ -194,7 +211,16 @@ func (y *toy) granted(m *member, g *wire.Grant) {
 func (y *toy) killed(m *member, k *wire.Kill) {
 	f := core.Fence(k.Fence)
 	if _, here := m.held[f]; here && m.up {
-		y.finish(m, f, &wire.Result{Cancelled: true})
+		switch {
+		case m.waits[f] != nil && !m.waits[f].Spec.Once:
+			delete(m.waits, f)
+			delete(m.held, f)
+			m.past[f] = true
+			y.backs++
+			y.send(func() { y.tell(Refused{core.NodeID(m.id), core.TaskID(k.Task), f, "it waited"}) })
+		case !k.Unstarted:
+			y.finish(m, f, &wire.Result{Cancelled: true})
+		}
 		return
 	}
 	if m.up && m.done[f] == nil && !m.past[f] && len(k.Task) > 0 {
@@ -208,6 +234,8 @@ func (y *toy) killed(m *member, k *wire.Kill) {
 func (y *toy) finish(m *member, f core.Fence, r *wire.Result) {
 	task := m.held[f]
 	delete(m.held, f)
+	delete(m.waits, f)
+	defer y.begin(m)
 	m.done[f] = r
 	m.past[f] = true
 	y.send(func() { y.report(task, f, r) })
@@ -233,6 +261,7 @@ func (y *toy) say(m *member) {
 		fences = append(fences, f)
 	}
 	slices.Sort(fences)
+	waiting := slices.Sorted(maps.Keys(m.waits))
 	var ended []core.Fence
 	for f := range m.done {
 		ended = append(ended, f)
@@ -241,7 +270,7 @@ func (y *toy) say(m *member) {
 	instance, slots, running := m.instance, m.slots, len(fences)
 	y.send(func() {
 		y.tell(Heard{core.NodeID(m.id), core.Load{Slots: uint16(slots), Running: uint16(running)}, true})
-		y.tell(Held{core.NodeID(m.id), core.Instance(instance), fences})
+		y.tell(Held{core.NodeID(m.id), core.Instance(instance), fences, waiting})
 	})
 	for _, f := range ended {
 		if t := y.taskOf(f); t != nil {

@@ -43,7 +43,9 @@ func (m *Machine) slotTimes(now core.Instant, h *host) []float64 {
 		return h.frees
 	}
 	for _, g := range h.runs {
-		h.frees = append(h.frees, g.left(now))
+		if g.begun {
+			h.frees = append(h.frees, g.left(now))
+		}
 	}
 	for _, p := range h.plans {
 		h.frees = append(h.frees, p.expected)
@@ -68,6 +70,9 @@ func (g *grant) left(now core.Instant) float64 {
 // promise counts a task that was just assigned to a host.
 func (h *host) promise(p *plan) {
 	h.plans = append(h.plans, p)
+	if h.room != nil {
+		*h.room -= p.expected
+	}
 	if h.frees != nil {
 		h.frees = append(h.frees, p.expected)
 		slices.Sort(h.frees)
@@ -82,9 +87,21 @@ func (h *host) reserve(demand float64) {
 
 // pick finds the host for a task of this demand. With wait the host has no free
 // slot, and the task is expected to complete there earlier than anywhere else
-// all the same; it is reserved. No host: none that may run it has a free slot.
+// all the same; it is reserved. No host: none that may run it has a free slot, or
+// for a short one soon will.
 func (m *Machine) pick(now core.Instant, p *placement, e estimate) (h *host, wait bool) {
 	spare := m.sparing(p)
+	h, wait = m.pickFree(now, p, e, spare)
+	if (h == nil || wait) && e.ahead && p.on == "" && p.target == 0 && !p.idle {
+		if other := m.ahead(now, p, e, spare); other != nil {
+			return other, false
+		}
+	}
+	return h, wait
+}
+
+// pickFree is pick among the hosts that have a free slot.
+func (m *Machine) pickFree(now core.Instant, p *placement, e estimate, spare bool) (h *host, wait bool) {
 	if p.on != "" || p.target != 0 || p.idle {
 		return m.choose(p, spare, math.Inf(1)), false
 	}
@@ -120,6 +137,7 @@ type estimate struct {
 	seconds float64 // on an ordinary member; 0: nobody has an idea
 	risk    float64 // how many times longer it may well take
 	known   bool    // of this very task
+	ahead   bool    // it is short, and may be given to a member ahead of time
 	waited  time.Duration
 }
 
@@ -128,6 +146,7 @@ type estimate struct {
 // twice if none has ended.
 func (m *Machine) estimate(now core.Instant, spec *wire.Spec) estimate {
 	e := estimate{seconds: m.history.demand(spec), risk: m.history.risk(spec), known: m.history.knows(spec)}
+	e.ahead = m.mayBeAhead(spec, e.seconds)
 	if spec.GetWeight() > 0 {
 		return e
 	}
@@ -247,11 +266,15 @@ type costed struct {
 	cost float64
 }
 
-// forgetEstimates ends what slotTimes, reserve and horizon have noted.
+// forgetEstimates ends what slotTimes, reserve, room and horizon have noted.
 func (m *Machine) forgetEstimates() {
 	for _, h := range m.estimated {
 		h.frees = nil
 	}
 	m.estimated = m.estimated[:0]
+	for _, h := range m.roomy {
+		h.room = nil
+	}
+	m.roomy = m.roomy[:0]
 	clear(m.horizons)
 }

@@ -23,7 +23,9 @@ type grant struct {
 	sent      core.Instant // when the runner was last told
 	due       core.Instant // when it is to be told again
 	taken     core.Instant // until when a Requeue is on its way
-	since     core.Instant // when this leader first saw it
+	given     core.Instant // when this leader first saw it
+	begun     bool         // it should run by now; else it waits there for a slot
+	since     core.Instant // since when it should
 	exclusive string       // the key that it holds
 	once      bool         // it may not run again
 	renewed   core.Instant // when its lease was last renewed
@@ -45,7 +47,7 @@ func (m *Machine) expected(h *host, spec *wire.Spec) float64 {
 	if !m.history.knows(spec) {
 		return 0
 	}
-	return h.slowness() / h.share() * m.history.demand(spec)
+	return h.unshared(m.history.demand(spec))
 }
 
 // notFresh forgets a run of a name of which few have ended well.
@@ -75,8 +77,9 @@ func (m *Machine) refit(now core.Instant) {
 	for _, h := range m.hosts {
 		h.endSum, h.endCount = 0, 0
 		for _, g := range h.runs {
-			g.expected = m.expected(h, g.spec)
-			h.countEnd(g, 1)
+			if g.expected = m.expected(h, g.spec); g.begun {
+				h.countEnd(g, 1)
+			}
 		}
 	}
 }
@@ -97,7 +100,10 @@ func (m *Machine) refresh(now core.Instant, t *wire.Task) {
 		if h := m.byID[g.node]; h != nil {
 			h.open--
 			h.runs = slices.DeleteFunc(h.runs, func(o *grant) bool { return o == g })
-			h.countEnd(g, -1)
+			if g.begun {
+				h.countEnd(g, -1)
+			}
+			h.begin(now)
 			m.notFresh(g)
 		}
 	}
@@ -123,13 +129,13 @@ func (m *Machine) follow(now core.Instant, t *wire.Task, open *wire.Attempt) {
 	id := core.TaskID(t.Id)
 	g := m.grants[id]
 	if g == nil {
-		g = &grant{task: id, fence: core.Fence(open.Fence), node: core.NodeID(open.Node), due: core.Never, since: now, exclusive: t.Spec.Exclusive, once: t.Spec.Once}
+		g = &grant{task: id, fence: core.Fence(open.Fence), node: core.NodeID(open.Node), due: core.Never, given: now, since: now, exclusive: t.Spec.Exclusive, once: t.Spec.Once}
 		m.grants[id] = g
 		if h := m.byID[g.node]; h != nil {
 			g.spec, g.expected = t.Spec, m.expected(h, t.Spec)
 			h.open++
 			h.runs = append(h.runs, g)
-			h.countEnd(g, 1)
+			h.begin(now)
 			if m.history.isFresh(t.Spec) {
 				m.fresh[t.Spec.Name] = append(m.fresh[t.Spec.Name], g)
 			}
@@ -249,6 +255,7 @@ func (m *Machine) held(now core.Instant, ev Held) {
 			m.wakeAt(g, max(now, g.sent.Add(Resend)))
 		}
 	}
+	m.askBack(now, h, ev.Waiting)
 	for _, f := range ev.Fences {
 		// A fence from beyond what this ledger has applied may be open.
 		if t, open := l.OpenGrant(f); !open && f.Index() <= l.Applied() {

@@ -26,10 +26,11 @@ type host struct {
 	drained  bool    // takes nothing but what names it
 	evict    bool    // what runs there is to be ended
 	pace     pace
-	runs     []*grant  // its open grants
+	runs     []*grant  // its open grants, as they were made
 	endSum   float64   // the sum of these ends, in seconds, where they are known
 	endCount int       // how many are
 	frees    []float64 // see slotTimes; nil: not looked at
+	room     *float64  // see Machine.room; nil: not looked at
 }
 
 // mostSlots bounds what a member may say of its slots.
@@ -116,6 +117,7 @@ func (m *Machine) heard(now core.Instant, ev Heard) {
 	}
 	fresh := !h.known || h.load.Strength != ev.Load.Strength
 	h.load, h.known = ev.Load, true
+	h.begin(now)
 	if fresh {
 		m.compareStrength()
 	}

@@ -65,11 +65,12 @@ type (
 		Known bool
 	}
 
-	// Held brings the grants that a runner says it has taken and not ended.
+	// Held brings the grants that a runner says it has taken and not ended, and
+	// which of them it has not started and would give back.
 	Held struct {
-		Node     core.NodeID
-		Instance core.Instance
-		Fences   []core.Fence
+		Node            core.NodeID
+		Instance        core.Instance
+		Fences, Waiting []core.Fence
 	}
 
 	// Refused says that a runner does not have an attempt, never started it
@@ -153,6 +154,7 @@ type Machine struct {
 	unfit     bool                // what is expected of the runs is to be looked at again
 	fitted    core.Instant        // when it last was
 	estimated []*host             // whose slotTimes are noted
+	roomy     []*host             // whose room is
 	near      []costed            // of draw, over and over
 	horizons  map[string]float64  // by group of placement; see horizon
 	figures   []float64           // of median and lagOf, over and over
@@ -178,7 +180,7 @@ func New(opt Options) *Machine {
 
 func (m *Machine) reset() {
 	m.leading, m.hosts, m.due, m.expiry, m.again = false, nil, core.Never, core.Never, core.Never
-	m.history, m.estimated, m.ordinary, m.unfit = history{}, nil, 1, false
+	m.history, m.estimated, m.roomy, m.ordinary, m.unfit = history{}, nil, nil, 1, false
 	m.byID = map[core.NodeID]*host{}
 	m.grants = map[core.TaskID]*grant{}
 	m.plans = map[core.TaskID]*plan{}

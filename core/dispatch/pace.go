@@ -140,12 +140,13 @@ func (p *pace) lateness(now core.Instant) float64 {
 }
 
 // lagOf is the ratio of the time that passed to the time that was expected which
-// half of a member's slots have reached.
+// half of a member's slots have reached. Of short tasks the news takes longer than
+// the task.
 func (m *Machine) lagOf(now core.Instant, h *host) float64 {
 	ratios := m.figures[:0]
 	for _, g := range h.runs {
-		if g.expected > 0 {
-			ratios = append(ratios, now.Sub(g.since).Seconds()/g.expected)
+		if g.begun && g.expected > 0 {
+			ratios = append(ratios, now.Sub(g.since).Seconds()/max(g.expected, aheadTime.Seconds()))
 		}
 	}
 	m.figures = ratios

@@ -269,7 +269,7 @@ func (q *queue) next() core.Instant {
 // for a member without a free slot lets the next one go ahead.
 func (m *Machine) fill(now core.Instant) {
 	m.again = core.Never
-	if len(m.queue.order) == 0 || !slices.ContainsFunc(m.hosts, (*host).ready) {
+	if len(m.queue.order) == 0 || !slices.ContainsFunc(m.hosts, (*host).ready) && !m.shortWaits() {
 		return
 	}
 	open := heaped[*lane]{less: earlier}
@@ -346,7 +346,11 @@ func (m *Machine) live(l *lane) bool {
 // plan counts an assignment and makes the command for it.
 func (m *Machine) plan(now core.Instant, spec *wire.Spec, id core.TaskID, attempt uint32, h *host, why string) *wire.Command {
 	p := &plan{node: h.id, attempt: attempt, until: now.Add(ReplanAfter), holds: spec.Exclusive, expected: math.Inf(1)}
-	if m.history.knows(spec) {
+	switch {
+	case !m.history.knows(spec):
+	case h.busy() >= h.slots(): // it begins when a slot is free
+		p.expected = h.unshared(m.history.demand(spec))
+	default:
 		p.expected = h.completion(m.history.demand(spec))
 	}
 	m.plans[id] = p

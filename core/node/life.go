@@ -75,7 +75,9 @@ func (n *Node) shutdown(restart bool) {
 	}
 	n.life.stopping, n.life.restart, n.life.until = true, restart, n.now.Add(handOver)
 	n.handOver(0)
-	if !restart {
+	if restart {
+		n.runners.do(n.now, runner.Parting{})
+	} else {
 		if len(n.runner.Fences()) > 0 {
 			n.life.until = n.now.Add(longest)
 		}

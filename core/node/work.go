@@ -81,7 +81,7 @@ func (n *Node) carryRunner(f runner.Effect) {
 	case runner.Refuse:
 		n.toLeader(&wire.Envelope{Body: &wire.Envelope_Refused{Refused: f.Refused}}, func() { n.grantRefused(n.self.id, f.Refused) })
 	case runner.Held:
-		r := &wire.Running{Fences: rawFences(f.Fences)}
+		r := &wire.Running{Fences: rawFences(f.Fences), Waiting: rawFences(f.Waiting)}
 		n.toLeader(&wire.Envelope{Body: &wire.Envelope_Running{Running: r}}, func() { n.runningCame(n.self.id, n.self.instance, r) })
 	default:
 		panic(fmt.Sprintf("node: no way to carry out %T", f))
@@ -176,7 +176,7 @@ func (n *Node) grantRefused(from core.NodeID, r *wire.Refused) {
 }
 
 func (n *Node) runningCame(from core.NodeID, instance core.Instance, r *wire.Running) {
-	n.dispatches.do(n.now, dispatch.Held{Node: from, Instance: instance, Fences: fencesOf(r.Fences)})
+	n.dispatches.do(n.now, dispatch.Held{Node: from, Instance: instance, Fences: fencesOf(r.Fences), Waiting: fencesOf(r.Waiting)})
 }
 
 // peer is what a member said of itself.

@@ -13,7 +13,7 @@ type phase int
 
 const (
 	waiting   phase = iota // granted; for a free slot
-	intending              // for its intent to be on disk
+	intending              // for its intent to be on disk (seq), and then for a slot
 	starting               // for the driver to start it
 	running
 	adopting  // left by an earlier run; for news of what became of it
@@ -22,8 +22,13 @@ const (
 )
 
 // occupies says whether an attempt of this phase takes a slot.
-func (p phase) occupies() bool {
-	return p == intending || p == starting || p == running || p == adopting
+func (p phase) occupies() bool { return p == starting || p == running || p == adopting }
+
+// revocable says whether the leader may take an attempt back that has not started,
+// and its intent be written before there is a slot: it is of a task that may run
+// again at any time. That of another is kept as short as can be.
+func (a *attempt) revocable() bool {
+	return (a.phase == waiting || a.phase == intending) && !a.exclusive() && !a.spec.GetOnce()
 }
 
 // cause is why an attempt is being ended.
@@ -50,7 +55,8 @@ type attempt struct {
 	n     uint32
 	spec  *wire.Spec
 	phase phase
-	// seq is the journal's write that intending and ending wait for.
+	// seq is the journal's write that intending and ending wait for; 0: none, of
+	// ending because it is not written yet.
 	seq uint64
 
 	lease core.Instant // of an exclusive attempt: until when it may run
@@ -157,22 +163,46 @@ func (m *Machine) killOlder(now core.Instant, task core.TaskID, n uint32) {
 	}
 }
 
-// startWaiting journals the intents for which there are slots, lowest fence
-// first. Nothing starts before the leftovers of an earlier run are gone.
-func (m *Machine) startWaiting(now core.Instant) {
-	free := m.opt.Slots - m.Running()
+// intendWaiting journals the intents for which there are slots, lowest fence first,
+// and ahead of its time that of whatever may as well be lost as not: then it starts
+// as soon as a slot is free. Nothing starts before the leftovers of an earlier run
+// are gone.
+func (m *Machine) intendWaiting(now core.Instant) {
 	if m.adopting() {
 		return
 	}
+	free := m.opt.Slots - m.Running()
 	for _, a := range m.live {
-		if a.phase != waiting || m.olderRuns(a) || !a.mayBegin(now) {
-			continue
+		switch {
+		case a.phase == intending:
+			free--
+		case a.phase != waiting || m.olderRuns(a) || !a.mayBegin(now):
+		case free > 0 || a.revocable():
+			free--
+			a.phase, a.seq = intending, m.journal(intent(a))
 		}
-		if free--; free < 0 {
-			return
-		}
-		a.phase, a.seq = intending, m.journal(intent(a))
 	}
+}
+
+// startReady starts what has its intent on disk, and its lease, in the slots that
+// are free.
+func (m *Machine) startReady(now core.Instant) {
+	if m.adopting() {
+		return
+	}
+	free := m.opt.Slots - m.Running()
+	for _, a := range m.live {
+		if free > 0 && a.phase == intending && a.seq == 0 && a.mayBegin(now) && !m.olderRuns(a) {
+			m.start(a)
+			free--
+		}
+	}
+}
+
+// start hands an attempt to the driver.
+func (m *Machine) start(a *attempt) {
+	a.phase = starting
+	m.put(Exec{Fence: a.fence, Task: a.task, Attempt: a.n, Spec: a.spec, Until: a.lease})
 }
 
 // intent is the record of an attempt that is about to start. Of the spec it
@@ -202,10 +232,9 @@ func (m *Machine) journaled(now core.Instant, seq uint64) {
 		}
 		switch {
 		case a.phase == intending && a.cause != byItself:
-			a.seq = 0
-			m.end(a, &wire.Result{Cancelled: true})
+			m.end(now, a, &wire.Result{Cancelled: true})
 		case a.phase == intending:
-			a.seq = 0 // startLeased goes on
+			a.seq = 0 // startReady goes on
 		case a.phase == ending:
 			a.phase, a.seq = reporting, 0
 			m.put(Release{a.fence})
@@ -244,20 +273,42 @@ func (m *Machine) ended(now core.Instant, ev Ended) {
 	if r == nil {
 		r = &wire.Result{Exit: int32(core.CodeTaskLost), Error: "the driver gave no result"}
 	}
-	m.end(a, r)
+	m.end(now, a, r)
 }
 
 // reaped takes the news that nothing of an earlier run's attempt is left.
-func (m *Machine) reaped(f core.Fence) {
+func (m *Machine) reaped(now core.Instant, f core.Fence) {
 	if a, ok := m.find(f); ok && a.phase == adopting {
-		m.end(a, &wire.Result{Lost: true})
+		m.end(now, a, &wire.Result{Lost: true})
 	}
 }
 
-// end journals the result of an attempt; it is reported when that is on disk.
-func (m *Machine) end(a *attempt, r *wire.Result) {
-	a.phase, a.result = ending, r
-	a.seq = m.journal(&wire.Record{Body: &wire.Record_Ended{Ended: m.done(a)}})
+// end has the result of an attempt journaled; it is reported when that is on disk.
+func (m *Machine) end(now core.Instant, a *attempt, r *wire.Result) {
+	a.phase, a.result, a.seq = ending, r, 0
+	if len(m.ends) == 0 {
+		m.endsDue = now.Add(endsFor)
+	}
+	m.ends = append(m.ends, a)
+}
+
+// writeEnds journals the ends that have gathered, while others are ready to start:
+// as long as every slot is in use nobody waits for the log, and one write, one
+// report and one entry do for many.
+func (m *Machine) writeEnds(now core.Instant) {
+	if len(m.ends) == 0 || now < m.endsDue && len(m.ends) < endsMost && m.backlog() {
+		return
+	}
+	for _, a := range m.ends {
+		a.seq = m.journal(&wire.Record{Body: &wire.Record_Ended{Ended: m.done(a)}})
+	}
+	m.ends, m.endsDue = m.ends[:0], core.Never
+}
+
+// backlog says whether every slot is taken, and something is to start as soon as
+// one is free.
+func (m *Machine) backlog() bool {
+	return m.Running() >= m.opt.Slots && slices.ContainsFunc(m.live, func(a *attempt) bool { return a.phase == intending && a.revocable() })
 }
 
 func (m *Machine) done(a *attempt) *wire.Done {
@@ -268,7 +319,11 @@ func (m *Machine) done(a *attempt) *wire.Done {
 func (m *Machine) killed(now core.Instant, k *wire.Kill) {
 	f := core.Fence(k.GetFence())
 	if a, ok := m.find(f); ok {
-		m.kill(now, a, byKill)
+		if !k.Unstarted {
+			m.kill(now, a, byKill)
+		} else if a.revocable() && a.cause == byItself {
+			m.withdraw(a, "it waited too long for a slot")
+		}
 		return
 	}
 	// Who does not say which task it is knows that the grant is closed.
@@ -284,6 +339,16 @@ func (m *Machine) killed(now core.Instant, k *wire.Kill) {
 	m.refuse(task, f, "it never came here")
 }
 
+// parting gives back what has not started: this run of the node ends, what runs
+// goes on without it.
+func (m *Machine) parting() {
+	for _, a := range slices.Clone(m.live) {
+		if a.revocable() && a.cause == byItself {
+			m.withdraw(a, "its member is started again")
+		}
+	}
+}
+
 // stopping begins to end every attempt.
 func (m *Machine) stopping(now core.Instant) {
 	for _, a := range slices.Clone(m.live) {
@@ -296,11 +361,8 @@ func (m *Machine) stopping(now core.Instant) {
 // kill begins to end an attempt.
 func (m *Machine) kill(now core.Instant, a *attempt, why cause) {
 	switch {
-	case a.phase == waiting:
-		m.remove(a)
-		m.past.add(a.fence, a.task, a.n)
-		m.refuse(a.task, a.fence, "it was ended before it began")
-		m.changed()
+	case a.phase == waiting, a.revocable() && a.cause == byItself:
+		m.withdraw(a, "it was ended before it began")
 	case a.phase == reporting:
 		m.report(now, a)
 	case a.cause != byItself, a.phase == ending:
@@ -310,9 +372,21 @@ func (m *Machine) kill(now core.Instant, a *attempt, why cause) {
 		case a.phase == running:
 			m.put(Terminate{a.fence, why.grace()})
 		case a.phase == intending && a.seq == 0:
-			m.end(a, &wire.Result{Cancelled: true}) // it still waited for its lease
+			m.end(now, a, &wire.Result{Cancelled: true})
 		}
 	}
+}
+
+// withdraw gives an attempt back that has not started. Should its intent outlive
+// that, it is reported as lost once more, and nobody counts it.
+func (m *Machine) withdraw(a *attempt, why string) {
+	if a.phase == intending {
+		m.journalSoon(&wire.Record{Body: &wire.Record_Forgotten{Forgotten: uint64(a.fence)}})
+	}
+	m.remove(a)
+	m.past.add(a.fence, a.task, a.n)
+	m.refuse(a.task, a.fence, why)
+	m.changed()
 }
 
 func (m *Machine) refuse(task core.TaskID, f core.Fence, why string) {

@@ -30,8 +30,7 @@ func TestACrashAtEveryStep(t *testing.T) {
 		}, "adopt;report 1 exit 7;", "report 1 exit 7;"},
 		{"after everything", func(b *bench) {
 			b.reported(1, &wire.Result{Exit: 7})
-			b.do(Acked{1})
-			b.sync()
+			b.forgotten(1)
 		}, "adopt;", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -51,8 +50,7 @@ func TestACrashAtEveryStep(t *testing.T) {
 			b.sync()
 			b.do(Granted{g})
 			b.want(c.report)
-			b.do(Acked{1})
-			b.sync()
+			b.forgotten(1)
 			b.restart()
 			b.want("adopt;")
 		})
@@ -71,7 +69,7 @@ func TestNothingNewStartsBeforeTheOldIsGone(t *testing.T) {
 	b.sync()
 	b.want("report 2 lost;")
 	b.do(Reaped{1})
-	b.want("journal ended 1 intent 3;")
+	b.want("journal intent 3 ended 1;")
 	b.sync()
 	b.want("report 1 lost;exec 3;")
 }
@@ -81,17 +79,20 @@ func TestWhatStillRunsIsAdopted(t *testing.T) {
 	b.running(1)
 	b.restart()
 	b.grant(2)
+	b.sync()
 	if got := fmt.Sprint(b.Fences()); got != "[1 2]" || b.Running() != 1 {
 		t.Fatalf("it holds %s, runs %d", got, b.Running())
 	}
 	b.do(Started{Fence: 1, Pid: 101, StartTicks: 7, Boot: "boot"})
-	b.want("") // it is noted, and takes the slot
+	b.want("journal intent 2;") // it is noted, and takes the slot
+	b.sync()
+	b.want("")
 	b.do(kill(1, 1))
 	b.want("terminate 1 after 5s;")
 	b.do(Ended{1, &wire.Result{Exit: 3}})
-	b.want("journal ended 1 intent 2;")
+	b.want("exec 2;journal ended 1;")
 	b.sync()
-	b.want("report 1 exit 3;exec 2;")
+	b.want("report 1 exit 3;")
 }
 
 func TestTheEndWithoutANodeIsReported(t *testing.T) {

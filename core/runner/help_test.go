@@ -122,6 +122,14 @@ func (b *bench) reported(n int, r *wire.Result) {
 	b.sync()
 }
 
+// forgotten takes it from there until nothing of it is left in the journal.
+func (b *bench) forgotten(n int) {
+	b.Helper()
+	b.do(Acked{core.Fence(n)})
+	b.after(soon)
+	b.sync()
+}
+
 func (b *bench) want(what string) {
 	b.Helper()
 	if got := shape(b.seen); got != what {

@@ -81,21 +81,3 @@ func (m *Machine) leased(ev Leased) {
 		}
 	}
 }
-
-// startLeased starts what is on disk and has waited for its lease.
-func (m *Machine) startLeased(now core.Instant) {
-	if m.adopting() {
-		return
-	}
-	for _, a := range m.live {
-		if a.phase == intending && a.seq == 0 && a.mayBegin(now) {
-			m.start(a)
-		}
-	}
-}
-
-// start hands an attempt to the driver.
-func (m *Machine) start(a *attempt) {
-	a.phase, a.seq = starting, 0
-	m.put(Exec{Fence: a.fence, Task: a.task, Attempt: a.n, Spec: a.spec, Until: a.lease})
-}

@@ -23,6 +23,13 @@ const (
 	// heldEvery while there is something to hold.
 	heldGap   = 200 * time.Millisecond
 	heldEvery = time.Second
+
+	// While others are ready to start, ends are gathered for endsFor, but no more
+	// than endsMost: a few hundredths of a second of work wait in an orderly prefetch.
+	endsFor  = 5 * time.Millisecond
+	endsMost = 32
+	// soon is how long a record may wait for the next write that somebody waits for.
+	soon = time.Second
 )
 
 // longAgo is before every instant.
@@ -84,6 +91,9 @@ type (
 	// Stopping says that this machine's part in the cluster is over.
 	Stopping struct{}
 
+	// Parting says that this run of the node ends, and another will follow.
+	Parting struct{}
+
 	// Leased answers AskLease: these attempts may run for core.Lease from the
 	// moment of the question.
 	Leased struct {
@@ -109,6 +119,7 @@ func (Ended) event()     {}
 func (Reaped) event()    {}
 func (Orphaned) event()  {}
 func (Stopping) event()  {}
+func (Parting) event()   {}
 func (Leased) event()    {}
 func (Acked) event()     {}
 func (NewLeader) event() {}
@@ -178,8 +189,9 @@ type (
 	Refuse struct{ Refused *wire.Refused }
 
 	// Held tells whoever leads which attempts this runner has and has not
-	// ended, sorted; soft state.
-	Held struct{ Fences []core.Fence }
+	// ended, and which of these it has not started and would give back, sorted;
+	// soft state.
+	Held struct{ Fences, Waiting []core.Fence }
 
 	// DropSpool deletes the output of an attempt.
 	DropSpool struct{ Fence core.Fence }
@@ -218,6 +230,13 @@ type Machine struct {
 	// seq numbers the journal's writes; records gather during a step.
 	seq     uint64
 	records []*wire.Record
+	// later are records that nobody waits for: they go with the next write, at
+	// laterDue at the latest. ends are of the attempts whose result is to be
+	// written, by endsDue.
+	later    []*wire.Record
+	laterDue core.Instant
+	ends     []*attempt
+	endsDue  core.Instant
 
 	leases      leases
 	heldSent    core.Instant
@@ -229,7 +248,7 @@ type Machine struct {
 // order in which it was written.
 func New(opt Options, journal []*wire.Record) *Machine {
 	opt.Slots = max(1, opt.Slots)
-	m := &Machine{opt: opt, past: newPast(), leases: newLeases(), heldSent: longAgo, heldDue: core.Never}
+	m := &Machine{opt: opt, past: newPast(), leases: newLeases(), heldSent: longAgo, heldDue: core.Never, laterDue: core.Never, endsDue: core.Never}
 	for _, r := range journal {
 		m.recall(r)
 	}
@@ -282,25 +301,41 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 	case Leased:
 		m.leased(ev)
 	case Reaped:
-		m.reaped(ev.Fence)
+		m.reaped(now, ev.Fence)
 	case Orphaned:
 		m.orphaned()
 	case Stopping:
 		m.stopping(now)
+	case Parting:
+		m.parting()
 	case Acked:
 		m.acked(now, ev.Fence)
 	case NewLeader:
 		m.newLeader(now)
 	}
 	m.lookAtDue(now)
-	m.startLeased(now)
-	m.startWaiting(now)
+	m.startReady(now)
+	m.intendWaiting(now)
+	m.writeEnds(now)
 	m.askLease(now)
 	m.sayHeld(now)
-	if len(m.records) > 0 {
-		m.put(Journal{m.seq, m.records})
-	}
+	m.write(now)
 	return m.effects
+}
+
+// write journals what the step has brought.
+func (m *Machine) write(now core.Instant) {
+	if len(m.later) > 0 && m.laterDue == core.Never {
+		m.laterDue = now.Add(soon)
+	}
+	if len(m.records) == 0 {
+		if now < m.laterDue {
+			return
+		}
+		m.seq++
+	}
+	m.put(Journal{m.seq, append(m.later, m.records...)})
+	m.later, m.laterDue = nil, core.Never
 }
 
 // begin brings out, once, what the journal left to do.
@@ -349,6 +384,7 @@ func (m *Machine) Next() core.Instant {
 		return 0
 	}
 	next := core.Earlier(core.Earlier(m.heldAt(), m.leases.due), m.past.next())
+	next = core.Earlier(next, core.Earlier(m.laterDue, m.endsDue))
 	for _, a := range m.live {
 		next = core.Earlier(next, a.due())
 	}
@@ -391,7 +427,7 @@ func (m *Machine) LastGrant() core.Fence { return m.last }
 // whether it has ended.
 func (m *Machine) Output(task core.TaskID) (f core.Fence, ended, ok bool) {
 	for _, a := range m.live {
-		if a.task == task && a.phase != waiting && a.fence > f {
+		if a.task == task && a.phase > intending && a.fence > f {
 			f, ended, ok = a.fence, a.phase == reporting, true
 		}
 	}
@@ -412,6 +448,9 @@ func (m *Machine) journal(r *wire.Record) uint64 {
 	m.records = append(m.records, r)
 	return m.seq
 }
+
+// journalSoon writes a record that nobody waits for.
+func (m *Machine) journalSoon(r *wire.Record) { m.later = append(m.later, r) }
 
 // find gives the live attempt with a fence.
 func (m *Machine) find(f core.Fence) (*attempt, bool) {

@@ -31,7 +31,7 @@ func (m *Machine) acked(now core.Instant, f core.Fence) {
 		return
 	}
 	m.remove(a)
-	m.journal(&wire.Record{Body: &wire.Record_Forgotten{Forgotten: uint64(f)}})
+	m.journalSoon(&wire.Record{Body: &wire.Record_Forgotten{Forgotten: uint64(f)}})
 	m.past.add(f, a.task, a.n)
 	m.past.keepSpool(f, now.Add(SpoolFor))
 }
@@ -64,9 +64,15 @@ func (m *Machine) sayHeld(now core.Instant) {
 		return
 	}
 	fences := m.Fences()
+	var waiting []core.Fence
+	for _, a := range m.live {
+		if a.revocable() {
+			waiting = append(waiting, a.fence)
+		}
+	}
 	m.heldSent, m.heldChanged, m.heldDue = now, false, core.Never
 	if len(fences) > 0 {
 		m.heldDue = now.Add(heldEvery)
 	}
-	m.put(Held{fences})
+	m.put(Held{fences, waiting})
 }

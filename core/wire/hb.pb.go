@@ -2345,7 +2345,8 @@ type Kill struct {
 	Task          []byte                 `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
 	Fence         uint64                 `protobuf:"varint,2,opt,name=fence,proto3" json:"fence,omitempty"`
 	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	Instance      uint32                 `protobuf:"varint,182,opt,name=instance,proto3" json:"instance,omitempty"` // of the member, when the log granted the attempt; 0: not known
+	Instance      uint32                 `protobuf:"varint,182,opt,name=instance,proto3" json:"instance,omitempty"`   // of the member, when the log granted the attempt; 0: not known
+	Unstarted     bool                   `protobuf:"varint,290,opt,name=unstarted,proto3" json:"unstarted,omitempty"` // only if it has not started; to nobody who did not say that it waits
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2408,10 +2409,18 @@ func (x *Kill) GetInstance() uint32 {
 	return 0
 }
 
+func (x *Kill) GetUnstarted() bool {
+	if x != nil {
+		return x.Unstarted
+	}
+	return false
+}
+
 // Running tells the leader which grants a runner holds (soft state).
 type Running struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Fences        []uint64               `protobuf:"varint,1,rep,packed,name=fences,proto3" json:"fences,omitempty"` // started and not ended
+	Fences        []uint64               `protobuf:"varint,1,rep,packed,name=fences,proto3" json:"fences,omitempty"`     // held and not ended
+	Waiting       []uint64               `protobuf:"varint,291,rep,packed,name=waiting,proto3" json:"waiting,omitempty"` // of them: not started, and may be taken back
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2449,6 +2458,13 @@ func (*Running) Descriptor() ([]byte, []int) {
 func (x *Running) GetFences() []uint64 {
 	if x != nil {
 		return x.Fences
+	}
+	return nil
+}
+
+func (x *Running) GetWaiting() []uint64 {
+	if x != nil {
+		return x.Waiting
 	}
 	return nil
 }
@@ -8936,14 +8952,16 @@ const file_hb_proto_rawDesc = "" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x14\n" +
 	"\x05fence\x18\x03 \x01(\x04R\x05fence\x12\x1c\n" +
 	"\x04spec\x18\x04 \x01(\v2\b.hb.SpecR\x04spec\x12\x1a\n" +
-	"\binstance\x18\x05 \x01(\rR\binstance\"e\n" +
+	"\binstance\x18\x05 \x01(\rR\binstance\"\x84\x01\n" +
 	"\x04Kill\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1b\n" +
-	"\binstance\x18\xb6\x01 \x01(\rR\binstance\"!\n" +
+	"\binstance\x18\xb6\x01 \x01(\rR\binstance\x12\x1d\n" +
+	"\tunstarted\x18\xa2\x02 \x01(\bR\tunstarted\"<\n" +
 	"\aRunning\x12\x16\n" +
-	"\x06fences\x18\x01 \x03(\x04R\x06fences\"L\n" +
+	"\x06fences\x18\x01 \x03(\x04R\x06fences\x12\x19\n" +
+	"\awaiting\x18\xa3\x02 \x03(\x04R\awaiting\"L\n" +
 	"\aExplain\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1c\n" +
 	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\x12\x13\n" +
