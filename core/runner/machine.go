@@ -26,7 +26,7 @@ const (
 
 	// While others are ready to start, ends are gathered for endsFor, but no more
 	// than endsMost: a few hundredths of a second of work wait in an orderly prefetch.
-	endsFor  = 5 * time.Millisecond
+	endsFor  = 20 * time.Millisecond
 	endsMost = 32
 	// soon is how long a record may wait for the next write that somebody waits for.
 	soon = time.Second

@@ -373,3 +373,76 @@ func TestOnlySoManyFencesAreRemembered(t *testing.T) {
 		t.Fatalf("%d spools are dropped", len(got))
 	}
 }
+
+func TestWhatWaitsForASlotHasItsIntentOnDiskAndMayBeTakenBack(t *testing.T) {
+	b := newBench(t, 1)
+	b.running(1)
+	b.grant(2)
+	b.want("journal intent 2;")
+	once := grant(3, 1, 3)
+	once.Spec.Once = true
+	b.do(Granted{once})
+	b.want("") // its intent would make an end of it that nobody can undo
+	b.sync()
+	b.want("")
+	b.after(heldEvery)
+	if got := fmt.Sprint(b.waiting()); got != "[2]" {
+		t.Fatalf("it would give back %s", got)
+	}
+	for _, n := range []int{1, 3, 2} {
+		k := kill(n, n)
+		k.Kill.Unstarted = true
+		b.do(k)
+		b.want(map[int]string{1: "", 2: "refuse 2;", 3: ""}[n])
+	}
+	b.grant(2)
+	b.want("refuse 2;")
+	b.do(Ended{1, &wire.Result{}})
+	b.want("journal forgotten 2 intent 3 ended 1;")
+	b.sync()
+	b.want("report 1 exit 0;exec 3;")
+}
+
+// waiting is what the last step told of what has not started.
+func (b *bench) waiting() []core.Fence {
+	for _, f := range b.seen {
+		if h, ok := f.(Held); ok {
+			return h.Waiting
+		}
+	}
+	return nil
+}
+
+func TestWhoPartsGivesBackWhatHasNotStarted(t *testing.T) {
+	b := newBench(t, 1)
+	b.running(1)
+	b.grant(2)
+	b.sync()
+	b.do(Parting{})
+	b.want("refuse 2;")
+	if got := fmt.Sprint(b.Fences()); got != "[1]" {
+		t.Fatalf("it holds %s", got)
+	}
+}
+
+func TestEndsGatherWhileOthersAreReady(t *testing.T) {
+	b := newBench(t, 1)
+	b.running(1)
+	for n := 2; n <= 5; n++ {
+		b.grant(n)
+	}
+	b.sync()
+	b.do(Ended{1, &wire.Result{}})
+	b.want("exec 2;")
+	b.after(endsFor - 1)
+	b.want("")
+	b.do(Ended{2, &wire.Result{}})
+	b.want("exec 3;")
+	b.after(1)
+	b.want("journal ended 1 ended 2;")
+	b.sync()
+	b.want("report 1 exit 0;report 2 exit 0;")
+	b.do(Ended{3, &wire.Result{}})
+	b.do(Ended{4, &wire.Result{}})
+	b.want("exec 5;journal ended 3 ended 4;") // nothing is ready any more
+}

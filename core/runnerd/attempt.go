@@ -38,7 +38,7 @@ type attempt struct {
 // surroundings are what all attempts share.
 type surroundings struct {
 	boot    string
-	forkers forkers
+	nothing int // to read
 	family  *family
 	cgroups *cgroups
 	started func(*wire.Started)
@@ -53,6 +53,17 @@ func (a *attempt) signal(sig syscall.Signal) {
 	if a.pid != 0 && !a.reaped {
 		a.family.signal(a, sig)
 	}
+}
+
+// startTicks is when its process started; zero: it is gone, and its number may be
+// another's.
+func (a *attempt) startTicks() uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.pid == 0 || a.reaped {
+		return 0
+	}
+	return startTicks(a.pid)
 }
 
 // run is the life of an attempt.
@@ -72,24 +83,24 @@ func (a *attempt) run() {
 
 // live starts the process, reads what it writes and waits for its end.
 func (a *attempt) live(result *wire.Result) *refusal {
-	stdout, outEnd, err := os.Pipe()
+	stdout, outEnd, err := pipe()
 	if err != nil {
 		return &refusal{core.CodeTaskLost, err.Error()}
 	}
 	defer stdout.Close()
-	stderr, errEnd, err := os.Pipe()
+	stderr, errEnd, err := pipe()
 	if err != nil {
-		outEnd.Close()
+		unix.Close(outEnd)
 		return &refusal{core.CodeTaskLost, err.Error()}
 	}
 	defer stderr.Close()
 	p, bad := a.start(outEnd, errEnd)
-	outEnd.Close()
-	errEnd.Close()
+	unix.Close(outEnd)
+	unix.Close(errEnd)
 	if bad != nil {
 		return bad
 	}
-	a.started(&wire.Started{Fence: uint64(a.fence), Pid: int64(p.Pid), StartTicks: startTicks(p.Pid), Boot: a.boot})
+	a.started(&wire.Started{Fence: uint64(a.fence), Pid: int64(p.pid), Boot: a.boot})
 
 	var pumps sync.WaitGroup
 	pumps.Go(func() { result.StdoutTail = a.pump(1, stdout) })
@@ -103,13 +114,13 @@ func (a *attempt) live(result *wire.Result) *refusal {
 }
 
 // start makes the process, in a cgroup if there can be one.
-func (a *attempt) start(stdout, stderr *os.File) (*process, *refusal) {
+func (a *attempt) start(stdout, stderr int) (*process, *refusal) {
 	a.cgroup = a.cgroups.take()
 	p, bad := a.family.born(a, func() (*process, *refusal) {
-		p, bad := a.forkers.command(a.exec, a.cgroup, stdout, stderr)
+		p, bad := command(a.exec, a.cgroup, a.nothing, stdout, stderr)
 		if p != nil {
 			a.mu.Lock()
-			a.pid = p.Pid
+			a.pid = p.pid
 			a.mu.Unlock()
 		}
 		return p, bad
@@ -129,51 +140,25 @@ func (a *attempt) finish(p *process, result *wire.Result) *refusal {
 	a.mu.Lock()
 	a.reaped = true
 	a.mu.Unlock()
-	a.family.forget(p.Pid)
-	state, err := p.Wait()
-	if p.watch != nil {
-		p.watch.Close()
-	}
+	a.family.forget(p.pid)
+	status, usage, err := p.reap()
 	if err != nil {
 		return &refusal{core.CodeTaskLost, "waiting for the process: " + err.Error()}
 	}
-	account(result, state)
+	account(result, status, &usage)
 	return nil
 }
 
-// await waits until the process has ended, and leaves it unreaped.
-func (p *process) await() {
-	if p.watch != nil {
-		if raw, err := p.watch.SyscallConn(); err == nil {
-			err = raw.Read(func(fd uintptr) bool {
-				var info unix.Siginfo
-				err := unix.Waitid(unix.P_PIDFD, int(fd), &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)
-				return err != nil && err != unix.EINTR || info.Signo != 0
-			})
-			if err == nil {
-				return
-			}
-		}
-	}
-	for {
-		if err := unix.Waitid(unix.P_PID, p.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != unix.EINTR {
-			return
-		}
-	}
-}
-
 // account fills in how a process ended.
-func account(result *wire.Result, state *os.ProcessState) {
-	if status, is := state.Sys().(syscall.WaitStatus); is && status.Signaled() {
+func account(result *wire.Result, status unix.WaitStatus, usage *unix.Rusage) {
+	if status.Signaled() {
 		result.Signal = int32(status.Signal())
 		result.Exit = 128 + result.Signal
 	} else {
-		result.Exit = int32(state.ExitCode())
+		result.Exit = int32(status.ExitStatus())
 	}
-	result.CpuNanos = int64(state.UserTime() + state.SystemTime())
-	if usage, is := state.SysUsage().(*syscall.Rusage); is {
-		result.MaxRssBytes = usage.Maxrss << 10
-	}
+	result.CpuNanos = usage.Utime.Nano() + usage.Stime.Nano()
+	result.MaxRssBytes = usage.Maxrss << 10
 }
 
 // buffers are for pumps: most tasks print little, and end soon.

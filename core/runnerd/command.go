@@ -73,10 +73,10 @@ func unfit(command, at string) *refusal {
 	return nil
 }
 
-// start makes a process of a command, as the leader of a session and a process
+// command makes a process of a command, as the leader of a session and a process
 // group of its own, with what travels with the task, or nothing, on its standard
 // input.
-func (f forkers) command(e *wire.RunnerExec, in *cgroup, stdout, stderr *os.File) (*process, *refusal) {
+func command(e *wire.RunnerExec, in *cgroup, nothing, stdout, stderr int) (*process, *refusal) {
 	argv, env := texts(e.Argv), texts(e.Env)
 	if len(argv) == 0 || argv[0] == "" {
 		return nil, &refusal{core.CodeNotFound, "there is no command"}
@@ -95,15 +95,16 @@ func (f forkers) command(e *wire.RunnerExec, in *cgroup, stdout, stderr *os.File
 	if bad != nil {
 		return nil, bad
 	}
-	input := f.nothing
+	input := uintptr(nothing)
 	if len(e.Stdin) > 0 {
-		var err error
-		if input, err = inputOf(e.Stdin); err != nil {
+		file, err := inputOf(e.Stdin)
+		if err != nil {
 			return nil, &refusal{core.CodeTaskLost, err.Error()}
 		}
-		defer input.Close()
+		defer file.Close()
+		input = file.Fd()
 	}
-	attr := &os.ProcAttr{Dir: cwd, Env: env, Files: []*os.File{input, stdout, stderr}, Sys: &syscall.SysProcAttr{Setsid: true}}
+	attr := &syscall.ProcAttr{Dir: cwd, Env: env, Files: []uintptr{input, uintptr(stdout), uintptr(stderr)}, Sys: &syscall.SysProcAttr{Setsid: true}}
 	if u := e.User; u != nil {
 		attr.Sys.Credential = &syscall.Credential{Uid: u.Uid, Gid: u.Gid, Groups: u.Groups}
 	}
@@ -112,7 +113,7 @@ func (f forkers) command(e *wire.RunnerExec, in *cgroup, stdout, stderr *os.File
 		path, argv = in.limited(e.Limits, path, argv)
 	}
 	in.enter(attr.Sys)
-	p, err := f.start(path, argv, attr)
+	p, err := fork(path, argv, attr)
 	if err != nil {
 		return nil, execRefusal(command, err)
 	}

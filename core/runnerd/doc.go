@@ -3,7 +3,7 @@
 //
 //	runner.go   Serve: the one goroutine that owns the supervisor
 //	socket.go   how a daemon finds it, and what the two say to each other
-//	fork.go     the threads that fork
+//	fork.go     a process, from its fork to its end
 //	command.go  what is forked: the command, its environment, its directory, its user
 //	limits.go   what it may use
 //	attempt.go  the life of one process

@@ -42,7 +42,7 @@ func (f *family) born(a *attempt, start func() (*process, *refusal)) (*process, 
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.leaders[p.Pid] = a
+	f.leaders[p.pid] = a
 	return p, nil
 }
 

@@ -8,63 +8,41 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forkers are the threads that fork. A child's parent-death signal comes when
-// the thread that made it ends, so these never do.
-type forkers struct {
-	jobs    chan func()
-	nothing *os.File // to read
+// process is a child that runs. It is made and waited for with the kernel's own
+// calls: package os would make five more of each.
+type process struct {
+	pid   int
+	watch *os.File // readable when it has ended; nil where the kernel has no such file
 }
 
-func startForkers(n int) (forkers, error) {
-	nothing, err := os.Open(os.DevNull)
-	f := forkers{jobs: make(chan func()), nothing: nothing}
-	for range n {
-		go f.serve()
-	}
-	return f, err
-}
-
-func (f forkers) serve() {
+// fork makes a process, which ends with this one: its parent-death signal comes
+// when the thread that made it ends, and no thread of this process does before,
+// since none of its goroutines ends while it is bound to one.
+func fork(path string, argv []string, attr *syscall.ProcAttr) (p *process, err error) {
 	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	if unix.Gettid() == os.Getpid() {
 		// Orphans become children of the first thread: it forks none itself.
-		go f.serve()
-		select {}
+		elsewhere := make(chan struct{})
+		go func() {
+			defer close(elsewhere)
+			p, err = fork(path, argv, attr)
+		}()
+		<-elsewhere
+		return p, err
 	}
 	// What a thread has given up, its children have, too: no program that they
 	// execute, sudo say, makes them more than they are.
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		panic("the kernel knows no no_new_privs: " + err.Error())
+		return nil, err
 	}
-	for do := range f.jobs {
-		do()
-	}
-	select {} // the thread's children still run
-}
-
-// process is a child that runs.
-type process struct {
-	*os.Process
-	watch *os.File // readable when it has ended
-}
-
-// start makes a process on one of the threads.
-func (f forkers) start(path string, argv []string, attr *os.ProcAttr) (p *process, err error) {
 	pidfd := -1
-	attr.Sys.Pdeathsig = syscall.SIGKILL
-	attr.Sys.PidFD = &pidfd
-	done := make(chan struct{})
-	f.jobs <- func() {
-		defer close(done)
-		var started *os.Process
-		if started, err = os.StartProcess(path, argv, attr); err == nil {
-			p = &process{Process: started}
-		}
-	}
-	<-done
+	attr.Sys.Pdeathsig, attr.Sys.PidFD = syscall.SIGKILL, &pidfd
+	pid, err := syscall.ForkExec(path, argv, attr)
 	if err != nil {
 		return nil, err
 	}
+	p = &process{pid: pid}
 	if pidfd >= 0 {
 		if syscall.SetNonblock(pidfd, true) == nil {
 			p.watch = os.NewFile(uintptr(pidfd), "pidfd")
@@ -73,4 +51,51 @@ func (f forkers) start(path string, argv []string, attr *os.ProcAttr) (p *proces
 		}
 	}
 	return p, nil
+}
+
+// await waits until the process has ended, and leaves it unreaped.
+func (p *process) await() {
+	if p.watch != nil {
+		if raw, err := p.watch.SyscallConn(); err == nil {
+			err = raw.Read(func(fd uintptr) bool {
+				var info unix.Siginfo
+				err := unix.Waitid(unix.P_PIDFD, int(fd), &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)
+				return err != nil && err != unix.EINTR || info.Signo != 0
+			})
+			if err == nil {
+				return
+			}
+		}
+	}
+	for {
+		if err := unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != unix.EINTR {
+			return
+		}
+	}
+}
+
+// reap waits for the process and lets its number go.
+func (p *process) reap() (status unix.WaitStatus, usage unix.Rusage, err error) {
+	if p.watch != nil {
+		defer p.watch.Close()
+	}
+	for {
+		if _, err = unix.Wait4(p.pid, &status, 0, &usage); err != unix.EINTR {
+			return status, usage, err
+		}
+	}
+}
+
+// pipe is one into which a child writes what this process reads.
+func pipe() (r *os.File, w int, err error) {
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+		return nil, -1, err
+	}
+	if err := syscall.SetNonblock(ends[0], true); err != nil {
+		unix.Close(ends[0])
+		unix.Close(ends[1])
+		return nil, -1, err
+	}
+	return os.NewFile(uintptr(ends[0]), "output"), ends[1], nil
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -115,16 +114,16 @@ func open(o Options) (*runner, *core.Fault) {
 	if r.spools, err = openSpools(o.DataDir, time.Now()); err != nil {
 		return nil, core.Faultf(core.CodeIO, "%v", err)
 	}
-	forkers, err := startForkers(runtime.GOMAXPROCS(0))
+	nothing, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, core.Faultf(core.CodeIO, "%v", err)
+		return nil, core.Faultf(core.CodeIO, "%s: %v", os.DevNull, err)
 	}
 	places := &cgroups{}
 	if !o.bare {
 		places = openCgroups(o.DataDir)
 	}
 	r.around = surroundings{
-		boot: boot, family: newFamily(), cgroups: places, forkers: forkers,
+		boot: boot, family: newFamily(), cgroups: places, nothing: nothing,
 		started: func(s *wire.Started) { r.tell(supervise.Forked{Started: s}) },
 		ended:   func(f core.Fence, res *wire.Result) { r.tell(supervise.Ended{Fence: f, Result: res}) },
 	}
@@ -308,6 +307,9 @@ func (r *runner) carry(f supervise.Effect) {
 	case supervise.Reap:
 		go r.reap(f.Started)
 	case supervise.TellStarted:
+		if a := r.attempts[core.Fence(f.Started.GetFence())]; a != nil && f.Started.StartTicks == 0 {
+			f.Started.StartTicks = a.startTicks()
+		}
 		r.send(&wire.FromRunner{Body: &wire.FromRunner_Started{Started: f.Started}})
 	case supervise.TellEnded:
 		r.send(&wire.FromRunner{Body: &wire.FromRunner_Ended{Ended: &wire.Done{Fence: uint64(f.Fence), Result: f.Result}}})
@@ -386,6 +388,7 @@ func (r *runner) drop(f core.Fence) {
 // close gives back what open has taken.
 func (r *runner) close() {
 	defer r.lock.Close()
+	unix.Close(r.around.nothing)
 	r.listener.Close()
 	if r.daemon != nil {
 		r.daemon.Close()

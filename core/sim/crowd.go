@@ -189,6 +189,9 @@ func (c *crowd) spec() *wire.Spec {
 		s.Prefer = "idle"
 	}
 
+	if percent(3) { // so short that a member gets more than it has slots
+		s = &wire.Spec{Name: "brief", Argv: []string{Work, "3ms"}, Array: uint32(10 + c.luck.IntN(30))}
+	}
 	if percent(5) {
 		s = &wire.Spec{Name: "keyed", Argv: []string{Work, "50ms"}, Key: fmt.Sprintf("key-%d", c.luck.IntN(20))}
 	}

@@ -27,6 +27,7 @@ type attempt struct {
 	started *wire.Started // nil before it is a process
 	result  *wire.Result  // nil before it has ended
 
+	tellAt  core.Instant  // when the daemon is to hear that it runs; Never: it was told
 	limit   time.Duration // 0: none
 	limitAt core.Instant  // Never before it is a process
 	until   core.Instant  // its lease; 0: none
@@ -41,7 +42,7 @@ func (a *attempt) due() core.Instant {
 	if a.started == nil || a.result != nil {
 		return core.Never
 	}
-	due := a.kill
+	due := core.Earlier(a.kill, a.tellAt)
 	if a.cause == byItself {
 		due = core.Earlier(due, a.limitAt)
 	}
@@ -61,8 +62,12 @@ func (m *Machine) forked(now core.Instant, s *wire.Started) {
 		return
 	}
 	a.started = s
-	if !a.stray {
-		m.put(TellStarted{s})
+	switch {
+	case a.stray:
+	case a.cause == byItself:
+		a.tellAt = now.Add(tellAfter)
+	default:
+		m.tell(a)
 	}
 	if a.limit > 0 {
 		a.limitAt = now.Add(a.limit)
@@ -74,6 +79,12 @@ func (m *Machine) forked(now core.Instant, s *wire.Started) {
 	default:
 		m.term(now, a)
 	}
+}
+
+// tell tells the daemon that an attempt runs.
+func (m *Machine) tell(a *attempt) {
+	a.tellAt = core.Never
+	m.put(TellStarted{a.started})
 }
 
 // terminate asks an attempt to end, and insists after the grace. The first

@@ -19,6 +19,9 @@ const (
 	// leaseAgain is how often what outlives its lease is killed: what it forks
 	// meanwhile must not escape.
 	leaseAgain = 100 * time.Millisecond
+	// tellAfter is how long an attempt has run when the daemon is told that it
+	// runs. Most have ended by then: that is all there is to tell.
+	tellAfter = 20 * time.Millisecond
 	// quitPatience is how long the end of this process waits for processes that
 	// SIGKILL does not end because they are stuck in the kernel.
 	quitPatience = 10 * time.Second
@@ -132,7 +135,8 @@ type (
 	// Reaped follows.
 	Reap struct{ Started *wire.Started }
 
-	// TellStarted tells the daemon, if there is one, that an attempt runs.
+	// TellStarted tells the daemon, if there is one, that an attempt runs; of one
+	// that ends at once its end alone is told.
 	TellStarted struct{ Started *wire.Started }
 
 	// TellEnded tells it how an attempt ended.
@@ -248,7 +252,7 @@ func (m *Machine) exec(ev Exec) {
 	if known {
 		return
 	}
-	a := &attempt{fence: ev.Fence, limit: ev.Limit, until: ev.Until, kill: core.Never, limitAt: core.Never}
+	a := &attempt{fence: ev.Fence, limit: ev.Limit, until: ev.Until, kill: core.Never, limitAt: core.Never, tellAt: core.Never}
 	m.attempts = slices.Insert(m.attempts, at, a)
 	if m.stopping || m.quitting != core.Never {
 		m.ended(Ended{ev.Fence, &wire.Result{Lost: true, Error: "the runner process ends"}})
@@ -270,7 +274,7 @@ func (m *Machine) adopt(now core.Instant, named []*wire.Started) {
 		case a.result != nil:
 			m.put(TellEnded{f, a.result})
 		case a.started != nil:
-			m.put(TellStarted{a.started})
+			m.tell(a)
 		}
 	}
 	for _, a := range slices.Clone(m.attempts) {
@@ -300,7 +304,11 @@ func (m *Machine) lookAtDue(now core.Instant) {
 		if now < a.due() {
 			continue
 		}
+		if now >= a.tellAt {
+			m.tell(a)
+		}
 		switch {
+		case now < a.due():
 		case a.leaseOver(now):
 			m.kill(now, a, byLease)
 		case now >= a.kill:

@@ -99,6 +99,8 @@ func (b *bench) running(e Exec) {
 	b.do(e)
 	b.want(fmt.Sprintf("fork %d", e.Fence))
 	b.do(Forked{started(e.Fence)})
+	b.want("")
+	b.after(tellAfter)
 	b.want(fmt.Sprintf("started %d", e.Fence))
 }
 
@@ -124,12 +126,25 @@ func TestAnEndIsToldAndKeptUntilItIsReleased(t *testing.T) {
 	b.want("gone 1")
 }
 
+func TestOfOneThatEndsAtOnceOnlyTheEndIsTold(t *testing.T) {
+	b := newBench(t, Forever)
+	b.do(Exec{Fence: 1})
+	b.do(Forked{started(1)})
+	b.after(tellAfter - 1)
+	b.do(Ended{1, &wire.Result{}})
+	b.want("ended 1 exit 0")
+	b.after(time.Hour)
+	b.want("")
+}
+
 func TestTheTimeLimitCountsFromTheStart(t *testing.T) {
 	b := newBench(t, Forever)
 	b.do(Exec{Fence: 1, Limit: 10 * time.Second})
 	b.after(time.Minute)
 	b.do(Forked{started(1)})
-	b.after(10*time.Second - 1)
+	b.after(tellAfter)
+	b.want("started 1")
+	b.after(10*time.Second - tellAfter - 1)
 	b.want("")
 	b.after(1)
 	b.want("TERM 1")
@@ -192,7 +207,7 @@ func TestTheLeaseKillsAgainAndAgain(t *testing.T) {
 	b := newBench(t, Forever)
 	b.running(Exec{Fence: 1, Until: b.now.Add(10 * time.Second)})
 	b.do(Went{}) // daemon or not
-	b.after(10*time.Second - 1)
+	b.after(10*time.Second - tellAfter - 1)
 	b.want("")
 	b.after(1)
 	for range 3 {
@@ -248,6 +263,7 @@ func TestADaemonHearsWhatBecameOfWhatItNamesAndTheRestIsEnded(t *testing.T) {
 	b.do(killed(2))
 	b.want("gone 2")
 	b.do(Forked{started(4)})
+	b.after(tellAfter)
 	b.want("started 4")
 	b.do(Forked{started(5)})
 	b.want("KILL 5")
