@@ -12,6 +12,17 @@
 // free slot. So a wrong guess about a member costs at most one task's time, and
 // no task is stuck behind another while a slot is free elsewhere (Sparrow §3.4).
 //
+// Short tasks are the exception, for a turn of the log may take longer than the
+// task. When no slot is free anywhere, a member gets tasks ahead of time, as many as
+// its slots do in aheadTime, and aheadMost at most, and more when it is through half
+// of them. Its runner starts the next as soon as a slot is free (core/runner). Only
+// tasks of which it is known that they take less than aheadShort are given so, and
+// none that may not run again, is exclusive, or names its member: a member that is
+// lost takes with it what it was given. What a member says it has not started
+// aheadLate after it was granted, because those before it take longer than was
+// expected, is asked back and queued again; so is, at once, what a drained member
+// has not started.
+//
 // # Exact accounting
 //
 // Free slots are counted, not guessed: the slots that a member reported, less

@@ -6,7 +6,7 @@
 // A fence, the token of a grant, is run at most once. Two rules make it so,
 // and each is a record in the runner's own journal:
 //
-//	grant → Intent, synced → Exec → Started, written
+//	grant → Intent, synced → a slot → Exec → Started, written
 //	      → the process ends → Ended, synced → Report … until Acked → Forgotten
 //
 // An attempt is started only when its intent is on disk (I4), and its end is
@@ -52,7 +52,18 @@
 // the machine it has StopAfter. The result then says cancelled. The time limit
 // is seen to where the processes are.
 //
-// Grants above the number of slots wait in the order of their fences.
+// # More grants than slots
+//
+// Grants above the number of slots wait in the order of their fences: the leader
+// gives short tasks ahead of time (core/dispatch). The intents of these are written
+// at once, many in one write, so that the next starts as soon as a slot is free; but
+// not that of an attempt that must not run again or holds a key, for an intent
+// without an end is one that nobody can know of. What has not started is given back,
+// by Refuse, when the leader asks for it (Kill.Unstarted), at the end of this run
+// of the node (Parting), and instead of a kill.
+//
+// While every slot is taken and others are ready, nobody is idle for want of news:
+// then ends are gathered for endsFor, to be written and reported together.
 //
 // # Exclusive attempts
 //

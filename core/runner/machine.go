@@ -25,7 +25,7 @@ const (
 	heldEvery = time.Second
 
 	// While others are ready to start, ends are gathered for endsFor, but no more
-	// than endsMost: a few hundredths of a second of work wait in an orderly prefetch.
+	// than endsMost: less than what the leader gives ahead of time.
 	endsFor  = 20 * time.Millisecond
 	endsMost = 32
 	// soon is how long a record may wait for the next write that somebody waits for.

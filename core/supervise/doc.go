@@ -18,6 +18,10 @@
 // How an attempt ended is told to the daemon, and kept until the daemon says
 // that it has it on disk (Release). So it is not lost with a daemon that dies.
 //
+// That an attempt runs is told only of one that has run for tellAfter: by the time
+// that most short tasks end nobody has asked. What ends them all the same, should
+// this process die before, is found as if the daemon had just crashed (HB_FENCE).
+//
 // # A new daemon
 //
 // A daemon that comes names every attempt that it believes to be here (Adopt).
