@@ -41,8 +41,8 @@ func TestShortTasksThatTurnOutLongGoWhereThereIsRoom(t *testing.T) {
 
 func TestWhatHasNotStartedIsNotLostWithItsMember(t *testing.T) {
 	for name, strike := range map[string]func(w *World, host int){
-		"power":   func(w *World, host int) { w.PowerCut(host) },
-		"crash":   func(w *World, host int) { w.Kill(host); w.Restart(host) },
+		"power": func(w *World, host int) { w.PowerCut(host) },
+		"crash": func(w *World, host int) { w.Kill(host); w.Restart(host) },
 		"restart": func(w *World, host int) {
 			w.ShutdownToRestart(host)
 			until(t, w, 20*time.Second, func() bool { return !w.hosts[host].up() })
