@@ -29,18 +29,25 @@ type leader struct {
 	agenda   agenda
 	batch    []*wire.Command
 	syncing  bool
-	running  []int // by member
+	running  []int    // by member
+	waiting  [][]sent // by member: for a slot, the oldest first
 	granted  map[core.Fence]bool
 	runs     []run
 	ended    int
 	progress func(float64)
 }
 
+// sent is a grant on its way or at its member, and when it was sent.
+type sent struct {
+	grant *wire.Grant
+	at    time.Duration
+}
+
 // begins is when virtual time does: a clock that is not zero.
 const begins = core.Instant(time.Hour)
 
 func dispatched(c *Case, w *workload, progress func(float64)) []run {
-	l := &leader{c: c, w: w, now: begins, running: make([]int, len(w.members)), granted: map[core.Fence]bool{}, progress: progress}
+	l := &leader{c: c, w: w, now: begins, running: make([]int, len(w.members)), waiting: make([][]sent, len(w.members)), granted: map[core.Fence]bool{}, progress: progress}
 	l.ledger = ledger.New(core.ClusterID{1}, "laboratory")
 	l.machine = dispatch.New(dispatch.Options{
 		Self: 1, Ledger: func() *ledger.State { return l.ledger }, Rand: rand.New(rand.NewPCG(c.Seed, 0xd15)),
@@ -166,24 +173,37 @@ func (l *leader) tell(ev dispatch.Event) {
 	}
 }
 
-// grant starts a task, unless it has been: grants are repeated.
+// grant gives a member a task, unless it has it: grants are repeated.
 func (l *leader) grant(g dispatch.Grant) {
 	if f := core.Fence(g.Grant.Fence); l.granted[f] {
 		return
 	} else {
 		l.granted[f] = true
 	}
-	i, k := indexOf(g.Grant.Task), int(g.Node)-1
+	k := int(g.Node) - 1
+	l.waiting[k] = append(l.waiting[k], sent{g.Grant, l.now.Sub(begins)})
+	l.begin(k)
+}
+
+// begin starts what a member has a slot for.
+func (l *leader) begin(k int) {
+	if l.running[k] == l.w.members[k].slots || len(l.waiting[k]) == 0 {
+		return
+	}
+	g := l.waiting[k][0]
+	l.waiting[k] = l.waiting[k][1:]
+	i := indexOf(g.grant.Task)
 	start := l.now.Add(hopTime).Sub(begins)
 	end := l.w.members[k].done(start, l.w.tasks[i].size)
-	l.runs = append(l.runs, run{task: i, member: k, sent: l.now.Sub(begins), start: start, end: end})
+	l.runs = append(l.runs, run{task: i, member: k, sent: g.at, start: start, end: end})
 	l.running[k]++
-	l.at(begins.Add(end+hopTime), func() { l.finish(k, g.Grant, start, end) })
+	l.at(begins.Add(end+hopTime), func() { l.finish(k, g.grant, start, end) })
 }
 
 func (l *leader) finish(k int, g *wire.Grant, start, end time.Duration) {
 	l.running[k]--
 	l.ended++
+	defer l.begin(k)
 	if l.progress != nil && l.ended%64 == 0 {
 		l.progress(float64(l.ended) / float64(len(l.w.tasks)))
 	}
