@@ -41,7 +41,7 @@ func (b *bench) spawn(ctx context.Context) ([]row, error) {
 	if err := client.Wait(limited, []string{"ready", "leader"}); err != nil {
 		return nil, err
 	}
-	ways := []*way{
+	ways := []*turn{
 		{run: func() error { return forkAndExec(ctx, spawned) }},
 		{run: func() error { return runArray(ctx, client, spawned) }},
 		{run: func() error { return runEach(ctx, client, spawned) }},
@@ -67,9 +67,9 @@ func (b *bench) spawn(ctx context.Context) ([]row, error) {
 	}, nil
 }
 
-// way is one of several by which the same is done by turns: how many a second, and
+// turn is one of several by which the same is done by turns: how many a second, and
 // the processor time in microseconds that hb itself takes for each.
-type way struct {
+type turn struct {
 	run        func() error
 	rates, cpu []float64
 }
