@@ -41,7 +41,7 @@ func (b *bench) spawn(ctx context.Context) ([]row, error) {
 	if err := client.Wait(limited, []string{"ready", "leader"}); err != nil {
 		return nil, err
 	}
-	ways := []*turn{
+	ways := []*spawnWay{
 		{run: func() error { return forkAndExec(ctx, spawned) }},
 		{run: func() error { return runArray(ctx, client, spawned) }},
 		{run: func() error { return runEach(ctx, client, spawned) }},
@@ -67,9 +67,9 @@ func (b *bench) spawn(ctx context.Context) ([]row, error) {
 	}, nil
 }
 
-// turn is one of several by which the same is done by turns: how many a second, and
+// spawnWay is one of several by which the same is done by turns: how many a second, and
 // the processor time in microseconds that hb itself takes for each.
-type turn struct {
+type spawnWay struct {
 	run        func() error
 	rates, cpu []float64
 }
