@@ -83,3 +83,10 @@ func (l *Lab) read(i int) {
 	}
 	l.After(s.handling, func() { l.read(i) })
 }
+
+// Stop stops a process as it stands, its clocks too, until Unblock: as SIGSTOP
+// does, or a virtual machine that is suspended.
+func (l *Lab) Stop(i int) {
+	s := &l.hosts[i].stall
+	s.blocked, s.sending = true, true
+}

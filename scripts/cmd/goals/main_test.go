@@ -73,6 +73,23 @@ func TestGoalsArePrintedInOrderWithWhatWasTriedWhereTheyAreMissed(t *testing.T) 
 // nobodyHears is a member that is cut off altogether.
 func nobodyHears(time.Duration, bool) float64 { return 1 }
 
+func TestEachGateIsWorthItsWhile(t *testing.T) {
+	s := scale{seed: 1}
+	whole := detached(s, 0)
+	if whole.deaths != 0 {
+		t.Errorf("with all mechanisms who is half detached brings about %d deaths", whole.deaths)
+	}
+	for _, e := range []detect.Extras{detect.IsolationGate, detect.SilenceGate, detect.Corroboration} {
+		if less := detached(s, e); less.deaths == 0 {
+			t.Errorf("without %s as few", e)
+		}
+	}
+	with, without := hardship(s, 0, pauses), hardship(s, detect.PauseGate, pauses)
+	if without.suspicions < 10*with.suspicions+100 {
+		t.Errorf("without the pause gate %d suspicions, with it %d", without.suspicions, with.suspicions)
+	}
+}
+
 func TestTheDeafHarmNobodyButWithoutTheGates(t *testing.T) {
 	s := scale{seed: 1}
 	whole := hardship(s, 0, deafen)
