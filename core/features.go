@@ -12,5 +12,8 @@ type Features uint16
 // FeaturesNow is the level of this program. Whoever raises it adds a line here:
 //
 //	1	hb 0.1
-//	2	authority, tokens and certificates
+//	2	authority, tokens and certificates; locks
 const FeaturesNow Features = 2
+
+// FeaturesLocks is the level from which on locks may be asked for.
+const FeaturesLocks Features = 2

@@ -60,6 +60,10 @@ func (s *State) apply(o *Outcome) {
 		s.raiseFeatures(o, b.RaiseFeatures)
 	case *wire.Command_Forget:
 		s.forgetMember(o, b.Forget)
+	case *wire.Command_AcquireLock:
+		s.acquireLock(o, b.AcquireLock)
+	case *wire.Command_ReleaseLock:
+		s.releaseLock(o, b.ReleaseLock)
 	case *wire.Command_Note:
 		if len(b.Note.GetText()) > MaxNoteBytes {
 			o.Verdict = refuse(core.CodeBadInput, "a note of %d bytes: at most %d are taken", len(b.Note.GetText()), MaxNoteBytes)

@@ -35,6 +35,9 @@ func Check(s *State) error {
 			return fmt.Errorf("schedule %q is out of order", sc.Name)
 		}
 	}
+	if err := s.checkLocks(); err != nil {
+		return err
+	}
 	x := &s.tasks
 	var c counts
 	for e := range x.all.each() {

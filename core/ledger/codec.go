@@ -47,6 +47,7 @@ func (s *State) Version() *Version {
 			Tombstones: slices.Clone(s.tombstones), Epoch: uint64(s.epoch), Features: uint32(s.features),
 			Schedules: s.Schedules(), Authority: s.Authority(), Tokens: s.Tokens(), Credentials: s.Credentials(),
 			DatagramKeys: s.keys,
+			Locks: s.Locks(),
 		},
 		tasks: make([]kept, 0, s.tasks.all.len()),
 	}
@@ -244,6 +245,11 @@ func (s *State) load(l *wire.Ledger) error {
 			return fmt.Errorf("schedule %q is there twice", sc.Name)
 		}
 		s.keepSchedule(sc)
+	}
+	for _, l := range l.Locks {
+		if err := s.loadLock(l); err != nil {
+			return err
+		}
 	}
 	return nil
 }

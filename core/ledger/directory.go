@@ -106,6 +106,9 @@ func (s *State) memberDown(o *Outcome, c *wire.MemberDown) {
 		if state == Left {
 			delete(s.admission.credentials, core.NodeID(id))
 		}
+		if c.Reason != Restart { // then its clients come back
+			s.endWaiting(o, core.NodeID(id))
+		}
 	}
 	if state == Left {
 		s.forgetLeft()

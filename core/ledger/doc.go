@@ -66,6 +66,16 @@
 // worst of their exit codes. When as many have failed as may, those that still
 // wait end without a run; so do those of a member that goes down.
 //
+// # Locks
+//
+// A lock is had by the session of one client, or, if they share it, by several
+// behind the same member; others wait in the order in which they asked. Whoever
+// gets it has the position of the command that gave it to him as his fence, so
+// that fences of a lock only rise. The ledger knows no time here either: that the
+// session of a client who fell silent ends only after its lease is up to
+// whoever proposes it (core/lock). When a member goes down its clients cease to
+// wait, and keep what they have.
+//
 // # What else is judged
 //
 // Of all tasks with one exclusive key (--exclusive) at most one has an open grant.

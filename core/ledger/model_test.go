@@ -125,7 +125,7 @@ func drawCommand(rt *rapid.T, s *State) *wire.Command {
 			fence = core.Fence(t.Attempts[rapid.IntRange(max(0, k-3), k-1).Draw(rt, "which")].Fence)
 		}
 	}
-	switch rapid.IntRange(0, 18).Draw(rt, "kind") {
+	switch rapid.IntRange(0, 20).Draw(rt, "kind") {
 	case 0, 1:
 		r := row(node, instance)
 		r.Name = fmt.Sprintf("web%d", rapid.IntRange(1, 4).Draw(rt, "name"))
@@ -150,11 +150,23 @@ func drawCommand(rt *rapid.T, s *State) *wire.Command {
 		return drawOfElement(rt, s, n)
 	case 14, 15:
 		return drawOfSchedule(rt, s, n)
+	case 19, 20:
+		return drawOfLock(rt, n, node)
 	case 11:
 		on := rapid.Bool().Draw(rt, "on")
 		return drain(node, on, on && rapid.Bool().Draw(rt, "evict"))
 	}
 	return drawWish(rt, node, instance)
+}
+
+// drawOfLock draws what may be said of one of two locks.
+func drawOfLock(rt *rapid.T, session byte, node uint64) *wire.Command {
+	if rapid.Bool().Draw(rt, "release") {
+		return release(session)
+	}
+	c := acquire(rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "lock"), session, node, rapid.Bool().Draw(rt, "wait"))
+	c.GetAcquireLock().Shared = rapid.Bool().Draw(rt, "shared")
+	return c
 }
 
 func drawWish(rt *rapid.T, node uint64, instance uint32) *wire.Command {

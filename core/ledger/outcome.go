@@ -25,6 +25,8 @@ type Outcome struct {
 	Also []*wire.Task
 	// Members are the rows of the directory that changed.
 	Members []*wire.Agreed
+	// Locked says that some lock has other sessions than before.
+	Locked bool
 	// Events are for `hb events`, in order.
 	Events []Event
 }

@@ -86,6 +86,9 @@ type State struct {
 	admission admission
 	keys      []*wire.DatagramKey // oldest first
 
+	locks    []*wire.Lock           // by name
+	sessions map[LockSession]string // the name of the lock that each is in
+
 	tasks  index
 	specs  shared
 	bounds bounds
@@ -102,8 +105,8 @@ func New(cluster core.ClusterID, name string) *State {
 		graves:    map[core.NodeID]*wire.Tombstone{},
 		admission: admission{credentials: map[core.NodeID]*wire.Credential{}},
 		tasks:     newIndex(),
-		specs:     shared{},
-		bounds:    bounds{open: MaxOpen, openBytes: MaxOpenBytes, records: KeepRecords, recordBytes: KeepBytes, left: KeepLeft},
+		specs:     shared{}, sessions: map[LockSession]string{},
+		bounds: bounds{open: MaxOpen, openBytes: MaxOpenBytes, records: KeepRecords, recordBytes: KeepBytes, left: KeepLeft},
 	}
 }
 

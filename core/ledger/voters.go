@@ -144,6 +144,7 @@ func (s *State) forgetMember(o *Outcome, c *wire.Forget) {
 	s.setMember(m)
 	o.Members = append(o.Members, m)
 	o.Events = append(o.Events, Event{"agreed-down", old.Row.Name, reasonForgotten})
+	s.endWaiting(o, id)
 	s.forgetLeft()
 }
 

@@ -2745,6 +2745,7 @@ type LeaseAsk struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	Fences        []uint64               `protobuf:"varint,2,rep,packed,name=fences,proto3" json:"fences,omitempty"`
+	Locks         [][]byte               `protobuf:"bytes,320,rep,name=locks,proto3" json:"locks,omitempty"` // sessions of clients that have or want a lock
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2793,12 +2794,20 @@ func (x *LeaseAsk) GetFences() []uint64 {
 	return nil
 }
 
+func (x *LeaseAsk) GetLocks() [][]byte {
+	if x != nil {
+		return x.Locks
+	}
+	return nil
+}
+
 // LeaseGiven says that the leader led, and that these grants were open, at a
 // moment after the question was sent.
 type LeaseGiven struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	Fences        []uint64               `protobuf:"varint,2,rep,packed,name=fences,proto3" json:"fences,omitempty"`
+	Locks         [][]byte               `protobuf:"bytes,320,rep,name=locks,proto3" json:"locks,omitempty"` // likewise
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2843,6 +2852,13 @@ func (x *LeaseGiven) GetId() uint64 {
 func (x *LeaseGiven) GetFences() []uint64 {
 	if x != nil {
 		return x.Fences
+	}
+	return nil
+}
+
+func (x *LeaseGiven) GetLocks() [][]byte {
+	if x != nil {
+		return x.Locks
 	}
 	return nil
 }
@@ -3516,6 +3532,8 @@ type Command struct {
 	//	*Command_Entrust
 	//	*Command_RotateKey
 	//	*Command_WrapKey
+	//	*Command_AcquireLock
+	//	*Command_ReleaseLock
 	Body          isCommand_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3815,6 +3833,24 @@ func (x *Command) GetWrapKey() *WrapKey {
 	return nil
 }
 
+func (x *Command) GetAcquireLock() *AcquireLock {
+	if x != nil {
+		if x, ok := x.Body.(*Command_AcquireLock); ok {
+			return x.AcquireLock
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetReleaseLock() *ReleaseLock {
+	if x != nil {
+		if x, ok := x.Body.(*Command_ReleaseLock); ok {
+			return x.ReleaseLock
+		}
+	}
+	return nil
+}
+
 type isCommand_Body interface {
 	isCommand_Body()
 }
@@ -3927,6 +3963,14 @@ type Command_WrapKey struct {
 	WrapKey *WrapKey `protobuf:"bytes,241,opt,name=wrap_key,json=wrapKey,proto3,oneof"`
 }
 
+type Command_AcquireLock struct {
+	AcquireLock *AcquireLock `protobuf:"bytes,320,opt,name=acquire_lock,json=acquireLock,proto3,oneof"`
+}
+
+type Command_ReleaseLock struct {
+	ReleaseLock *ReleaseLock `protobuf:"bytes,321,opt,name=release_lock,json=releaseLock,proto3,oneof"`
+}
+
 func (*Command_MemberUp) isCommand_Body() {}
 
 func (*Command_MemberDown) isCommand_Body() {}
@@ -3980,6 +4024,10 @@ func (*Command_Entrust) isCommand_Body() {}
 func (*Command_RotateKey) isCommand_Body() {}
 
 func (*Command_WrapKey) isCommand_Body() {}
+
+func (*Command_AcquireLock) isCommand_Body() {}
+
+func (*Command_ReleaseLock) isCommand_Body() {}
 
 // Verdict is apply's answer to a command. Code 0 is yes.
 type Verdict struct {
@@ -4353,6 +4401,136 @@ func (x *Forget) GetForce() bool {
 	return false
 }
 
+// AcquireLock asks for a lock in the name of a client (core/ledger, locks.go).
+type AcquireLock struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Session       []byte                 `protobuf:"bytes,2,opt,name=session,proto3" json:"session,omitempty"` // 16 bytes, minted by the client
+	Node          uint64                 `protobuf:"fixed64,3,opt,name=node,proto3" json:"node,omitempty"`     // behind whose socket the client is
+	Wait          bool                   `protobuf:"varint,4,opt,name=wait,proto3" json:"wait,omitempty"`      // in the queue, if others have it; else it is refused
+	Shared        bool                   `protobuf:"varint,5,opt,name=shared,proto3" json:"shared,omitempty"`  // with other shared sessions of the same node
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcquireLock) Reset() {
+	*x = AcquireLock{}
+	mi := &file_hb_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcquireLock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcquireLock) ProtoMessage() {}
+
+func (x *AcquireLock) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcquireLock.ProtoReflect.Descriptor instead.
+func (*AcquireLock) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *AcquireLock) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AcquireLock) GetSession() []byte {
+	if x != nil {
+		return x.Session
+	}
+	return nil
+}
+
+func (x *AcquireLock) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *AcquireLock) GetWait() bool {
+	if x != nil {
+		return x.Wait
+	}
+	return false
+}
+
+func (x *AcquireLock) GetShared() bool {
+	if x != nil {
+		return x.Shared
+	}
+	return false
+}
+
+// ReleaseLock ends a session, whether it had its lock or waited.
+type ReleaseLock struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       []byte                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Lost          bool                   `protobuf:"varint,2,opt,name=lost,proto3" json:"lost,omitempty"` // its lease is over: nobody has asked to end it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseLock) Reset() {
+	*x = ReleaseLock{}
+	mi := &file_hb_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseLock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseLock) ProtoMessage() {}
+
+func (x *ReleaseLock) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseLock.ProtoReflect.Descriptor instead.
+func (*ReleaseLock) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *ReleaseLock) GetSession() []byte {
+	if x != nil {
+		return x.Session
+	}
+	return nil
+}
+
+func (x *ReleaseLock) GetLost() bool {
+	if x != nil {
+		return x.Lost
+	}
+	return false
+}
+
 // SetSchedule takes in a schedule; of it only the first seven fields count.
 type SetSchedule struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4364,7 +4542,7 @@ type SetSchedule struct {
 
 func (x *SetSchedule) Reset() {
 	*x = SetSchedule{}
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4376,7 +4554,7 @@ func (x *SetSchedule) String() string {
 func (*SetSchedule) ProtoMessage() {}
 
 func (x *SetSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4389,7 +4567,7 @@ func (x *SetSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSchedule.ProtoReflect.Descriptor instead.
 func (*SetSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{47}
+	return file_hb_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *SetSchedule) GetSchedule() *Schedule {
@@ -4416,7 +4594,7 @@ type DropSchedule struct {
 
 func (x *DropSchedule) Reset() {
 	*x = DropSchedule{}
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4428,7 +4606,7 @@ func (x *DropSchedule) String() string {
 func (*DropSchedule) ProtoMessage() {}
 
 func (x *DropSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4441,7 +4619,7 @@ func (x *DropSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropSchedule.ProtoReflect.Descriptor instead.
 func (*DropSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{48}
+	return file_hb_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *DropSchedule) GetName() string {
@@ -4462,7 +4640,7 @@ type PauseSchedule struct {
 
 func (x *PauseSchedule) Reset() {
 	*x = PauseSchedule{}
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4474,7 +4652,7 @@ func (x *PauseSchedule) String() string {
 func (*PauseSchedule) ProtoMessage() {}
 
 func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4487,7 +4665,7 @@ func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseSchedule.ProtoReflect.Descriptor instead.
 func (*PauseSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{49}
+	return file_hb_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *PauseSchedule) GetName() string {
@@ -4518,7 +4696,7 @@ type Fire struct {
 
 func (x *Fire) Reset() {
 	*x = Fire{}
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4530,7 +4708,7 @@ func (x *Fire) String() string {
 func (*Fire) ProtoMessage() {}
 
 func (x *Fire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4543,7 +4721,7 @@ func (x *Fire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fire.ProtoReflect.Descriptor instead.
 func (*Fire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{50}
+	return file_hb_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Fire) GetName() string {
@@ -4606,7 +4784,7 @@ type Schedule struct {
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4618,7 +4796,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4631,7 +4809,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{51}
+	return file_hb_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Schedule) GetName() string {
@@ -4752,7 +4930,7 @@ type CreateToken struct {
 
 func (x *CreateToken) Reset() {
 	*x = CreateToken{}
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4764,7 +4942,7 @@ func (x *CreateToken) String() string {
 func (*CreateToken) ProtoMessage() {}
 
 func (x *CreateToken) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4777,7 +4955,7 @@ func (x *CreateToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateToken.ProtoReflect.Descriptor instead.
 func (*CreateToken) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{52}
+	return file_hb_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *CreateToken) GetId() []byte {
@@ -4818,7 +4996,7 @@ type RevokeToken struct {
 
 func (x *RevokeToken) Reset() {
 	*x = RevokeToken{}
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4830,7 +5008,7 @@ func (x *RevokeToken) String() string {
 func (*RevokeToken) ProtoMessage() {}
 
 func (x *RevokeToken) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4843,7 +5021,7 @@ func (x *RevokeToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeToken.ProtoReflect.Descriptor instead.
 func (*RevokeToken) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{53}
+	return file_hb_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *RevokeToken) GetId() []byte {
@@ -4870,7 +5048,7 @@ type Admit struct {
 
 func (x *Admit) Reset() {
 	*x = Admit{}
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4882,7 +5060,7 @@ func (x *Admit) String() string {
 func (*Admit) ProtoMessage() {}
 
 func (x *Admit) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4895,7 +5073,7 @@ func (x *Admit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admit.ProtoReflect.Descriptor instead.
 func (*Admit) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{54}
+	return file_hb_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Admit) GetToken() []byte {
@@ -4960,7 +5138,7 @@ type Certify struct {
 
 func (x *Certify) Reset() {
 	*x = Certify{}
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4972,7 +5150,7 @@ func (x *Certify) String() string {
 func (*Certify) ProtoMessage() {}
 
 func (x *Certify) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4985,7 +5163,7 @@ func (x *Certify) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certify.ProtoReflect.Descriptor instead.
 func (*Certify) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{55}
+	return file_hb_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Certify) GetNode() uint64 {
@@ -5028,7 +5206,7 @@ type Recertify struct {
 
 func (x *Recertify) Reset() {
 	*x = Recertify{}
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5040,7 +5218,7 @@ func (x *Recertify) String() string {
 func (*Recertify) ProtoMessage() {}
 
 func (x *Recertify) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5053,7 +5231,7 @@ func (x *Recertify) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recertify.ProtoReflect.Descriptor instead.
 func (*Recertify) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{56}
+	return file_hb_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Recertify) GetNode() uint64 {
@@ -5082,7 +5260,7 @@ type Entrust struct {
 
 func (x *Entrust) Reset() {
 	*x = Entrust{}
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5094,7 +5272,7 @@ func (x *Entrust) String() string {
 func (*Entrust) ProtoMessage() {}
 
 func (x *Entrust) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5107,7 +5285,7 @@ func (x *Entrust) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entrust.ProtoReflect.Descriptor instead.
 func (*Entrust) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{57}
+	return file_hb_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Entrust) GetNode() uint64 {
@@ -5144,7 +5322,7 @@ type RotateKey struct {
 
 func (x *RotateKey) Reset() {
 	*x = RotateKey{}
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5156,7 +5334,7 @@ func (x *RotateKey) String() string {
 func (*RotateKey) ProtoMessage() {}
 
 func (x *RotateKey) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5169,7 +5347,7 @@ func (x *RotateKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateKey.ProtoReflect.Descriptor instead.
 func (*RotateKey) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{58}
+	return file_hb_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *RotateKey) GetGeneration() uint32 {
@@ -5204,7 +5382,7 @@ type WrapKey struct {
 
 func (x *WrapKey) Reset() {
 	*x = WrapKey{}
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5216,7 +5394,7 @@ func (x *WrapKey) String() string {
 func (*WrapKey) ProtoMessage() {}
 
 func (x *WrapKey) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5229,7 +5407,7 @@ func (x *WrapKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WrapKey.ProtoReflect.Descriptor instead.
 func (*WrapKey) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{59}
+	return file_hb_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *WrapKey) GetGeneration() uint32 {
@@ -5258,7 +5436,7 @@ type WrappedKey struct {
 
 func (x *WrappedKey) Reset() {
 	*x = WrappedKey{}
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5270,7 +5448,7 @@ func (x *WrappedKey) String() string {
 func (*WrappedKey) ProtoMessage() {}
 
 func (x *WrappedKey) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5283,7 +5461,7 @@ func (x *WrappedKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WrappedKey.ProtoReflect.Descriptor instead.
 func (*WrappedKey) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{60}
+	return file_hb_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *WrappedKey) GetNode() uint64 {
@@ -5321,7 +5499,7 @@ type DatagramKey struct {
 
 func (x *DatagramKey) Reset() {
 	*x = DatagramKey{}
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5333,7 +5511,7 @@ func (x *DatagramKey) String() string {
 func (*DatagramKey) ProtoMessage() {}
 
 func (x *DatagramKey) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5346,7 +5524,7 @@ func (x *DatagramKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DatagramKey.ProtoReflect.Descriptor instead.
 func (*DatagramKey) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{61}
+	return file_hb_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *DatagramKey) GetGeneration() uint32 {
@@ -5400,7 +5578,7 @@ type JoinToken struct {
 
 func (x *JoinToken) Reset() {
 	*x = JoinToken{}
-	mi := &file_hb_proto_msgTypes[62]
+	mi := &file_hb_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5412,7 +5590,7 @@ func (x *JoinToken) String() string {
 func (*JoinToken) ProtoMessage() {}
 
 func (x *JoinToken) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[62]
+	mi := &file_hb_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5425,7 +5603,7 @@ func (x *JoinToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinToken.ProtoReflect.Descriptor instead.
 func (*JoinToken) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{62}
+	return file_hb_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *JoinToken) GetId() []byte {
@@ -5495,7 +5673,7 @@ type Credential struct {
 
 func (x *Credential) Reset() {
 	*x = Credential{}
-	mi := &file_hb_proto_msgTypes[63]
+	mi := &file_hb_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5507,7 +5685,7 @@ func (x *Credential) String() string {
 func (*Credential) ProtoMessage() {}
 
 func (x *Credential) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[63]
+	mi := &file_hb_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5520,7 +5698,7 @@ func (x *Credential) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credential.ProtoReflect.Descriptor instead.
 func (*Credential) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{63}
+	return file_hb_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Credential) GetNode() uint64 {
@@ -5596,7 +5774,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_hb_proto_msgTypes[64]
+	mi := &file_hb_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5608,7 +5786,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[64]
+	mi := &file_hb_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5621,7 +5799,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{64}
+	return file_hb_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Note) GetText() []byte {
@@ -5644,7 +5822,7 @@ type Offer struct {
 
 func (x *Offer) Reset() {
 	*x = Offer{}
-	mi := &file_hb_proto_msgTypes[65]
+	mi := &file_hb_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5656,7 +5834,7 @@ func (x *Offer) String() string {
 func (*Offer) ProtoMessage() {}
 
 func (x *Offer) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[65]
+	mi := &file_hb_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5669,7 +5847,7 @@ func (x *Offer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offer.ProtoReflect.Descriptor instead.
 func (*Offer) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{65}
+	return file_hb_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Offer) GetNode() uint64 {
@@ -5706,7 +5884,7 @@ type Definition struct {
 
 func (x *Definition) Reset() {
 	*x = Definition{}
-	mi := &file_hb_proto_msgTypes[66]
+	mi := &file_hb_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5718,7 +5896,7 @@ func (x *Definition) String() string {
 func (*Definition) ProtoMessage() {}
 
 func (x *Definition) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[66]
+	mi := &file_hb_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5731,7 +5909,7 @@ func (x *Definition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Definition.ProtoReflect.Descriptor instead.
 func (*Definition) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{66}
+	return file_hb_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Definition) GetName() string {
@@ -5773,7 +5951,7 @@ type Submit struct {
 
 func (x *Submit) Reset() {
 	*x = Submit{}
-	mi := &file_hb_proto_msgTypes[67]
+	mi := &file_hb_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5785,7 +5963,7 @@ func (x *Submit) String() string {
 func (*Submit) ProtoMessage() {}
 
 func (x *Submit) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[67]
+	mi := &file_hb_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5798,7 +5976,7 @@ func (x *Submit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submit.ProtoReflect.Descriptor instead.
 func (*Submit) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{67}
+	return file_hb_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Submit) GetTask() []byte {
@@ -5848,7 +6026,7 @@ type Spec struct {
 
 func (x *Spec) Reset() {
 	*x = Spec{}
-	mi := &file_hb_proto_msgTypes[68]
+	mi := &file_hb_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5860,7 +6038,7 @@ func (x *Spec) String() string {
 func (*Spec) ProtoMessage() {}
 
 func (x *Spec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[68]
+	mi := &file_hb_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5873,7 +6051,7 @@ func (x *Spec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spec.ProtoReflect.Descriptor instead.
 func (*Spec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{68}
+	return file_hb_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Spec) GetName() string {
@@ -6058,7 +6236,7 @@ type Assign struct {
 
 func (x *Assign) Reset() {
 	*x = Assign{}
-	mi := &file_hb_proto_msgTypes[69]
+	mi := &file_hb_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6070,7 +6248,7 @@ func (x *Assign) String() string {
 func (*Assign) ProtoMessage() {}
 
 func (x *Assign) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[69]
+	mi := &file_hb_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6083,7 +6261,7 @@ func (x *Assign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assign.ProtoReflect.Descriptor instead.
 func (*Assign) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{69}
+	return file_hb_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Assign) GetTask() []byte {
@@ -6133,7 +6311,7 @@ type Finish struct {
 
 func (x *Finish) Reset() {
 	*x = Finish{}
-	mi := &file_hb_proto_msgTypes[70]
+	mi := &file_hb_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6145,7 +6323,7 @@ func (x *Finish) String() string {
 func (*Finish) ProtoMessage() {}
 
 func (x *Finish) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[70]
+	mi := &file_hb_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6158,7 +6336,7 @@ func (x *Finish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finish.ProtoReflect.Descriptor instead.
 func (*Finish) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{70}
+	return file_hb_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Finish) GetTask() []byte {
@@ -6196,7 +6374,7 @@ type Requeue struct {
 
 func (x *Requeue) Reset() {
 	*x = Requeue{}
-	mi := &file_hb_proto_msgTypes[71]
+	mi := &file_hb_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6208,7 +6386,7 @@ func (x *Requeue) String() string {
 func (*Requeue) ProtoMessage() {}
 
 func (x *Requeue) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[71]
+	mi := &file_hb_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6221,7 +6399,7 @@ func (x *Requeue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requeue.ProtoReflect.Descriptor instead.
 func (*Requeue) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{71}
+	return file_hb_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Requeue) GetTask() []byte {
@@ -6264,7 +6442,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_hb_proto_msgTypes[72]
+	mi := &file_hb_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6276,7 +6454,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[72]
+	mi := &file_hb_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6289,7 +6467,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{72}
+	return file_hb_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Drain) GetNode() uint64 {
@@ -6324,7 +6502,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_hb_proto_msgTypes[73]
+	mi := &file_hb_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6336,7 +6514,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[73]
+	mi := &file_hb_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6349,7 +6527,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{73}
+	return file_hb_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Cancel) GetTask() []byte {
@@ -6376,7 +6554,7 @@ type Expire struct {
 
 func (x *Expire) Reset() {
 	*x = Expire{}
-	mi := &file_hb_proto_msgTypes[74]
+	mi := &file_hb_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6388,7 +6566,7 @@ func (x *Expire) String() string {
 func (*Expire) ProtoMessage() {}
 
 func (x *Expire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[74]
+	mi := &file_hb_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6401,7 +6579,7 @@ func (x *Expire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expire.ProtoReflect.Descriptor instead.
 func (*Expire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{74}
+	return file_hb_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Expire) GetTasks() [][]byte {
@@ -6434,7 +6612,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_hb_proto_msgTypes[75]
+	mi := &file_hb_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6446,7 +6624,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[75]
+	mi := &file_hb_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6459,7 +6637,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{75}
+	return file_hb_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Result) GetExit() int32 {
@@ -6580,7 +6758,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_hb_proto_msgTypes[76]
+	mi := &file_hb_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6592,7 +6770,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[76]
+	mi := &file_hb_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6605,7 +6783,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{76}
+	return file_hb_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Record) GetBody() isRecord_Body {
@@ -6735,7 +6913,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_hb_proto_msgTypes[77]
+	mi := &file_hb_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6747,7 +6925,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[77]
+	mi := &file_hb_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6760,7 +6938,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{77}
+	return file_hb_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Mark) GetIndex() uint64 {
@@ -6787,7 +6965,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_hb_proto_msgTypes[78]
+	mi := &file_hb_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6799,7 +6977,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[78]
+	mi := &file_hb_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6812,7 +6990,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{78}
+	return file_hb_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Intent) GetGrant() *Grant {
@@ -6835,7 +7013,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_hb_proto_msgTypes[79]
+	mi := &file_hb_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6847,7 +7025,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[79]
+	mi := &file_hb_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6860,7 +7038,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{79}
+	return file_hb_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Started) GetFence() uint64 {
@@ -6908,7 +7086,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_hb_proto_msgTypes[80]
+	mi := &file_hb_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6920,7 +7098,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[80]
+	mi := &file_hb_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6933,7 +7111,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{80}
+	return file_hb_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Identity) GetFormat() uint32 {
@@ -7012,13 +7190,14 @@ type Ledger struct {
 	Tokens        []*JoinToken           `protobuf:"bytes,201,rep,name=tokens,proto3" json:"tokens,omitempty"`                                   // in the order of their making
 	Credentials   []*Credential          `protobuf:"bytes,202,rep,name=credentials,proto3" json:"credentials,omitempty"`                         // by node
 	DatagramKeys  []*DatagramKey         `protobuf:"bytes,245,rep,name=datagram_keys,json=datagramKeys,proto3" json:"datagram_keys,omitempty"`   // oldest first
+	Locks         []*Lock                `protobuf:"bytes,320,rep,name=locks,proto3" json:"locks,omitempty"`                                     // by name
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_hb_proto_msgTypes[81]
+	mi := &file_hb_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7030,7 +7209,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[81]
+	mi := &file_hb_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7043,7 +7222,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{81}
+	return file_hb_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Ledger) GetFormat() uint32 {
@@ -7165,6 +7344,143 @@ func (x *Ledger) GetDatagramKeys() []*DatagramKey {
 	return nil
 }
 
+func (x *Ledger) GetLocks() []*Lock {
+	if x != nil {
+		return x.Locks
+	}
+	return nil
+}
+
+// Lock is a lock that somebody has; a free one has no record.
+type Lock struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Sessions      []*LockSession         `protobuf:"bytes,2,rep,name=sessions,proto3" json:"sessions,omitempty"` // in the order of asking, holders first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Lock) Reset() {
+	*x = Lock{}
+	mi := &file_hb_proto_msgTypes[84]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lock) ProtoMessage() {}
+
+func (x *Lock) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[84]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lock.ProtoReflect.Descriptor instead.
+func (*Lock) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{84}
+}
+
+func (x *Lock) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Lock) GetSessions() []*LockSession {
+	if x != nil {
+		return x.Sessions
+	}
+	return nil
+}
+
+// LockSession is one client that has a lock or waits for it.
+type LockSession struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       []byte                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Node          uint64                 `protobuf:"fixed64,2,opt,name=node,proto3" json:"node,omitempty"`
+	Shared        bool                   `protobuf:"varint,3,opt,name=shared,proto3" json:"shared,omitempty"`
+	Fence         uint64                 `protobuf:"varint,4,opt,name=fence,proto3" json:"fence,omitempty"`                             // position of the command by which it has the lock; 0: it waits
+	SinceNanos    int64                  `protobuf:"varint,5,opt,name=since_nanos,json=sinceNanos,proto3" json:"since_nanos,omitempty"` // when it got it, or began to wait
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LockSession) Reset() {
+	*x = LockSession{}
+	mi := &file_hb_proto_msgTypes[85]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LockSession) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LockSession) ProtoMessage() {}
+
+func (x *LockSession) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[85]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LockSession.ProtoReflect.Descriptor instead.
+func (*LockSession) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{85}
+}
+
+func (x *LockSession) GetSession() []byte {
+	if x != nil {
+		return x.Session
+	}
+	return nil
+}
+
+func (x *LockSession) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *LockSession) GetShared() bool {
+	if x != nil {
+		return x.Shared
+	}
+	return false
+}
+
+func (x *LockSession) GetFence() uint64 {
+	if x != nil {
+		return x.Fence
+	}
+	return 0
+}
+
+func (x *LockSession) GetSinceNanos() int64 {
+	if x != nil {
+		return x.SinceNanos
+	}
+	return 0
+}
+
 // Tombstone keeps the IDs of a forgotten member from coming back.
 type Tombstone struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -7178,7 +7494,7 @@ type Tombstone struct {
 
 func (x *Tombstone) Reset() {
 	*x = Tombstone{}
-	mi := &file_hb_proto_msgTypes[82]
+	mi := &file_hb_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7190,7 +7506,7 @@ func (x *Tombstone) String() string {
 func (*Tombstone) ProtoMessage() {}
 
 func (x *Tombstone) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[82]
+	mi := &file_hb_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7203,7 +7519,7 @@ func (x *Tombstone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tombstone.ProtoReflect.Descriptor instead.
 func (*Tombstone) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{82}
+	return file_hb_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Tombstone) GetNode() uint64 {
@@ -7252,7 +7568,7 @@ type Agreed struct {
 
 func (x *Agreed) Reset() {
 	*x = Agreed{}
-	mi := &file_hb_proto_msgTypes[83]
+	mi := &file_hb_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7264,7 +7580,7 @@ func (x *Agreed) String() string {
 func (*Agreed) ProtoMessage() {}
 
 func (x *Agreed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[83]
+	mi := &file_hb_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7277,7 +7593,7 @@ func (x *Agreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreed.ProtoReflect.Descriptor instead.
 func (*Agreed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{83}
+	return file_hb_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Agreed) GetRow() *Row {
@@ -7375,7 +7691,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_hb_proto_msgTypes[84]
+	mi := &file_hb_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7387,7 +7703,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[84]
+	mi := &file_hb_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7400,7 +7716,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{84}
+	return file_hb_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *Task) GetId() []byte {
@@ -7577,7 +7893,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_hb_proto_msgTypes[85]
+	mi := &file_hb_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7589,7 +7905,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[85]
+	mi := &file_hb_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7602,7 +7918,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{85}
+	return file_hb_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *Missing) GetNode() uint64 {
@@ -7650,7 +7966,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_hb_proto_msgTypes[86]
+	mi := &file_hb_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7662,7 +7978,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[86]
+	mi := &file_hb_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7675,7 +7991,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{86}
+	return file_hb_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Attempt) GetN() uint32 {
@@ -7758,7 +8074,7 @@ type ToRunner struct {
 
 func (x *ToRunner) Reset() {
 	*x = ToRunner{}
-	mi := &file_hb_proto_msgTypes[87]
+	mi := &file_hb_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7770,7 +8086,7 @@ func (x *ToRunner) String() string {
 func (*ToRunner) ProtoMessage() {}
 
 func (x *ToRunner) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[87]
+	mi := &file_hb_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7783,7 +8099,7 @@ func (x *ToRunner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToRunner.ProtoReflect.Descriptor instead.
 func (*ToRunner) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{87}
+	return file_hb_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *ToRunner) GetBody() isToRunner_Body {
@@ -7965,7 +8281,7 @@ type FromRunner struct {
 
 func (x *FromRunner) Reset() {
 	*x = FromRunner{}
-	mi := &file_hb_proto_msgTypes[88]
+	mi := &file_hb_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7977,7 +8293,7 @@ func (x *FromRunner) String() string {
 func (*FromRunner) ProtoMessage() {}
 
 func (x *FromRunner) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[88]
+	mi := &file_hb_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7990,7 +8306,7 @@ func (x *FromRunner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FromRunner.ProtoReflect.Descriptor instead.
 func (*FromRunner) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{88}
+	return file_hb_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *FromRunner) GetBody() isFromRunner_Body {
@@ -8106,7 +8422,7 @@ type RunnerHello struct {
 
 func (x *RunnerHello) Reset() {
 	*x = RunnerHello{}
-	mi := &file_hb_proto_msgTypes[89]
+	mi := &file_hb_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8118,7 +8434,7 @@ func (x *RunnerHello) String() string {
 func (*RunnerHello) ProtoMessage() {}
 
 func (x *RunnerHello) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[89]
+	mi := &file_hb_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8131,7 +8447,7 @@ func (x *RunnerHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerHello.ProtoReflect.Descriptor instead.
 func (*RunnerHello) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{89}
+	return file_hb_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *RunnerHello) GetVersion() uint32 {
@@ -8174,7 +8490,7 @@ type RunnerAdopt struct {
 
 func (x *RunnerAdopt) Reset() {
 	*x = RunnerAdopt{}
-	mi := &file_hb_proto_msgTypes[90]
+	mi := &file_hb_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8186,7 +8502,7 @@ func (x *RunnerAdopt) String() string {
 func (*RunnerAdopt) ProtoMessage() {}
 
 func (x *RunnerAdopt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[90]
+	mi := &file_hb_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8199,7 +8515,7 @@ func (x *RunnerAdopt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerAdopt.ProtoReflect.Descriptor instead.
 func (*RunnerAdopt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{90}
+	return file_hb_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *RunnerAdopt) GetAttempts() []*Started {
@@ -8233,7 +8549,7 @@ type RunnerExec struct {
 
 func (x *RunnerExec) Reset() {
 	*x = RunnerExec{}
-	mi := &file_hb_proto_msgTypes[91]
+	mi := &file_hb_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8245,7 +8561,7 @@ func (x *RunnerExec) String() string {
 func (*RunnerExec) ProtoMessage() {}
 
 func (x *RunnerExec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[91]
+	mi := &file_hb_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8258,7 +8574,7 @@ func (x *RunnerExec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerExec.ProtoReflect.Descriptor instead.
 func (*RunnerExec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{91}
+	return file_hb_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *RunnerExec) GetFence() uint64 {
@@ -8336,7 +8652,7 @@ type RunnerUser struct {
 
 func (x *RunnerUser) Reset() {
 	*x = RunnerUser{}
-	mi := &file_hb_proto_msgTypes[92]
+	mi := &file_hb_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8348,7 +8664,7 @@ func (x *RunnerUser) String() string {
 func (*RunnerUser) ProtoMessage() {}
 
 func (x *RunnerUser) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[92]
+	mi := &file_hb_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8361,7 +8677,7 @@ func (x *RunnerUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerUser.ProtoReflect.Descriptor instead.
 func (*RunnerUser) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{92}
+	return file_hb_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *RunnerUser) GetUid() uint32 {
@@ -8398,7 +8714,7 @@ type RunnerLimits struct {
 
 func (x *RunnerLimits) Reset() {
 	*x = RunnerLimits{}
-	mi := &file_hb_proto_msgTypes[93]
+	mi := &file_hb_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8410,7 +8726,7 @@ func (x *RunnerLimits) String() string {
 func (*RunnerLimits) ProtoMessage() {}
 
 func (x *RunnerLimits) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[93]
+	mi := &file_hb_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8423,7 +8739,7 @@ func (x *RunnerLimits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerLimits.ProtoReflect.Descriptor instead.
 func (*RunnerLimits) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{93}
+	return file_hb_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *RunnerLimits) GetMemoryBytes() int64 {
@@ -8464,7 +8780,7 @@ type RunnerRenew struct {
 
 func (x *RunnerRenew) Reset() {
 	*x = RunnerRenew{}
-	mi := &file_hb_proto_msgTypes[94]
+	mi := &file_hb_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8476,7 +8792,7 @@ func (x *RunnerRenew) String() string {
 func (*RunnerRenew) ProtoMessage() {}
 
 func (x *RunnerRenew) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[94]
+	mi := &file_hb_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8489,7 +8805,7 @@ func (x *RunnerRenew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerRenew.ProtoReflect.Descriptor instead.
 func (*RunnerRenew) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{94}
+	return file_hb_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *RunnerRenew) GetFence() uint64 {
@@ -8517,7 +8833,7 @@ type RunnerTerminate struct {
 
 func (x *RunnerTerminate) Reset() {
 	*x = RunnerTerminate{}
-	mi := &file_hb_proto_msgTypes[95]
+	mi := &file_hb_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8529,7 +8845,7 @@ func (x *RunnerTerminate) String() string {
 func (*RunnerTerminate) ProtoMessage() {}
 
 func (x *RunnerTerminate) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[95]
+	mi := &file_hb_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8542,7 +8858,7 @@ func (x *RunnerTerminate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerTerminate.ProtoReflect.Descriptor instead.
 func (*RunnerTerminate) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{95}
+	return file_hb_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *RunnerTerminate) GetFence() uint64 {
@@ -8571,7 +8887,7 @@ type RunnerRead struct {
 
 func (x *RunnerRead) Reset() {
 	*x = RunnerRead{}
-	mi := &file_hb_proto_msgTypes[96]
+	mi := &file_hb_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8583,7 +8899,7 @@ func (x *RunnerRead) String() string {
 func (*RunnerRead) ProtoMessage() {}
 
 func (x *RunnerRead) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[96]
+	mi := &file_hb_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8596,7 +8912,7 @@ func (x *RunnerRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerRead.ProtoReflect.Descriptor instead.
 func (*RunnerRead) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{96}
+	return file_hb_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *RunnerRead) GetTicket() uint64 {
@@ -8641,7 +8957,7 @@ type RunnerOutput struct {
 
 func (x *RunnerOutput) Reset() {
 	*x = RunnerOutput{}
-	mi := &file_hb_proto_msgTypes[97]
+	mi := &file_hb_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8653,7 +8969,7 @@ func (x *RunnerOutput) String() string {
 func (*RunnerOutput) ProtoMessage() {}
 
 func (x *RunnerOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[97]
+	mi := &file_hb_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8666,7 +8982,7 @@ func (x *RunnerOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerOutput.ProtoReflect.Descriptor instead.
 func (*RunnerOutput) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{97}
+	return file_hb_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *RunnerOutput) GetTicket() uint64 {
@@ -8721,7 +9037,7 @@ type RunnerNote struct {
 
 func (x *RunnerNote) Reset() {
 	*x = RunnerNote{}
-	mi := &file_hb_proto_msgTypes[98]
+	mi := &file_hb_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8733,7 +9049,7 @@ func (x *RunnerNote) String() string {
 func (*RunnerNote) ProtoMessage() {}
 
 func (x *RunnerNote) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[98]
+	mi := &file_hb_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8746,7 +9062,7 @@ func (x *RunnerNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerNote.ProtoReflect.Descriptor instead.
 func (*RunnerNote) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{98}
+	return file_hb_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *RunnerNote) GetWarn() bool {
@@ -8987,14 +9303,16 @@ const file_hb_proto_rawDesc = "" +
 	"\x04cost\x18\t \x01(\x01R\x04cost\x12\x10\n" +
 	"\x03why\x18\n" +
 	" \x01(\tR\x03why\x12\x17\n" +
-	"\x06stress\x18\x96\x01 \x01(\rR\x06stress\"2\n" +
+	"\x06stress\x18\x96\x01 \x01(\rR\x06stress\"I\n" +
 	"\bLeaseAsk\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
-	"\x06fences\x18\x02 \x03(\x04R\x06fences\"4\n" +
+	"\x06fences\x18\x02 \x03(\x04R\x06fences\x12\x15\n" +
+	"\x05locks\x18\xc0\x02 \x03(\fR\x05locks\"K\n" +
 	"\n" +
 	"LeaseGiven\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
-	"\x06fences\x18\x02 \x03(\x04R\x06fences\"K\n" +
+	"\x06fences\x18\x02 \x03(\x04R\x06fences\x12\x15\n" +
+	"\x05locks\x18\xc0\x02 \x03(\fR\x05locks\"K\n" +
 	"\aRefused\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x16\n" +
@@ -9050,7 +9368,8 @@ const file_hb_proto_rawDesc = "" +
 	"\x05Entry\x12\x1d\n" +
 	"\n" +
 	"wall_nanos\x18\x01 \x01(\x03R\twallNanos\x12'\n" +
-	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\xe9\t\n" +
+	"\bcommands\x18\x02 \x03(\v2\v.hb.CommandR\bcommands\"\xd7\n" +
+	"\n" +
 	"\aCommand\x12\x1a\n" +
 	"\bproposer\x18\x01 \x01(\x06R\bproposer\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\x12+\n" +
@@ -9090,7 +9409,9 @@ const file_hb_proto_rawDesc = "" +
 	"\aentrust\x18\xcd\x01 \x01(\v2\v.hb.EntrustH\x00R\aentrust\x12/\n" +
 	"\n" +
 	"rotate_key\x18\xf0\x01 \x01(\v2\r.hb.RotateKeyH\x00R\trotateKey\x12)\n" +
-	"\bwrap_key\x18\xf1\x01 \x01(\v2\v.hb.WrapKeyH\x00R\awrapKeyB\x06\n" +
+	"\bwrap_key\x18\xf1\x01 \x01(\v2\v.hb.WrapKeyH\x00R\awrapKey\x125\n" +
+	"\facquire_lock\x18\xc0\x02 \x01(\v2\x0f.hb.AcquireLockH\x00R\vacquireLock\x125\n" +
+	"\frelease_lock\x18\xc1\x02 \x01(\v2\x0f.hb.ReleaseLockH\x00R\vreleaseLockB\x06\n" +
 	"\x04body\"K\n" +
 	"\aVerdict\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x18\n" +
@@ -9113,7 +9434,16 @@ const file_hb_proto_rawDesc = "" +
 	"\x06Forget\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\rR\binstance\x12\x14\n" +
-	"\x05force\x18\x03 \x01(\bR\x05force\"Q\n" +
+	"\x05force\x18\x03 \x01(\bR\x05force\"{\n" +
+	"\vAcquireLock\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\asession\x18\x02 \x01(\fR\asession\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\x06R\x04node\x12\x12\n" +
+	"\x04wait\x18\x04 \x01(\bR\x04wait\x12\x16\n" +
+	"\x06shared\x18\x05 \x01(\bR\x06shared\";\n" +
+	"\vReleaseLock\x12\x18\n" +
+	"\asession\x18\x01 \x01(\fR\asession\x12\x12\n" +
+	"\x04lost\x18\x02 \x01(\bR\x04lost\"Q\n" +
 	"\vSetSchedule\x12(\n" +
 	"\bschedule\x18\x01 \x01(\v2\f.hb.ScheduleR\bschedule\x12\x18\n" +
 	"\areplace\x18\x02 \x01(\bR\areplace\"\"\n" +
@@ -9339,7 +9669,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x04raft\x18\x05 \x01(\x06R\x04raft\x12\x1a\n" +
 	"\bdetector\x18< \x01(\tR\bdetector\x12\x14\n" +
 	"\x05epoch\x18F \x01(\x06R\x05epoch\x12$\n" +
-	"\rjournal_since\x18\xb5\x01 \x01(\rR\fjournalSince\"\xdb\x04\n" +
+	"\rjournal_since\x18\xb5\x01 \x01(\rR\fjournalSince\"\xfc\x04\n" +
 	"\x06Ledger\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
@@ -9361,7 +9691,18 @@ const file_hb_proto_rawDesc = "" +
 	"\tauthority\x18\xc8\x01 \x01(\fR\tauthority\x12&\n" +
 	"\x06tokens\x18\xc9\x01 \x03(\v2\r.hb.JoinTokenR\x06tokens\x121\n" +
 	"\vcredentials\x18\xca\x01 \x03(\v2\x0e.hb.CredentialR\vcredentials\x125\n" +
-	"\rdatagram_keys\x18\xf5\x01 \x03(\v2\x0f.hb.DatagramKeyR\fdatagramKeys\"]\n" +
+	"\rdatagram_keys\x18\xf5\x01 \x03(\v2\x0f.hb.DatagramKeyR\fdatagramKeys\x12\x1f\n" +
+	"\x05locks\x18\xc0\x02 \x03(\v2\b.hb.LockR\x05locks\"G\n" +
+	"\x04Lock\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12+\n" +
+	"\bsessions\x18\x02 \x03(\v2\x0f.hb.LockSessionR\bsessions\"\x8a\x01\n" +
+	"\vLockSession\x12\x18\n" +
+	"\asession\x18\x01 \x01(\fR\asession\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\x06R\x04node\x12\x16\n" +
+	"\x06shared\x18\x03 \x01(\bR\x06shared\x12\x14\n" +
+	"\x05fence\x18\x04 \x01(\x04R\x05fence\x12\x1f\n" +
+	"\vsince_nanos\x18\x05 \x01(\x03R\n" +
+	"sinceNanos\"]\n" +
 	"\tTombstone\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04raft\x18\x02 \x01(\x06R\x04raft\x12\x12\n" +
@@ -9510,7 +9851,7 @@ func file_hb_proto_rawDescGZIP() []byte {
 	return file_hb_proto_rawDescData
 }
 
-var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 100)
+var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 104)
 var file_hb_proto_goTypes = []any{
 	(*Envelope)(nil),        // 0: hb.Envelope
 	(*KeyAsk)(nil),          // 1: hb.KeyAsk
@@ -9559,59 +9900,63 @@ var file_hb_proto_goTypes = []any{
 	(*SetVote)(nil),         // 44: hb.SetVote
 	(*RaiseFeatures)(nil),   // 45: hb.RaiseFeatures
 	(*Forget)(nil),          // 46: hb.Forget
-	(*SetSchedule)(nil),     // 47: hb.SetSchedule
-	(*DropSchedule)(nil),    // 48: hb.DropSchedule
-	(*PauseSchedule)(nil),   // 49: hb.PauseSchedule
-	(*Fire)(nil),            // 50: hb.Fire
-	(*Schedule)(nil),        // 51: hb.Schedule
-	(*CreateToken)(nil),     // 52: hb.CreateToken
-	(*RevokeToken)(nil),     // 53: hb.RevokeToken
-	(*Admit)(nil),           // 54: hb.Admit
-	(*Certify)(nil),         // 55: hb.Certify
-	(*Recertify)(nil),       // 56: hb.Recertify
-	(*Entrust)(nil),         // 57: hb.Entrust
-	(*RotateKey)(nil),       // 58: hb.RotateKey
-	(*WrapKey)(nil),         // 59: hb.WrapKey
-	(*WrappedKey)(nil),      // 60: hb.WrappedKey
-	(*DatagramKey)(nil),     // 61: hb.DatagramKey
-	(*JoinToken)(nil),       // 62: hb.JoinToken
-	(*Credential)(nil),      // 63: hb.Credential
-	(*Note)(nil),            // 64: hb.Note
-	(*Offer)(nil),           // 65: hb.Offer
-	(*Definition)(nil),      // 66: hb.Definition
-	(*Submit)(nil),          // 67: hb.Submit
-	(*Spec)(nil),            // 68: hb.Spec
-	(*Assign)(nil),          // 69: hb.Assign
-	(*Finish)(nil),          // 70: hb.Finish
-	(*Requeue)(nil),         // 71: hb.Requeue
-	(*Drain)(nil),           // 72: hb.Drain
-	(*Cancel)(nil),          // 73: hb.Cancel
-	(*Expire)(nil),          // 74: hb.Expire
-	(*Result)(nil),          // 75: hb.Result
-	(*Record)(nil),          // 76: hb.Record
-	(*Mark)(nil),            // 77: hb.Mark
-	(*Intent)(nil),          // 78: hb.Intent
-	(*Started)(nil),         // 79: hb.Started
-	(*Identity)(nil),        // 80: hb.Identity
-	(*Ledger)(nil),          // 81: hb.Ledger
-	(*Tombstone)(nil),       // 82: hb.Tombstone
-	(*Agreed)(nil),          // 83: hb.Agreed
-	(*Task)(nil),            // 84: hb.Task
-	(*Missing)(nil),         // 85: hb.Missing
-	(*Attempt)(nil),         // 86: hb.Attempt
-	(*ToRunner)(nil),        // 87: hb.ToRunner
-	(*FromRunner)(nil),      // 88: hb.FromRunner
-	(*RunnerHello)(nil),     // 89: hb.RunnerHello
-	(*RunnerAdopt)(nil),     // 90: hb.RunnerAdopt
-	(*RunnerExec)(nil),      // 91: hb.RunnerExec
-	(*RunnerUser)(nil),      // 92: hb.RunnerUser
-	(*RunnerLimits)(nil),    // 93: hb.RunnerLimits
-	(*RunnerRenew)(nil),     // 94: hb.RunnerRenew
-	(*RunnerTerminate)(nil), // 95: hb.RunnerTerminate
-	(*RunnerRead)(nil),      // 96: hb.RunnerRead
-	(*RunnerOutput)(nil),    // 97: hb.RunnerOutput
-	(*RunnerNote)(nil),      // 98: hb.RunnerNote
-	nil,                     // 99: hb.Row.TagsEntry
+	(*AcquireLock)(nil),     // 47: hb.AcquireLock
+	(*ReleaseLock)(nil),     // 48: hb.ReleaseLock
+	(*SetSchedule)(nil),     // 49: hb.SetSchedule
+	(*DropSchedule)(nil),    // 50: hb.DropSchedule
+	(*PauseSchedule)(nil),   // 51: hb.PauseSchedule
+	(*Fire)(nil),            // 52: hb.Fire
+	(*Schedule)(nil),        // 53: hb.Schedule
+	(*CreateToken)(nil),     // 54: hb.CreateToken
+	(*RevokeToken)(nil),     // 55: hb.RevokeToken
+	(*Admit)(nil),           // 56: hb.Admit
+	(*Certify)(nil),         // 57: hb.Certify
+	(*Recertify)(nil),       // 58: hb.Recertify
+	(*Entrust)(nil),         // 59: hb.Entrust
+	(*RotateKey)(nil),       // 60: hb.RotateKey
+	(*WrapKey)(nil),         // 61: hb.WrapKey
+	(*WrappedKey)(nil),      // 62: hb.WrappedKey
+	(*DatagramKey)(nil),     // 63: hb.DatagramKey
+	(*JoinToken)(nil),       // 64: hb.JoinToken
+	(*Credential)(nil),      // 65: hb.Credential
+	(*Note)(nil),            // 66: hb.Note
+	(*Offer)(nil),           // 67: hb.Offer
+	(*Definition)(nil),      // 68: hb.Definition
+	(*Submit)(nil),          // 69: hb.Submit
+	(*Spec)(nil),            // 70: hb.Spec
+	(*Assign)(nil),          // 71: hb.Assign
+	(*Finish)(nil),          // 72: hb.Finish
+	(*Requeue)(nil),         // 73: hb.Requeue
+	(*Drain)(nil),           // 74: hb.Drain
+	(*Cancel)(nil),          // 75: hb.Cancel
+	(*Expire)(nil),          // 76: hb.Expire
+	(*Result)(nil),          // 77: hb.Result
+	(*Record)(nil),          // 78: hb.Record
+	(*Mark)(nil),            // 79: hb.Mark
+	(*Intent)(nil),          // 80: hb.Intent
+	(*Started)(nil),         // 81: hb.Started
+	(*Identity)(nil),        // 82: hb.Identity
+	(*Ledger)(nil),          // 83: hb.Ledger
+	(*Lock)(nil),            // 84: hb.Lock
+	(*LockSession)(nil),     // 85: hb.LockSession
+	(*Tombstone)(nil),       // 86: hb.Tombstone
+	(*Agreed)(nil),          // 87: hb.Agreed
+	(*Task)(nil),            // 88: hb.Task
+	(*Missing)(nil),         // 89: hb.Missing
+	(*Attempt)(nil),         // 90: hb.Attempt
+	(*ToRunner)(nil),        // 91: hb.ToRunner
+	(*FromRunner)(nil),      // 92: hb.FromRunner
+	(*RunnerHello)(nil),     // 93: hb.RunnerHello
+	(*RunnerAdopt)(nil),     // 94: hb.RunnerAdopt
+	(*RunnerExec)(nil),      // 95: hb.RunnerExec
+	(*RunnerUser)(nil),      // 96: hb.RunnerUser
+	(*RunnerLimits)(nil),    // 97: hb.RunnerLimits
+	(*RunnerRenew)(nil),     // 98: hb.RunnerRenew
+	(*RunnerTerminate)(nil), // 99: hb.RunnerTerminate
+	(*RunnerRead)(nil),      // 100: hb.RunnerRead
+	(*RunnerOutput)(nil),    // 101: hb.RunnerOutput
+	(*RunnerNote)(nil),      // 102: hb.RunnerNote
+	nil,                     // 103: hb.Row.TagsEntry
 }
 var file_hb_proto_depIdxs = []int32{
 	4,   // 0: hb.Envelope.join:type_name -> hb.Join
@@ -9649,91 +9994,95 @@ var file_hb_proto_depIdxs = []int32{
 	8,   // 32: hb.Welcome.rows:type_name -> hb.Row
 	2,   // 33: hb.Welcome.key:type_name -> hb.KeyGiven
 	8,   // 34: hb.Rows.rows:type_name -> hb.Row
-	99,  // 35: hb.Row.tags:type_name -> hb.Row.TagsEntry
+	103, // 35: hb.Row.tags:type_name -> hb.Row.TagsEntry
 	39,  // 36: hb.Propose.command:type_name -> hb.Command
 	40,  // 37: hb.Proposed.verdict:type_name -> hb.Verdict
 	18,  // 38: hb.Position.standings:type_name -> hb.Standing
 	21,  // 39: hb.Mesh.views:type_name -> hb.MeshView
-	68,  // 40: hb.Grant.spec:type_name -> hb.Spec
-	68,  // 41: hb.Explain.spec:type_name -> hb.Spec
+	70,  // 40: hb.Grant.spec:type_name -> hb.Spec
+	70,  // 41: hb.Explain.spec:type_name -> hb.Spec
 	28,  // 42: hb.Explained.candidates:type_name -> hb.Candidate
-	75,  // 43: hb.Done.result:type_name -> hb.Result
+	77,  // 43: hb.Done.result:type_name -> hb.Result
 	40,  // 44: hb.Enrolled.refused:type_name -> hb.Verdict
 	39,  // 45: hb.Entry.commands:type_name -> hb.Command
 	41,  // 46: hb.Command.member_up:type_name -> hb.MemberUp
 	42,  // 47: hb.Command.member_down:type_name -> hb.MemberDown
-	67,  // 48: hb.Command.submit:type_name -> hb.Submit
-	69,  // 49: hb.Command.assign:type_name -> hb.Assign
-	70,  // 50: hb.Command.finish:type_name -> hb.Finish
-	73,  // 51: hb.Command.cancel:type_name -> hb.Cancel
-	64,  // 52: hb.Command.note:type_name -> hb.Note
-	71,  // 53: hb.Command.requeue:type_name -> hb.Requeue
-	74,  // 54: hb.Command.expire:type_name -> hb.Expire
-	72,  // 55: hb.Command.drain:type_name -> hb.Drain
+	69,  // 48: hb.Command.submit:type_name -> hb.Submit
+	71,  // 49: hb.Command.assign:type_name -> hb.Assign
+	72,  // 50: hb.Command.finish:type_name -> hb.Finish
+	75,  // 51: hb.Command.cancel:type_name -> hb.Cancel
+	66,  // 52: hb.Command.note:type_name -> hb.Note
+	73,  // 53: hb.Command.requeue:type_name -> hb.Requeue
+	76,  // 54: hb.Command.expire:type_name -> hb.Expire
+	74,  // 55: hb.Command.drain:type_name -> hb.Drain
 	43,  // 56: hb.Command.set_voters:type_name -> hb.SetVoters
 	44,  // 57: hb.Command.set_vote:type_name -> hb.SetVote
 	46,  // 58: hb.Command.forget:type_name -> hb.Forget
 	45,  // 59: hb.Command.raise_features:type_name -> hb.RaiseFeatures
-	47,  // 60: hb.Command.set_schedule:type_name -> hb.SetSchedule
-	48,  // 61: hb.Command.drop_schedule:type_name -> hb.DropSchedule
-	49,  // 62: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
-	50,  // 63: hb.Command.fire:type_name -> hb.Fire
-	65,  // 64: hb.Command.offer:type_name -> hb.Offer
-	52,  // 65: hb.Command.create_token:type_name -> hb.CreateToken
-	53,  // 66: hb.Command.revoke_token:type_name -> hb.RevokeToken
-	54,  // 67: hb.Command.admit:type_name -> hb.Admit
-	55,  // 68: hb.Command.certify:type_name -> hb.Certify
-	56,  // 69: hb.Command.recertify:type_name -> hb.Recertify
-	57,  // 70: hb.Command.entrust:type_name -> hb.Entrust
-	58,  // 71: hb.Command.rotate_key:type_name -> hb.RotateKey
-	59,  // 72: hb.Command.wrap_key:type_name -> hb.WrapKey
-	8,   // 73: hb.MemberUp.rows:type_name -> hb.Row
-	51,  // 74: hb.SetSchedule.schedule:type_name -> hb.Schedule
-	68,  // 75: hb.Schedule.spec:type_name -> hb.Spec
-	60,  // 76: hb.RotateKey.wraps:type_name -> hb.WrappedKey
-	60,  // 77: hb.WrapKey.wraps:type_name -> hb.WrappedKey
-	60,  // 78: hb.DatagramKey.wraps:type_name -> hb.WrappedKey
-	66,  // 79: hb.Offer.tasks:type_name -> hb.Definition
-	68,  // 80: hb.Submit.spec:type_name -> hb.Spec
-	75,  // 81: hb.Finish.result:type_name -> hb.Result
-	78,  // 82: hb.Record.intent:type_name -> hb.Intent
-	79,  // 83: hb.Record.started:type_name -> hb.Started
-	32,  // 84: hb.Record.ended:type_name -> hb.Done
-	77,  // 85: hb.Record.mark:type_name -> hb.Mark
-	23,  // 86: hb.Intent.grant:type_name -> hb.Grant
-	83,  // 87: hb.Ledger.members:type_name -> hb.Agreed
-	84,  // 88: hb.Ledger.tasks:type_name -> hb.Task
-	82,  // 89: hb.Ledger.tombstones:type_name -> hb.Tombstone
-	51,  // 90: hb.Ledger.schedules:type_name -> hb.Schedule
-	62,  // 91: hb.Ledger.tokens:type_name -> hb.JoinToken
-	63,  // 92: hb.Ledger.credentials:type_name -> hb.Credential
-	61,  // 93: hb.Ledger.datagram_keys:type_name -> hb.DatagramKey
-	8,   // 94: hb.Agreed.row:type_name -> hb.Row
-	65,  // 95: hb.Agreed.offer:type_name -> hb.Offer
-	68,  // 96: hb.Task.spec:type_name -> hb.Spec
-	86,  // 97: hb.Task.attempts:type_name -> hb.Attempt
-	75,  // 98: hb.Task.result:type_name -> hb.Result
-	85,  // 99: hb.Task.missing:type_name -> hb.Missing
-	75,  // 100: hb.Attempt.result:type_name -> hb.Result
-	89,  // 101: hb.ToRunner.hello:type_name -> hb.RunnerHello
-	90,  // 102: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
-	91,  // 103: hb.ToRunner.exec:type_name -> hb.RunnerExec
-	94,  // 104: hb.ToRunner.renew:type_name -> hb.RunnerRenew
-	95,  // 105: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
-	96,  // 106: hb.ToRunner.read:type_name -> hb.RunnerRead
-	89,  // 107: hb.FromRunner.hello:type_name -> hb.RunnerHello
-	79,  // 108: hb.FromRunner.started:type_name -> hb.Started
-	32,  // 109: hb.FromRunner.ended:type_name -> hb.Done
-	97,  // 110: hb.FromRunner.output:type_name -> hb.RunnerOutput
-	98,  // 111: hb.FromRunner.note:type_name -> hb.RunnerNote
-	79,  // 112: hb.RunnerAdopt.attempts:type_name -> hb.Started
-	92,  // 113: hb.RunnerExec.user:type_name -> hb.RunnerUser
-	93,  // 114: hb.RunnerExec.limits:type_name -> hb.RunnerLimits
-	115, // [115:115] is the sub-list for method output_type
-	115, // [115:115] is the sub-list for method input_type
-	115, // [115:115] is the sub-list for extension type_name
-	115, // [115:115] is the sub-list for extension extendee
-	0,   // [0:115] is the sub-list for field type_name
+	49,  // 60: hb.Command.set_schedule:type_name -> hb.SetSchedule
+	50,  // 61: hb.Command.drop_schedule:type_name -> hb.DropSchedule
+	51,  // 62: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
+	52,  // 63: hb.Command.fire:type_name -> hb.Fire
+	67,  // 64: hb.Command.offer:type_name -> hb.Offer
+	54,  // 65: hb.Command.create_token:type_name -> hb.CreateToken
+	55,  // 66: hb.Command.revoke_token:type_name -> hb.RevokeToken
+	56,  // 67: hb.Command.admit:type_name -> hb.Admit
+	57,  // 68: hb.Command.certify:type_name -> hb.Certify
+	58,  // 69: hb.Command.recertify:type_name -> hb.Recertify
+	59,  // 70: hb.Command.entrust:type_name -> hb.Entrust
+	60,  // 71: hb.Command.rotate_key:type_name -> hb.RotateKey
+	61,  // 72: hb.Command.wrap_key:type_name -> hb.WrapKey
+	47,  // 73: hb.Command.acquire_lock:type_name -> hb.AcquireLock
+	48,  // 74: hb.Command.release_lock:type_name -> hb.ReleaseLock
+	8,   // 75: hb.MemberUp.rows:type_name -> hb.Row
+	53,  // 76: hb.SetSchedule.schedule:type_name -> hb.Schedule
+	70,  // 77: hb.Schedule.spec:type_name -> hb.Spec
+	62,  // 78: hb.RotateKey.wraps:type_name -> hb.WrappedKey
+	62,  // 79: hb.WrapKey.wraps:type_name -> hb.WrappedKey
+	62,  // 80: hb.DatagramKey.wraps:type_name -> hb.WrappedKey
+	68,  // 81: hb.Offer.tasks:type_name -> hb.Definition
+	70,  // 82: hb.Submit.spec:type_name -> hb.Spec
+	77,  // 83: hb.Finish.result:type_name -> hb.Result
+	80,  // 84: hb.Record.intent:type_name -> hb.Intent
+	81,  // 85: hb.Record.started:type_name -> hb.Started
+	32,  // 86: hb.Record.ended:type_name -> hb.Done
+	79,  // 87: hb.Record.mark:type_name -> hb.Mark
+	23,  // 88: hb.Intent.grant:type_name -> hb.Grant
+	87,  // 89: hb.Ledger.members:type_name -> hb.Agreed
+	88,  // 90: hb.Ledger.tasks:type_name -> hb.Task
+	86,  // 91: hb.Ledger.tombstones:type_name -> hb.Tombstone
+	53,  // 92: hb.Ledger.schedules:type_name -> hb.Schedule
+	64,  // 93: hb.Ledger.tokens:type_name -> hb.JoinToken
+	65,  // 94: hb.Ledger.credentials:type_name -> hb.Credential
+	63,  // 95: hb.Ledger.datagram_keys:type_name -> hb.DatagramKey
+	84,  // 96: hb.Ledger.locks:type_name -> hb.Lock
+	85,  // 97: hb.Lock.sessions:type_name -> hb.LockSession
+	8,   // 98: hb.Agreed.row:type_name -> hb.Row
+	67,  // 99: hb.Agreed.offer:type_name -> hb.Offer
+	70,  // 100: hb.Task.spec:type_name -> hb.Spec
+	90,  // 101: hb.Task.attempts:type_name -> hb.Attempt
+	77,  // 102: hb.Task.result:type_name -> hb.Result
+	89,  // 103: hb.Task.missing:type_name -> hb.Missing
+	77,  // 104: hb.Attempt.result:type_name -> hb.Result
+	93,  // 105: hb.ToRunner.hello:type_name -> hb.RunnerHello
+	94,  // 106: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
+	95,  // 107: hb.ToRunner.exec:type_name -> hb.RunnerExec
+	98,  // 108: hb.ToRunner.renew:type_name -> hb.RunnerRenew
+	99,  // 109: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
+	100, // 110: hb.ToRunner.read:type_name -> hb.RunnerRead
+	93,  // 111: hb.FromRunner.hello:type_name -> hb.RunnerHello
+	81,  // 112: hb.FromRunner.started:type_name -> hb.Started
+	32,  // 113: hb.FromRunner.ended:type_name -> hb.Done
+	101, // 114: hb.FromRunner.output:type_name -> hb.RunnerOutput
+	102, // 115: hb.FromRunner.note:type_name -> hb.RunnerNote
+	81,  // 116: hb.RunnerAdopt.attempts:type_name -> hb.Started
+	96,  // 117: hb.RunnerExec.user:type_name -> hb.RunnerUser
+	97,  // 118: hb.RunnerExec.limits:type_name -> hb.RunnerLimits
+	119, // [119:119] is the sub-list for method output_type
+	119, // [119:119] is the sub-list for method input_type
+	119, // [119:119] is the sub-list for extension type_name
+	119, // [119:119] is the sub-list for extension extendee
+	0,   // [0:119] is the sub-list for field type_name
 }
 
 func init() { file_hb_proto_init() }
@@ -9803,8 +10152,10 @@ func file_hb_proto_init() {
 		(*Command_Entrust)(nil),
 		(*Command_RotateKey)(nil),
 		(*Command_WrapKey)(nil),
+		(*Command_AcquireLock)(nil),
+		(*Command_ReleaseLock)(nil),
 	}
-	file_hb_proto_msgTypes[76].OneofWrappers = []any{
+	file_hb_proto_msgTypes[78].OneofWrappers = []any{
 		(*Record_Entry)(nil),
 		(*Record_HardState)(nil),
 		(*Record_Intent)(nil),
@@ -9813,7 +10164,7 @@ func file_hb_proto_init() {
 		(*Record_Forgotten)(nil),
 		(*Record_Mark)(nil),
 	}
-	file_hb_proto_msgTypes[87].OneofWrappers = []any{
+	file_hb_proto_msgTypes[91].OneofWrappers = []any{
 		(*ToRunner_Hello)(nil),
 		(*ToRunner_Adopt)(nil),
 		(*ToRunner_Exec)(nil),
@@ -9825,7 +10176,7 @@ func file_hb_proto_init() {
 		(*ToRunner_Quit)(nil),
 		(*ToRunner_Disown)(nil),
 	}
-	file_hb_proto_msgTypes[88].OneofWrappers = []any{
+	file_hb_proto_msgTypes[92].OneofWrappers = []any{
 		(*FromRunner_Hello)(nil),
 		(*FromRunner_Started)(nil),
 		(*FromRunner_Ended)(nil),
@@ -9839,7 +10190,7 @@ func file_hb_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hb_proto_rawDesc), len(file_hb_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   100,
+			NumMessages:   104,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,135 @@
+package lock
+
+import (
+	"slices"
+
+	"hb/core"
+	"hb/core/ledger"
+)
+
+// leases are the questions under way by which clients may go on.
+type leases struct {
+	next uint64
+	sent map[uint64]core.Instant
+	due  core.Instant
+}
+
+func newLeases() leases { return leases{sent: map[uint64]core.Instant{}, due: core.Never} }
+
+// askLease asks for the leases of all clients, when it is time.
+func (m *Machine) askLease(now core.Instant) {
+	l := &m.leases
+	if len(m.clients) == 0 {
+		l.due = core.Never
+		return
+	}
+	if l.due == core.Never {
+		l.due = now.Add(leaseEvery) // the wish itself began the first lease
+	}
+	if now < l.due {
+		return
+	}
+	for id, sent := range l.sent { // each on its own
+		if now >= sent.Add(core.Lease) {
+			delete(l.sent, id)
+		}
+	}
+	var sessions [][]byte
+	for _, c := range m.clients {
+		if c.asked != 0 {
+			sessions = append(sessions, c.session[:])
+		}
+	}
+	l.due = now.Add(leaseEvery)
+	if len(sessions) == 0 {
+		return
+	}
+	l.next++
+	l.sent[l.next] = now
+	m.put(AskLease{ID: l.next, Sessions: sessions})
+}
+
+// leased takes the leader's answer: the lease counts from the question.
+func (m *Machine) leased(ev Leased) {
+	sent, ok := m.leases.sent[ev.ID]
+	if !ok {
+		return
+	}
+	delete(m.leases.sent, ev.ID)
+	until := sent.Add(core.Lease)
+	for _, id := range ev.Sessions {
+		i := slices.IndexFunc(m.clients, func(c *client) bool { return string(c.session[:]) == string(id) })
+		if i < 0 || until <= m.clients[i].until {
+			continue
+		}
+		m.clients[i].until = until
+	}
+}
+
+// keeper is the leader's end: when it renewed each session last.
+type keeper struct {
+	renewed map[Session]core.Instant // or when this leader saw it first
+	ending  map[Session]core.Instant // when its end was proposed: there is no way back
+	next    core.Instant
+}
+
+func newKeeper() keeper { return keeper{next: core.Never} }
+
+func (k *keeper) begin(now core.Instant) {
+	*k = keeper{renewed: map[Session]core.Instant{}, ending: map[Session]core.Instant{}, next: now}
+}
+
+func (k *keeper) end() { *k = newKeeper() }
+
+// Renew says whether a client behind a node may go on, and counts its lease from
+// now. This node must be known to have led at some moment since the question.
+func (m *Machine) Renew(now core.Instant, node core.NodeID, id []byte) bool {
+	if !m.leading || len(id) != len(Session{}) {
+		return false
+	}
+	session := Session(id)
+	_, x, known := m.opt.Ledger().Lock(session)
+	if _, ending := m.keeper.ending[session]; !known || ending || core.NodeID(x.Node) != node {
+		return false
+	}
+	m.keeper.renewed[session] = now
+	return true
+}
+
+// endSilent ends the sessions whose lease and grace are over.
+func (m *Machine) endSilent(now core.Instant) {
+	k := &m.keeper
+	k.next = core.Never
+	there := map[Session]bool{}
+	for _, l := range m.opt.Ledger().Locks() {
+		for _, x := range l.Sessions {
+			id := Session(x.Session)
+			there[id] = true
+			if _, seen := k.renewed[id]; !seen {
+				k.renewed[id] = now
+			}
+			k.next = core.Earlier(k.next, m.endSession(now, id))
+		}
+	}
+	for id := range k.renewed { // each on its own
+		if !there[id] {
+			delete(k.renewed, id)
+			delete(k.ending, id)
+		}
+	}
+}
+
+// endSession ends a session if its time has come, and says when to look again.
+func (m *Machine) endSession(now core.Instant, id ledger.LockSession) core.Instant {
+	k := &m.keeper
+	if at, ending := k.ending[id]; ending && now < at.Add(endAgain) {
+		return at.Add(endAgain)
+	}
+	end := k.renewed[id].Add(core.Lease + core.LeaseGrace)
+	if now < end {
+		return end
+	}
+	k.ending[id] = now
+	m.put(End{Command: release(id, true)})
+	return now.Add(endAgain)
+}
