@@ -29,6 +29,7 @@ func App(version string) *cli.App {
 			logsCommand(),
 			scheduleCommand(),
 			waitCommand(),
+			lockCommand(),
 			eventsCommand(),
 			statusCommand(),
 			drainCommand(),

@@ -22,9 +22,8 @@ the end of the command: it cannot be a leader of yesterday. Without a majority
 it prints "unknown" and exits 106 after two seconds.
 
 With -q or --is-self only the exit code tells whether this node leads: 0 yes,
-1 no. On the crontab of every machine this runs a job once in the cluster:
-
-    hb leader -q && rotate
+1 no. To run something on one machine only, hb leader run is safer: it also ends
+it when leadership goes elsewhere.
 
 --stale asks nobody else and prints what this node last knew, with its age.`,
 		Flags: append([]cli.Flag{
@@ -34,7 +33,7 @@ With -q or --is-self only the exit code tells whether this node leads: 0 yes,
 			&cli.BoolFlag{Name: "watch", Usage: "print the leader again whenever it is another"},
 		}, streamFlags()...),
 		Action: plainWords(0, runLeader),
-		Subcommands: []*cli.Command{{
+		Subcommands: []*cli.Command{leaderRunCommand(), {
 			Name:      "transfer",
 			Usage:     "hand leadership over, to NODE or to whoever is best",
 			ArgsUsage: "[NODE]",

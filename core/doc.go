@@ -32,6 +32,7 @@
 //	          ledger      what the log means: directory, tasks; snapshots
 //	          dispatch    which member gets which task
 //	          timetable   which schedules are due
+//	          lock        the leases of locks, at the clients' end and at the leader's
 //	          runner      the life of the tasks on this machine
 //	          supervise   how long their processes may run, with or without a daemon
 //	floor 2   node        all of them as one machine; Event, Effect, Request
@@ -67,6 +68,7 @@
 //	               it is composed below node; its tests run it with detect/swim
 //	dispatch     → ledger    it reads the tasks and proposes what to do next
 //	timetable    → ledger    it reads the schedules and proposes what to do next
+//	lock         → ledger    it reads who has a lock, and proposes the end of who fell silent
 //	recovery     → store     it works on the data directories of nodes that do not run
 //	control      → node, ledger    its JSON is made from the node's answers, and it
 //	               names the elements of tasks

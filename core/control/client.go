@@ -28,6 +28,8 @@ type Client struct {
 	sockets []string
 	http    http.Client
 	met     atomic.Bool // a node has answered
+	// Dialed, if it is set, is shown each connection when it is made.
+	Dialed func(net.Conn)
 	// NoReconnect makes streams and waits end when the node does; else they go
 	// on when it is back.
 	NoReconnect bool

@@ -93,6 +93,9 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	for _, path := range c.sockets {
 		conn, err := dialer.DialContext(ctx, "unix", path)
 		if err == nil {
+			if c.Dialed != nil {
+				c.Dialed(conn)
+			}
 			return conn, nil
 		}
 		if ctx.Err() != nil {

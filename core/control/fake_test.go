@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -124,6 +125,17 @@ func example(r node.Request) []node.Reply {
 			return last(node.LeaderView{})
 		}
 		return last(leader)
+	case node.ListLocks:
+		return last(node.LocksView{Locks: []*wire.Lock{{Name: "db", Sessions: []*wire.LockSession{
+			{Session: make([]byte, 16), Node: 1, Fence: 7 << 20, SinceNanos: noon},
+			{Session: bytes.Repeat([]byte{0xab}, 16), Node: 2, SinceNanos: noon + 1e9},
+		}}}})
+	case node.HoldLock:
+		return []node.Reply{
+			{Body: node.LockView{}},
+			{Body: node.LockView{Held: true, Fence: 7 << 20, Until: 1e12, Left: 9500 * time.Millisecond}},
+			{Last: true},
+		}
 	case node.TransferLeader:
 		return last(leader)
 	case node.GetStatus:

@@ -2,6 +2,7 @@ package control
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +20,7 @@ func (c *Client) Output(ctx context.Context, id string, follow bool, each func(*
 	path := taskPath(id, "/output?follow="+strconv.FormatBool(follow))
 	seen := map[uint32]uint64{}
 	var task *Task
-	err := follower{c, func() string { return path }}.run(ctx, func(line []byte) error {
+	err := follower{client: c, path: func() string { return path }}.run(ctx, func(line []byte) error {
 		var piece Output
 		if err := json.Unmarshal(line, &piece); err != nil {
 			return err
@@ -55,7 +56,7 @@ func (c *Client) Events(ctx context.Context, since string, follow bool, each fun
 		}
 		return "/v1/events?" + q.Encode()
 	}
-	return follower{c, path}.run(ctx, func(line []byte) error {
+	return follower{client: c, path: path}.run(ctx, func(line []byte) error {
 		var event Event
 		if err := json.Unmarshal(line, &event); err != nil {
 			return err
@@ -71,7 +72,7 @@ func (c *Client) Log(ctx context.Context, from uint64, follow bool, each func(*E
 	path := func() string {
 		return "/v1/log?follow=" + strconv.FormatBool(follow) + "&from=" + strconv.FormatUint(from, 10)
 	}
-	return follower{c, path}.run(ctx, func(line []byte) error {
+	return follower{client: c, path: path}.run(ctx, func(line []byte) error {
 		var entry Entry
 		if err := json.Unmarshal(line, &entry); err != nil {
 			return err
@@ -90,6 +91,8 @@ func (c *Client) Log(ctx context.Context, from uint64, follow bool, each func(*E
 type follower struct {
 	client *Client
 	path   func() string
+	method string // empty: GET
+	body   []byte
 }
 
 // run hands each line on. It ends when the stream does, when each gives an
@@ -109,7 +112,7 @@ func (f follower) run(ctx context.Context, each func(line []byte) error) error {
 
 // once reads one connection's worth; begun says whether the node answered.
 func (f follower) once(ctx context.Context, each func(line []byte) error) (begun bool, err error) {
-	resp, err := f.client.do(ctx, http.MethodGet, f.path(), nil)
+	resp, err := f.client.do(ctx, cmp.Or(f.method, http.MethodGet), f.path(), f.body)
 	if err != nil {
 		return false, err
 	}

@@ -18,6 +18,7 @@ var needed = map[Right]string{
 		GET /v1/events
 		GET /v1/keys
 		GET /v1/leader
+		GET /v1/locks
 		GET /v1/log
 		GET /v1/log/positions
 		GET /v1/members
@@ -35,6 +36,9 @@ var needed = map[Right]string{
 		POST /v1/probe/mesh
 		/`,
 	Submit: `
+		POST /v1/leader/run
+		POST /v1/locks
+		POST /v1/locks/release
 		POST /v1/log
 		POST /v1/schedules
 		POST /v1/schedules/{name}/pause

@@ -44,6 +44,9 @@ func TestShapes(t *testing.T) {
 		"keys-rotate":  {"POST", "/v1/keys/rotate", "{}"},
 		"vote":         {"POST", "/v1/voters/vote", `{"node":"b","wish":"demoted","force":true}`},
 		"forget":       {"POST", "/v1/forget", `{"node":"b"}`},
+		"locks":        {"GET", "/v1/locks", ""},
+		"lock":         {"POST", "/v1/locks", `{"name":"db","session":"000102030405060708090a0b0c0d0e0f","wait":true}`},
+		"leader-run":   {"POST", "/v1/leader/run", `{"session":"000102030405060708090a0b0c0d0e0f","wait":false}`},
 		"positions":    {"GET", "/v1/log/positions", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

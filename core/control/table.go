@@ -41,6 +41,11 @@ func (s server) routes() map[string]route {
 		"POST /v1/keys/rotate":       {Admin, handler(s.rotateKeys)},
 		"GET /v1/snapshot":           {Admin, http.HandlerFunc(s.snapshot)},
 
+		"GET /v1/locks":          {Read, handler(s.locks)},
+		"POST /v1/locks":         {Submit, s.stream(s.lock)},
+		"POST /v1/locks/release": {Submit, handler(s.releaseLock)},
+		"POST /v1/leader/run":    {Submit, s.stream(s.leaderRun)},
+
 		"GET /v1/schedules":                {Read, handler(s.schedules)},
 		"POST /v1/schedules":               {Submit, handler(s.addSchedule)},
 		"GET /v1/schedules/{name}":         {Read, handler(s.schedule)},

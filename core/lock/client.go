@@ -67,6 +67,13 @@ func (m *Machine) close(id uint64) {
 	}
 }
 
+// ended forgets a client that has its session ended by itself.
+func (m *Machine) ended(id Session) {
+	if i := slices.IndexFunc(m.clients, func(c *client) bool { return c.session == id }); i >= 0 {
+		m.lose(m.clients[i], core.Faultf(core.CodeNo, "the lock was let go"))
+	}
+}
+
 func (m *Machine) forget(c *client) {
 	m.clients = slices.DeleteFunc(m.clients, func(o *client) bool { return o == c })
 }

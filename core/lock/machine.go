@@ -64,6 +64,9 @@ type (
 	// Close says that a client has gone away.
 	Close struct{ Client uint64 }
 
+	// Ended says that a client has let go of its session by itself.
+	Ended struct{ Session Session }
+
 	// Answered is what became of an Acquire: its place in the log, or why it is
 	// not there.
 	Answered struct {
@@ -85,6 +88,7 @@ func (Deposed) event()  {}
 func (Changed) event()  {}
 func (Open) event()     {}
 func (Close) event()    {}
+func (Ended) event()    {}
 func (Answered) event() {}
 func (Leased) event()   {}
 
@@ -165,6 +169,8 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 		m.open(now, ev)
 	case Close:
 		m.close(ev.Client)
+	case Ended:
+		m.ended(ev.Session)
 	case Answered:
 		m.answered(now, ev)
 	case Leased:

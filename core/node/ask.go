@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"hb/core"
+	"hb/core/lock"
 	"hb/core/wire"
 )
 
@@ -107,6 +108,12 @@ func (n *Node) askedOfQuorum(ev Asked) {
 		n.setVote(ev.ID, q)
 	case GetPositions:
 		n.askPositions(ev.ID)
+	case HoldLock:
+		n.holdLock(ev.ID, q)
+	case EndLock:
+		n.endLock(ev.ID, q)
+	case ListLocks:
+		n.reply(ev.ID, LocksView{Locks: n.ledger.Locks()}, true)
 	case Forget:
 		n.forget(ev.ID, q)
 	case GetKeys:
@@ -141,6 +148,7 @@ func (n *Node) clientGone(id uint64) {
 	c.tasks = without(c.tasks, func(w taskWait) bool { return w.id == id })
 	c.explaining = without(c.explaining, func(x *explaining) bool { return x.client == id })
 	c.draining = without(c.draining, func(d *draining) bool { return d.id == id })
+	n.lockStep(lock.Close{Client: id})
 	n.pulls.followers = without(n.pulls.followers, func(f *follower) bool { return f.id == id })
 }
 

@@ -2,13 +2,15 @@ package node
 
 import (
 	"hb/core"
+	"hb/core/lock"
 	"hb/core/runner"
 	"hb/core/wire"
 )
 
-// leaseAsked answers a runner which of its exclusive attempts may run on: those
-// whose grant is open at a moment, after the question, at which a quorum
-// confirmed that this node leads. Without that there is no answer.
+// leaseAsked answers a member which of its exclusive attempts may run on, or which
+// clients behind it keep their locks: those whose grant is open, or who are in
+// the ledger, at a moment, after the question, at which a quorum confirmed that
+// this node leads. Without that there is no answer.
 func (n *Node) leaseAsked(from core.NodeID, ask *wire.LeaseAsk) {
 	if !n.leading {
 		return
@@ -23,6 +25,11 @@ func (n *Node) leaseAsked(from core.NodeID, ask *wire.LeaseAsk) {
 				given.Fences = append(given.Fences, f)
 			}
 		}
+		for _, id := range ask.Locks {
+			if n.locks.Renew(n.now, from, id) {
+				given.Locks = append(given.Locks, id)
+			}
+		}
 		if from == n.self.id {
 			n.leaseGiven(given)
 			return
@@ -31,8 +38,13 @@ func (n *Node) leaseAsked(from core.NodeID, ask *wire.LeaseAsk) {
 	})
 }
 
-// leaseGiven hands the answer to the runner.
+// leaseGiven hands the answer to the locks, or to the runner: no question is of
+// both.
 func (n *Node) leaseGiven(given *wire.LeaseGiven) {
+	if len(given.Locks) > 0 {
+		n.lockStep(lock.Leased{ID: given.Id, Sessions: given.Locks})
+		return
+	}
 	n.runners.do(n.now, runner.Leased{ID: given.Id, Fences: fencesOf(given.Fences)})
 }
 

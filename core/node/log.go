@@ -10,6 +10,7 @@ import (
 	"hb/core/discover"
 	"hb/core/dispatch"
 	"hb/core/ledger"
+	"hb/core/lock"
 	"hb/core/replog"
 	"hb/core/runner"
 	"hb/core/timetable"
@@ -108,7 +109,7 @@ func (n *Node) outcomes(wall int64, list []ledger.Outcome) {
 	if len(list) == 0 {
 		return
 	}
-	scheduling := false
+	scheduling, locking := false, false
 	for i := range list {
 		o := &list[i]
 		for _, ev := range o.Events {
@@ -121,7 +122,7 @@ func (n *Node) outcomes(wall int64, list []ledger.Outcome) {
 		if o.Command.GetSetVoters() != nil {
 			n.peersChanged = true
 		}
-		scheduling = scheduling || isScheduling(o.Command)
+		scheduling, locking = scheduling || isScheduling(o.Command), locking || o.Locked
 		n.keys.changed = n.keys.changed || touchesKeys(o)
 		if o.Task != nil && ended(o.Task) {
 			n.taskEnded(o.Task)
@@ -136,6 +137,9 @@ func (n *Node) outcomes(wall int64, list []ledger.Outcome) {
 	n.dispatches.do(n.now, dispatch.Applied{Outcomes: list})
 	if scheduling {
 		n.timetables.do(n.now, timetable.Changed{})
+	}
+	if locking {
+		n.lockStep(lock.Changed{})
 	}
 	for i := range list {
 		n.tellLoads(list[i].Members)
@@ -162,6 +166,7 @@ func (n *Node) led() {
 	n.keys.look = n.now
 	n.dispatches.do(n.now, dispatch.Led{})
 	n.timetables.do(n.now, timetable.Led{})
+	n.lockStep(lock.Led{})
 	n.peers[n.self.id] = peer{load: n.load, loaded: true}
 	n.tellLoads(n.ledger.Members())
 	n.agreement.look = n.now
@@ -173,6 +178,7 @@ func (n *Node) deposed() {
 	n.leading = false
 	n.dispatches.do(n.now, dispatch.Deposed{})
 	n.timetables.do(n.now, timetable.Deposed{})
+	n.lockStep(lock.Deposed{})
 	n.discover(discover.Leading{})
 	n.returnBatch()
 	clear(n.reads.remote)

@@ -19,7 +19,8 @@
 // reach the log by propose.go, wherever the leader is; linearizable reads by
 // read.go. view.go follows the weak view, agree.go turns it into the agreed
 // one, log.go carries the log's effects, engine.go its messages, work.go those
-// of the dispatcher and the runner, schedules.go those of the timetable,
+// of the dispatcher and the runner, schedules.go those of the timetable, locks.go
+// those of the locks,
 // output.go brings tasks' output to clients, join.go lets members in, life.go
 // lets this one go. datagrams.go seals what leaves and judges what comes, with
 // the keys that keys.go cares for.
@@ -34,6 +35,7 @@ import (
 	"hb/core/discover"
 	"hb/core/dispatch"
 	"hb/core/ledger"
+	"hb/core/lock"
 	"hb/core/member"
 	"hb/core/membership"
 	"hb/core/replog"
@@ -76,6 +78,7 @@ type parts struct {
 	ledger     *ledger.State
 	dispatcher *dispatch.Machine
 	timetable  *timetable.Machine
+	locks      *lock.Machine
 	runner     *runner.Machine
 
 	memberships stepper[membership.Event, membership.Effect]
@@ -83,6 +86,7 @@ type parts struct {
 	replogs     stepper[replog.Event, replog.Effect]
 	dispatches  stepper[dispatch.Event, dispatch.Effect]
 	timetables  stepper[timetable.Event, timetable.Effect]
+	lockings    stepper[lock.Event, lock.Effect]
 	runners     stepper[runner.Event, runner.Effect]
 }
 
@@ -208,6 +212,7 @@ func (n *Node) makeParts(from Restored) {
 	})
 	n.dispatcher = dispatch.New(dispatch.Options{Self: n.self.id, Ledger: func() *ledger.State { return n.ledger }, Rand: n.fork()})
 	n.timetable = timetable.New(timetable.Options{Ledger: func() *ledger.State { return n.ledger }})
+	n.locks = lock.New(lock.Options{Self: n.self.id, Ledger: func() *ledger.State { return n.ledger }})
 	n.runner = runner.New(runner.Options{
 		Node: n.self.id, Instance: n.self.instance, Slots: n.opts.Slots, Doubtful: n.self.journalSince,
 	}, from.Journal)
@@ -216,6 +221,7 @@ func (n *Node) makeParts(from Restored) {
 	n.replogs = stepper[replog.Event, replog.Effect]{step: n.replog.Step, carry: n.carryLog}
 	n.dispatches = stepper[dispatch.Event, dispatch.Effect]{step: n.dispatcher.Step, carry: n.carryDispatch}
 	n.timetables = stepper[timetable.Event, timetable.Effect]{step: n.timetable.Step, carry: n.carryTimetable}
+	n.lockings = stepper[lock.Event, lock.Effect]{step: n.locks.Step, carry: n.carryLock}
 	n.runners = stepper[runner.Event, runner.Effect]{step: n.runner.Step, carry: n.carryRunner}
 }
 

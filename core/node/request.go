@@ -157,6 +157,24 @@ type (
 		Force bool
 	}
 
+	// HoldLock is answered by LockViews, each time that the lock is held longer
+	// than was told before, until the client goes, or a fault says that it has the
+	// lock no more or cannot have it. With Wait it queues behind those that have
+	// the lock, else they make it CodeNo. With Leader it is not about a named lock:
+	// it is held while this node leads. The same session again is the same wish.
+	HoldLock struct {
+		Session ledger.LockSession
+		Name    string
+		Wait    bool
+		Leader  bool
+	}
+
+	// EndLock is answered by an empty Last once the session has ended for all.
+	EndLock struct{ Session ledger.LockSession }
+
+	// ListLocks is answered by a LocksView of what this node has applied.
+	ListLocks struct{}
+
 	// Leave is answered by an empty Last when the node has left; Stop follows.
 	Leave struct{}
 )
@@ -191,6 +209,9 @@ func (GetSnapshot) request()    {}
 func (Forget) request()         {}
 func (GetKeys) request()        {}
 func (RotateKeys) request()     {}
+func (HoldLock) request()       {}
+func (EndLock) request()        {}
+func (ListLocks) request()      {}
 func (Leave) request()          {}
 
 // Condition is one thing to wait for.
@@ -331,6 +352,18 @@ type (
 		Meta   *raftpb.SnapshotMetadata
 		Ledger *ledger.Version
 	}
+
+	// LockView is how a client stands to its lock: it waits, or has it until an
+	// instant of this machine, unless it is told a later one.
+	LockView struct {
+		Held  bool
+		Fence core.Fence
+		Until core.Instant
+		Left  time.Duration // until Until, when this was said
+	}
+
+	// LocksView is all locks that somebody has, by name.
+	LocksView struct{ Locks []*wire.Lock }
 
 	// Submitted says where a task stands in the log, and on which member it
 	// starts if that was decided at once.

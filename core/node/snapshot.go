@@ -9,6 +9,7 @@ import (
 
 	"hb/core"
 	"hb/core/ledger"
+	"hb/core/lock"
 	"hb/core/replog"
 	"hb/core/wire"
 )
@@ -90,6 +91,7 @@ func (n *Node) install(s *raftpb.Snapshot) {
 		n.agreedChanged(m)
 	}
 	n.keys.changed = true
+	n.lockStep(lock.Changed{})
 	n.put(SaveSnapshot{Index: at.GetIndex(), Term: at.GetTerm(), Meta: encodeMeta(at), Body: s.Data, Keep: at.GetIndex() + 1, Replace: true})
 }
 

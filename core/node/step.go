@@ -7,6 +7,7 @@ import (
 	"hb/core"
 	"hb/core/discover"
 	"hb/core/dispatch"
+	"hb/core/lock"
 	"hb/core/membership"
 	"hb/core/replog"
 	"hb/core/runner"
@@ -180,6 +181,9 @@ func (n *Node) tickParts() {
 	if n.now >= n.timetable.Next() {
 		n.timetables.do(n.now, timetable.Tick{})
 	}
+	if n.now >= n.locks.Next() {
+		n.lockStep(lock.Tick{})
+	}
 	if n.now >= n.runner.Next() {
 		n.runners.do(n.now, runner.Tick{})
 	}
@@ -192,7 +196,7 @@ func (n *Node) Next() core.Instant {
 	}
 	next := core.Never
 	for _, t := range [...]core.Instant{
-		n.membership.Next(), n.discovery.Next(), n.replog.Next(), n.dispatcher.Next(), n.timetable.Next(), n.runner.Next(),
+		n.membership.Next(), n.discovery.Next(), n.replog.Next(), n.dispatcher.Next(), n.timetable.Next(), n.locks.Next(), n.runner.Next(),
 		n.nextRead(), n.proposals.look, n.nextOutput(), n.nextProbe(), n.nextSurvey(), n.nextMesh(), n.nextLife(), n.nextAgree(), n.nextLoad(),
 		n.nextExplaining(), n.nextDraining(), n.nextStepAside(), n.nextWards(), n.nextKeys(),
 	} {
@@ -237,7 +241,7 @@ func (n *Node) knowsNobody() bool {
 // while the log may say any moment that somebody is up who has not been heard.
 func (n *Node) follow() {
 	want := len(n.proposals.order) > 0 || len(n.reads.lagging) > 0 || len(n.clients.tasks) > 0 ||
-		len(n.pulls.followers) > 0 || len(n.clients.awaiting) > 0 || len(n.clients.logs) > 0 || n.life.leaving != 0 ||
+		len(n.pulls.followers) > 0 || len(n.clients.awaiting) > 0 || len(n.clients.logs) > 0 || n.locks.Clients() || n.life.leaving != 0 ||
 		len(n.clients.draining) > 0 || len(n.unmet) > 0
 	if want != n.following {
 		n.following = want

@@ -49,10 +49,7 @@ func (n *Node) commandText(c *wire.Command) string {
 	case *wire.Command_Forget:
 		return "forget " + n.nameOf(core.NodeID(b.Forget.Node))
 	}
-	if text := keyText(c); text != "" {
-		return text
-	}
-	if text := scheduleText(c); text != "" {
+	if text := keyText(c) + scheduleText(c) + n.lockText(c); text != "" {
 		return text
 	}
 	if text := n.admissionText(c); text != "" {

@@ -1,0 +1,235 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"hb/core"
+	"hb/core/control"
+	"hb/netutil"
+)
+
+const (
+	// termBefore and killBefore are how long before the end of a lease a command
+	// is asked to end, and is ended.
+	termBefore = 2 * time.Second
+	killBefore = 500 * time.Millisecond
+	// lookEvery is how often the clock that counts suspend is looked at: a timer
+	// does not count it.
+	lookEvery = 200 * time.Millisecond
+	// letGoTime is how long letting go may take before hb ends all the same; the
+	// lock then ends with its lease.
+	letGoTime = 5 * time.Second
+)
+
+// holding is one command under one lock.
+type holding struct {
+	*call
+	want  control.NewLock
+	env   []string
+	path  string        // of the command
+	line  chan net.Conn // the connection that the lock hangs on
+	until core.Instant
+	child *childGroup
+	sent  syscall.Signal // the last with which the child was told to end; 0: none
+	lost  error
+}
+
+// underLock runs the command behind "--" while a lock is held, and gives its
+// exit code. Not obtained within limit (0: none): code.
+func (c *call) underLock(want control.NewLock, limit time.Duration, code exit, env []string) error {
+	path, err := executable(c.behind[0])
+	if err != nil {
+		return err
+	}
+	want.Session = control.MintSession()
+	h := &holding{call: c, want: want, env: env, path: path, line: make(chan net.Conn, 16)}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	client.Dialed = func(conn net.Conn) {
+		select {
+		case h.line <- conn:
+		default:
+		}
+	}
+	ctx, cancel := c.waitContext()
+	defer cancel()
+	return h.run(ctx, client, limit, code)
+}
+
+// executable finds what is to run before anybody waits for it.
+func executable(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	switch {
+	case err == nil || errors.Is(err, exec.ErrDot):
+		return path, nil
+	case errors.Is(err, fs.ErrPermission):
+		return "", core.Faultf(core.CodeNotExec, "%s: cannot be executed", name)
+	}
+	return "", core.Faultf(core.CodeNotFound, "%s: no such command", name)
+}
+
+// run waits for the lock, runs the command, and lets go.
+func (h *holding) run(ctx context.Context, client *control.Client, limit time.Duration, code exit) error {
+	ctx, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	news, over := make(chan control.Lock), make(chan error, 1)
+	go func() {
+		over <- client.Lock(ctx, h.want, func(l *control.Lock) error {
+			select {
+			case news <- *l:
+			case <-ctx.Done():
+			}
+			return nil
+		})
+	}()
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	defer signal.Stop(signals)
+	var late <-chan time.Time
+	if limit > 0 {
+		late = time.After(limit)
+	}
+	ticks := time.NewTicker(lookEvery)
+	defer ticks.Stop()
+	for {
+		select {
+		case l := <-news:
+			if err := h.told(&l); err != nil {
+				h.letGo()
+				return err
+			}
+		case err := <-over:
+			over = nil
+			if h.child == nil {
+				return notHeld(err, code)
+			}
+			h.loses(err)
+		case <-late:
+			if h.child == nil {
+				h.letGo()
+				return code
+			}
+		case sig := <-signals:
+			if h.child == nil {
+				h.letGo()
+				return exit(128 + int(sig.(syscall.Signal)))
+			}
+			h.child.signal(sig.(syscall.Signal))
+		case <-ticks.C:
+			h.watchLease()
+		case status := <-h.child.done():
+			h.letGo()
+			if h.lost != nil {
+				return h.lost
+			}
+			return status
+		}
+	}
+}
+
+// notHeld is why there was nothing to run.
+func notHeld(err error, code exit) error {
+	var f *core.Fault
+	switch {
+	case errors.As(err, &f) && f.Code == core.CodeNo:
+		return code
+	case errors.As(err, &f) && f.Code != core.CodeUsage:
+		return core.Faultf(core.CodeTaskLost, "%s", f.Message).WithHint("%s", f.Hint)
+	}
+	return err
+}
+
+// told takes what the node says: the first time that the lock is held the
+// command begins.
+func (h *holding) told(l *control.Lock) error {
+	if !l.Held {
+		return nil
+	}
+	h.until = l.Instant()
+	if h.child != nil || bootTime().Add(termBefore) >= h.until {
+		return nil
+	}
+	env := append(os.Environ(), h.env...)
+	child, err := startGroup(h.path, h.behind, append(env, "HB_FENCE="+*l.Fence), h.hook())
+	h.child = child
+	return err
+}
+
+// hook is a copy of the connection that the lock hangs on: whoever keeps it open
+// keeps the lock, as far as the node can tell.
+func (h *holding) hook() *os.File {
+	var last net.Conn
+	for len(h.line) > 0 {
+		last = <-h.line
+	}
+	if conn, is := last.(*net.UnixConn); is {
+		if f, err := conn.File(); err == nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// loses ends the command because the lock is lost.
+func (h *holding) loses(err error) {
+	var f *core.Fault
+	if !errors.As(err, &f) {
+		f = core.Faultf(core.CodeTaskLost, "the node has ended the lock without a word: %v", err)
+	}
+	h.lost = lockLost{core.Faultf(core.CodeTaskLost, "%s; %s was ended", f.Message, h.behind[0])}
+	h.end(syscall.SIGTERM)
+}
+
+// watchLease ends the command in time before the lease does.
+func (h *holding) watchLease() {
+	if h.child == nil {
+		return
+	}
+	left := h.until.Sub(bootTime())
+	if left <= termBefore && h.lost == nil {
+		h.lost = lockLost{core.Faultf(core.CodeTaskLost, "the lease was not renewed in time; %s was ended", h.behind[0])}
+		h.end(syscall.SIGTERM)
+	}
+	if left <= killBefore {
+		h.end(syscall.SIGKILL)
+	}
+}
+
+// end sends a signal to the whole command, and SIGKILL as often as it takes.
+func (h *holding) end(sig syscall.Signal) {
+	if h.sent == sig && sig != syscall.SIGKILL {
+		return
+	}
+	h.sent = sig
+	h.child.signal(sig)
+	h.child.signal(syscall.SIGCONT)
+}
+
+// letGo tells the cluster that the lock is free, and does not end before it is,
+// so that whoever asks next gets it.
+func (h *holding) letGo() {
+	if h.child != nil {
+		h.child.signal(syscall.SIGKILL) // whatever it has left in its group
+	}
+	client, err := h.client()
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), letGoTime)
+	defer cancel()
+	client.NoReconnect = true
+	client.ReleaseLock(ctx, h.want.Session) // else its lease ends
+}
+
+// bootTime is now, as the node's instants are.
+func bootTime() core.Instant { return core.Instant(netutil.BootClock()) }
