@@ -116,8 +116,8 @@ func (m *Machine) leadersLose() {
 	for _, c := range slices.Clone(m.clients) {
 		if c.leader && c.asked != 0 {
 			m.lose(c, core.Faultf(core.CodeTaskLost, "this node leads no more"))
-			// Its child may need until then to end; then the client lets go.
-			m.strays[c.session] = max(m.strays[c.session], c.until)
+			// Its child may need until then to end; it lets go when it has.
+			m.strays[c.session] = c.until.Add(-strayAfter)
 		}
 	}
 }

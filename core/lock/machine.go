@@ -13,8 +13,10 @@ const (
 	// leaseEvery is how often leases are renewed: several times in each, so
 	// that a lost message or a change of leader ends none.
 	leaseEvery = 1500 * time.Millisecond
-	// strayAfter is how long a session of this node may be without a client.
-	strayAfter = 5 * time.Second
+	// strayAfter is how long a session of this node may be without a client: the
+	// client may be there, and trust in a lease that an earlier run of this node
+	// told it of.
+	strayAfter = core.Lease
 	// endAgain is when the end of a session is proposed anew: the log did not
 	// take it.
 	endAgain = 5 * time.Second

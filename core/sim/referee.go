@@ -22,6 +22,7 @@ type referee struct {
 	runs     runBook
 	promises promiseBook
 	reads    readBook
+	locks    lockBook
 	ledger   *ledger.State
 	// saved is the checksum of every snapshot's body, by index.
 	saved map[uint64]uint64

@@ -49,10 +49,12 @@ func (w *World) run() (Report, error) {
 	}
 	w.crowd = newCrowd(w)
 	w.after(time.Second, func() { w.crowd.enter(o.Clients) })
+	w.lockers = newLockers(w)
+	w.after(time.Second, func() { w.lockers.enter(o.Clients / 2) })
 	w.after(2*time.Second, func() { w.chaos = newChaos(w, o.Faults, quiet) })
 	w.after(quiet, func() { w.calm() })
 	w.after(quiet+drainsEnd, func() { w.crowd.resumeAll() })
-	w.after(quiet+o.Quiet/settling, func() { w.crowd.closed = true })
+	w.after(quiet+o.Quiet/settling, func() { w.crowd.closed, w.lockers.closed = true, true })
 	if err := w.For(o.Time); err != nil {
 		return w.report(), err
 	}
@@ -112,6 +114,7 @@ func (w *World) idle() bool {
 func (w *World) finish() {
 	w.Until(w.idle, patience)
 	w.eachEnded()
+	w.noLockIsLeft()
 	for _, client := range sortedKeys(w.crowd.doing) {
 		w.fail("every client has its answer", "client %d still waits for its %s", client, w.crowd.doing[client])
 	}
@@ -137,6 +140,20 @@ func (w *World) eachEnded() {
 		} else if !ledger.IsFinal(t.Status) {
 			w.fail("every acknowledged task ends", "task %s is %s: %v", id, t.Status, t)
 		}
+	}
+}
+
+// noLockIsLeft checks that no lock outlives those who wanted it.
+func (w *World) noLockIsLeft() {
+	left := func() []*wire.Lock {
+		if w.referee.ledger == nil {
+			return nil
+		}
+		return w.referee.ledger.Locks()
+	}
+	w.Until(func() bool { return len(left()) == 0 }, patience)
+	for _, l := range left() {
+		w.fail("no lock outlives its clients", "lock %s is there: %v", l.Name, l.Sessions)
 	}
 }
 

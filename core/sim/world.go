@@ -27,6 +27,7 @@ type World struct {
 	referee *referee
 	trace   *trace
 	crowd   *crowd
+	lockers *lockers
 	chaos   *chaos // nil: nothing goes wrong by itself
 	calls   uint64
 	broken  *Violation
