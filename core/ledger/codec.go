@@ -47,7 +47,7 @@ func (s *State) Version() *Version {
 			Tombstones: slices.Clone(s.tombstones), Epoch: uint64(s.epoch), Features: uint32(s.features),
 			Schedules: s.Schedules(), Authority: s.Authority(), Tokens: s.Tokens(), Credentials: s.Credentials(),
 			DatagramKeys: s.keys,
-			Locks: s.Locks(),
+			Locks:        s.Locks(),
 		},
 		tasks: make([]kept, 0, s.tasks.all.len()),
 	}
