@@ -74,14 +74,14 @@ func (s *State) acquireLock(o *Outcome, c *wire.AcquireLock) {
 	s.keepLock(o, l)
 }
 
-// releaseLock ends a session; who waited first is next. One that nobody knows
-// has ended.
+// releaseLock ends a session; who waited first is next. One that nobody knows, or
+// that is behind another member, has ended.
 func (s *State) releaseLock(o *Outcome, c *wire.ReleaseLock) {
 	if len(c.GetSession()) != len(LockSession{}) {
 		o.Verdict = refuse(core.CodeBadInput, "a lock's session of %d bytes", len(c.GetSession()))
 		return
 	}
-	if l, _, known := s.Lock(LockSession(c.Session)); known {
+	if l, x, known := s.Lock(LockSession(c.Session)); known && (c.Lost || x.Node == c.Node) {
 		l = proto.CloneOf(l)
 		s.endSessions(o, l, func(x *wire.LockSession) bool { return string(x.Session) == string(c.Session) })
 	}

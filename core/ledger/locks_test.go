@@ -22,7 +22,7 @@ func share(name string, session byte, node uint64) *wire.Command {
 }
 
 func release(session byte) *wire.Command {
-	return &wire.Command{Body: &wire.Command_ReleaseLock{ReleaseLock: &wire.ReleaseLock{Session: lockSession(session)}}}
+	return &wire.Command{Body: &wire.Command_ReleaseLock{ReleaseLock: &wire.ReleaseLock{Session: lockSession(session), Lost: true}}}
 }
 
 func lockSession(n byte) []byte {

@@ -62,7 +62,7 @@ func (m *Machine) close(id uint64) {
 		c := m.clients[i]
 		m.forget(c)
 		if c.asked != 0 {
-			m.put(End{Command: release(c.session, false)})
+			m.put(End{Command: Release(c.session, m.opt.Self)})
 		}
 	}
 }
@@ -98,7 +98,7 @@ func (m *Machine) answered(now core.Instant, ev Answered) {
 		m.acquire(now, c) // the same session twice is one: wait for whoever leads next
 	default:
 		m.lose(c, ev.Fault)
-		m.put(End{Command: release(c.session, false)})
+		m.put(End{Command: Release(c.session, m.opt.Self)})
 	}
 }
 
@@ -137,7 +137,7 @@ func (m *Machine) look(now core.Instant) {
 			m.lose(c, core.Faultf(core.CodeTaskLost, "the cluster has ended the lease of lock %q", c.name))
 		case c.told != 0 && now >= c.until:
 			m.lose(c, core.Faultf(core.CodeTaskLost, "the lease of lock %q was not renewed in time", c.name))
-			m.put(End{Command: release(c.session, false)})
+			m.put(End{Command: Release(c.session, m.opt.Self)})
 		case known && x.Fence != 0:
 			m.tell(now, c, core.Fence(x.Fence))
 		case known && !c.queued:
@@ -182,7 +182,7 @@ func (m *Machine) lookForStrays(now core.Instant) {
 				m.strays[id] = now
 			} else if now >= since.Add(strayAfter) {
 				m.strays[id] = now
-				m.put(End{Command: release(id, false)})
+				m.put(End{Command: Release(id, m.opt.Self)})
 			}
 		}
 	}

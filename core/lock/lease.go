@@ -5,6 +5,7 @@ import (
 
 	"hb/core"
 	"hb/core/ledger"
+	"hb/core/wire"
 )
 
 // leases are the questions under way by which clients may go on.
@@ -130,6 +131,6 @@ func (m *Machine) endSession(now core.Instant, id ledger.LockSession) core.Insta
 		return end
 	}
 	k.ending[id] = now
-	m.put(End{Command: release(id, true)})
+	m.put(End{Command: &wire.Command{Body: &wire.Command_ReleaseLock{ReleaseLock: &wire.ReleaseLock{Session: id[:], Lost: true}}}})
 	return now.Add(endAgain)
 }

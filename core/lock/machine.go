@@ -207,6 +207,7 @@ func (m *Machine) Clients() bool {
 
 func (m *Machine) put(f Effect) { m.out = append(m.out, f) }
 
-func release(id Session, lost bool) *wire.Command {
-	return &wire.Command{Body: &wire.Command_ReleaseLock{ReleaseLock: &wire.ReleaseLock{Session: id[:], Lost: lost}}}
+// Release is the command that ends a session behind a node.
+func Release(id Session, node core.NodeID) *wire.Command {
+	return &wire.Command{Body: &wire.Command_ReleaseLock{ReleaseLock: &wire.ReleaseLock{Session: id[:], Node: uint64(node)}}}
 }

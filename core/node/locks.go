@@ -60,9 +60,8 @@ func (n *Node) mayLock(q HoldLock) *core.Fault {
 // endLock ends a session for its client, who waits until nobody thinks any more
 // that it has the lock.
 func (n *Node) endLock(id uint64, q EndLock) {
-	c := &wire.Command{Body: &wire.Command_ReleaseLock{ReleaseLock: &wire.ReleaseLock{Session: q.Session[:]}}}
 	n.lockStep(lock.Ended{Session: q.Session})
-	n.propose(c, func(a answer) {
+	n.propose(lock.Release(q.Session, n.self.id), func(a answer) {
 		if f := answerFault(a); f != nil {
 			n.reply(id, f, true)
 			return

@@ -90,6 +90,12 @@ func commandRight(from core.NodeID, c *wire.Command) right {
 		return membersOwn(from, body.MemberDown.GetIds()...)
 	case *wire.Command_Recertify:
 		return membersOwn(from, body.Recertify.GetNode())
+	case *wire.Command_AcquireLock:
+		return membersOwn(from, body.AcquireLock.GetNode())
+	case *wire.Command_ReleaseLock: // not for another's client, nor that its lease is over
+		if !body.ReleaseLock.GetLost() {
+			return membersOwn(from, body.ReleaseLock.GetNode())
+		}
 	case *wire.Command_Offer:
 		return membersOwn(from, body.Offer.GetNode())
 	case *wire.Command_Fire: // a user asked for it now

@@ -15,6 +15,7 @@ import (
 
 	"hb/core"
 	"hb/core/ledger"
+	"hb/core/lock"
 	"hb/core/replog"
 	"hb/core/wire"
 )
@@ -171,7 +172,7 @@ func TestEveryCommandIsTakenFromThoseOnlyWhoHaveTheRight(t *testing.T) {
 	table := map[string]string{
 		"members": "submit cancel note drain set_voters set_vote forget set_schedule drop_schedule pause_schedule create_token revoke_token admit rotate_key wrap_key",
 		"signers": "certify entrust",
-		"nobody":  "member_up member_down assign finish requeue expire raise_features fire recertify offer",
+		"nobody":  "member_up member_down assign finish requeue expire raise_features fire recertify offer acquire_lock release_lock",
 	}
 	s := crowded(t)
 	for kind, c := range bodies(t, &wire.Command{}) {
@@ -198,6 +199,11 @@ func TestEveryCommandIsTakenFromThoseOnlyWhoHaveTheRight(t *testing.T) {
 		{"that another's does", &wire.Command{Body: &wire.Command_Recertify{Recertify: &wire.Recertify{Node: uint64(aVoter)}}}, false},
 		{"what it runs", &wire.Command{Body: &wire.Command_Offer{Offer: &wire.Offer{Node: uint64(aMember)}}}, true},
 		{"what another runs", &wire.Command{Body: &wire.Command_Offer{Offer: &wire.Offer{Node: uint64(aVoter)}}}, false},
+		{"a lock for its client", &wire.Command{Body: &wire.Command_AcquireLock{AcquireLock: &wire.AcquireLock{Node: uint64(aMember)}}}, true},
+		{"a lock for another's", &wire.Command{Body: &wire.Command_AcquireLock{AcquireLock: &wire.AcquireLock{Node: uint64(aVoter)}}}, false},
+		{"its client's lock let go", lock.Release(lock.Session{}, aMember), true},
+		{"another's client's lock let go", lock.Release(lock.Session{}, aVoter), false},
+		{"a lease that is over", &wire.Command{Body: &wire.Command_ReleaseLock{ReleaseLock: &wire.ReleaseLock{Node: uint64(aMember), Lost: true}}}, false},
 		{"a schedule's task, for a user", &wire.Command{Body: &wire.Command_Fire{Fire: &wire.Fire{Task: []byte("x")}}}, true},
 	} {
 		if got := s.n.has(aMember, commandRight(aMember, c.c)); got != c.want {

@@ -4482,7 +4482,8 @@ func (x *AcquireLock) GetShared() bool {
 type ReleaseLock struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       []byte                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	Lost          bool                   `protobuf:"varint,2,opt,name=lost,proto3" json:"lost,omitempty"` // its lease is over: nobody has asked to end it
+	Lost          bool                   `protobuf:"varint,2,opt,name=lost,proto3" json:"lost,omitempty"`  // its lease is over: nobody has asked to end it
+	Node          uint64                 `protobuf:"fixed64,3,opt,name=node,proto3" json:"node,omitempty"` // behind which it is; not looked at when it is lost
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4529,6 +4530,13 @@ func (x *ReleaseLock) GetLost() bool {
 		return x.Lost
 	}
 	return false
+}
+
+func (x *ReleaseLock) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
 }
 
 // SetSchedule takes in a schedule; of it only the first seven fields count.
@@ -9440,10 +9448,11 @@ const file_hb_proto_rawDesc = "" +
 	"\asession\x18\x02 \x01(\fR\asession\x12\x12\n" +
 	"\x04node\x18\x03 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04wait\x18\x04 \x01(\bR\x04wait\x12\x16\n" +
-	"\x06shared\x18\x05 \x01(\bR\x06shared\";\n" +
+	"\x06shared\x18\x05 \x01(\bR\x06shared\"O\n" +
 	"\vReleaseLock\x12\x18\n" +
 	"\asession\x18\x01 \x01(\fR\asession\x12\x12\n" +
-	"\x04lost\x18\x02 \x01(\bR\x04lost\"Q\n" +
+	"\x04lost\x18\x02 \x01(\bR\x04lost\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\x06R\x04node\"Q\n" +
 	"\vSetSchedule\x12(\n" +
 	"\bschedule\x18\x01 \x01(\v2\f.hb.ScheduleR\bschedule\x12\x18\n" +
 	"\areplace\x18\x02 \x01(\bR\areplace\"\"\n" +
