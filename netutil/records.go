@@ -15,7 +15,7 @@ const (
 	// and no more memory than that.
 	recordsStep = 128 << 10
 	// recordsKept is the memory that an idle stream keeps.
-	recordsKept = 64 << 10
+	recordsKept = 160 << 10
 )
 
 var errRecords = errors.New("too many sealed bytes wait")
