@@ -91,6 +91,9 @@ func votersLine(s *control.Status) string {
 		}
 		who = append(who, name)
 	}
+	if s.Plight != nil {
+		return strings.Join(who, ", ") // what they could survive does not matter now
+	}
 	loss := fmt.Sprintf("survives the loss of %d voters", s.Survives)
 	switch s.Survives {
 	case 0:

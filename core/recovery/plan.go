@@ -109,7 +109,8 @@ func (p *Plan) Words(now time.Time) []string {
 			"are given out again; a --once task that had been given out becomes unknown.", open))
 	}
 	return append(words, "Afterwards: start this node as ever. On each other survivor, run hb recover --rejoin --data DIR, which puts its log aside "+
-		"and deletes nothing, and start it with --seed and this node's address. Until then it is refused.")
+		"and deletes nothing, and start it with --seed and this node's address. Until then it is refused. "+
+		"Take out those that never come back: hb forget NAME.")
 }
 
 func (p *Plan) wordsWhen() string {
