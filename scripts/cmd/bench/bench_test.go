@@ -1,9 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 )
@@ -128,20 +129,28 @@ func TestAFigureStandsBesideThoseOfItsRivals(t *testing.T) {
 }
 
 func TestTheLogsAreMeasuredAlike(t *testing.T) {
-	dir := t.TempDir()
-	ours, end, err := storeAppender(filepath.Join(dir, "store"))
-	if err != nil {
-		t.Fatal(err)
+	var all []appender
+	for _, kind := range []string{"store", "bare"} {
+		all = append(all, func(batch, syncs int) ([]time.Duration, error) {
+			told, err := json.Marshal(turn{Batch: batch, Syncs: syncs})
+			if err != nil {
+				return nil, err
+			}
+			var answer bytes.Buffer
+			if err := runAppender(kind, []string{t.TempDir()}, bytes.NewReader(told), &answer); err != nil {
+				return nil, err
+			}
+			var r turned
+			err = json.Unmarshal(answer.Bytes(), &r)
+			return r.Took, err
+		})
 	}
-	defer end()
-	bare, endBare, err := bareAppender(filepath.Join(dir, "bare"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer endBare()
-	each, err := walGoal{batch: 3, syncs: 2}.measure(t.Context(), []appender{ours, bare})
+	each, err := walGoal{batch: 3, syncs: 2}.measure(t.Context(), all)
 	if err != nil || len(each) != 2 || each[0] <= 0 || each[1] <= 0 {
 		t.Fatalf("%v, %v", each, err)
+	}
+	if runAppender("another", []string{"x"}, nil, nil) == nil {
+		t.Error("an appender that nobody knows")
 	}
 	r := walGoal{batch: 3, times: 1.5}.row([]float64{100e-6, 50e-6, 200e-6})
 	if !r.met || r.measured != "100 µs; a bare file 2.00 × as fast; 2.00 × as fast as etcd's log (200 µs; a bare file 4.00 ×)" {

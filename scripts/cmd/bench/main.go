@@ -109,9 +109,10 @@ func main() {
 	strict := flag.Bool("strict", false, "exit 1 when a goal is missed")
 	flag.IntVar(&b.past, "history", 1_000_000, "for the figure history, how many entries, and how many tasks")
 	idler := flag.String("idler", "", "internal: be a node whose tasks are nothing, as this `JSON` says")
+	kind := flag.String("appender", "", "internal: be a log of this `KIND` in the directory named, as told on standard input")
 	flag.Parse()
-	if *idler != "" {
-		if err := runIdler(*idler); err != nil {
+	if *idler != "" || *kind != "" {
+		if err := runInternal(*idler, *kind); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(70)
 		}
@@ -132,6 +133,14 @@ func main() {
 	case *strict && !met:
 		os.Exit(1)
 	}
+}
+
+// runInternal is one of the processes that figures need, of this very program.
+func runInternal(idler, kind string) error {
+	if idler != "" {
+		return runIdler(idler)
+	}
+	return runAppender(kind, flag.Args(), os.Stdin, os.Stdout)
 }
 
 // run takes the figures one after another, so that none disturbs another.

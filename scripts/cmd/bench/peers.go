@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// peer is a process of scripts/peers that works when it is told to.
+// peer is a process that works when it is told to, one line of JSON for another:
+// one of scripts/peers, or of this program.
 type peer struct {
 	name    string
 	dir     string
@@ -33,13 +34,16 @@ type (
 	}
 )
 
-// peer starts one of them.
-func (b *bench) peer(name string) (*peer, error) {
+// peer starts one of scripts/peers.
+func (b *bench) peer(name string) (*peer, error) { return b.worker(name, b.peers, name) }
+
+// worker starts a program that is given a directory of its own, as the last word.
+func (b *bench) worker(name, program string, args ...string) (*peer, error) {
 	dir, err := os.MkdirTemp(b.dir, "p")
 	if err != nil {
 		return nil, err
 	}
-	p := &peer{name: name, dir: dir, process: exec.Command(b.peers, name, dir)}
+	p := &peer{name: name, dir: dir, process: exec.Command(program, append(args, dir)...)}
 	p.process.Stderr = os.Stderr
 	p.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := p.process.StdoutPipe()

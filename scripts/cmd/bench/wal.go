@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -20,40 +22,43 @@ type walGoal struct {
 	times        float64
 }
 
-var walGoals = []walGoal{{1, 300, 1.15}, {64, 100, 1.5}}
+var walGoals = []walGoal{{1, 80, 1.15}, {64, 30, 1.5}}
 
 // appender appends and syncs batches, and says how long each took.
 type appender func(batch, syncs int) ([]time.Duration, error)
 
+// appenders are those that this program has itself.
+var appenders = map[string]func(dir string) (appender, func(), error){"store": storeAppender, "bare": bareAppender}
+
 // wal has hb's store, a bare file that is written the same way and etcd's log,
-// if it is there, append and sync the same entries by turns.
+// if it is there, append and sync the same entries by turns, each in a process of
+// its own.
 func (b *bench) wal(ctx context.Context) ([]row, error) {
-	dir, err := os.MkdirTemp(b.dir, "w")
+	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	ours, end, err := storeAppender(filepath.Join(dir, "store"))
-	if err != nil {
-		return nil, err
+	var all []appender
+	join := func(p *peer, err error) (end func(), _ error) {
+		if err != nil {
+			return func() {}, err
+		}
+		all = append(all, p.append)
+		return p.end, nil
 	}
-	defer end()
-	bare, endBare, err := bareAppender(filepath.Join(dir, "bare"))
-	if err != nil {
-		return nil, err
-	}
-	defer endBare()
-	all := []appender{ours, bare}
-	if b.peers != "" {
-		etcd, err := b.peer("wal")
+	for _, kind := range []string{"store", "bare"} {
+		end, err := join(b.worker(kind, self, "-appender", kind))
 		if err != nil {
 			return nil, err
 		}
-		defer etcd.end()
-		all = append(all, func(batch, syncs int) ([]time.Duration, error) {
-			r, err := etcd.do(turn{Batch: batch, Syncs: syncs, Bytes: entryBytes})
-			return r.Took, err
-		})
+		defer end()
+	}
+	if b.peers != "" {
+		end, err := join(b.peer("wal"))
+		if err != nil {
+			return nil, err
+		}
+		defer end()
 	}
 	var rows []row
 	for _, goal := range walGoals {
@@ -69,10 +74,45 @@ func (b *bench) wal(ctx context.Context) ([]row, error) {
 	return rows, nil
 }
 
+// append is the appender in another process.
+func (p *peer) append(batch, syncs int) ([]time.Duration, error) {
+	r, err := p.do(turn{Batch: batch, Syncs: syncs, Bytes: entryBytes})
+	return r.Took, err
+}
+
+// runAppender is that process: it answers turns until there are no more.
+func runAppender(kind string, args []string, in io.Reader, out io.Writer) error {
+	open := appenders[kind]
+	if open == nil || len(args) != 1 {
+		return fmt.Errorf("no appender %q %q", kind, args)
+	}
+	run, end, err := open(args[0])
+	if err != nil {
+		return err
+	}
+	defer end()
+	turns, answers := json.NewDecoder(in), json.NewEncoder(out)
+	for {
+		var t turn
+		if err := turns.Decode(&t); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		took, err := run(t.Batch, t.Syncs)
+		if err == nil {
+			err = answers.Encode(turned{Took: took})
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // measure gives the median time of one append and sync of each: a mean would be
 // that of whoever else the disk served meanwhile.
 func (g walGoal) measure(ctx context.Context, all []appender) ([]float64, error) {
-	const turns, warm = 9, 1
+	const turns, warm = 30, 1 // short ones: whoever disturbs them disturbs all alike
 	took := make([][]time.Duration, len(all))
 	for n := range turns + warm {
 		for i, run := range all {
@@ -152,9 +192,9 @@ func storeAppender(dir string) (appender, func(), error) {
 }
 
 // bareAppender writes as many bytes to a file that is laid out, round and round.
-func bareAppender(name string) (appender, func(), error) {
+func bareAppender(dir string) (appender, func(), error) {
 	const size, overhead = 8 << 20, 16
-	f, err := os.Create(name)
+	f, err := os.Create(filepath.Join(dir, "bare"))
 	if err != nil {
 		return nil, nil, err
 	}
