@@ -1,0 +1,223 @@
+package daemon
+
+import (
+	crand "crypto/rand"
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hb/core"
+	"hb/core/control"
+	"hb/core/node"
+	"hb/core/pki"
+	"hb/core/seal"
+	"hb/core/store"
+	"hb/core/wire"
+)
+
+// credentialed makes data directories as members of one cluster with credentials
+// have them; the first has its log.
+func credentialed(t *testing.T, names ...string) (list []Options) {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	id, snap := node.Found("test", 0, newRand())
+	authority, err := pki.Found(crand.Reader, core.ClusterID(id.Cluster), "test", time.Now())
+	must(err)
+	body := &wire.Ledger{}
+	must(wire.Unmarshal(snap.Data, body))
+	body.Authority, body.Features = authority.Certificate(), uint32(core.FeaturesNow)
+	var ids []*wire.Identity
+	for i, name := range names {
+		own := id
+		if i > 0 {
+			other, _ := node.Found("test", 0, newRand())
+			own = &wire.Identity{Format: 1, Cluster: id.Cluster, ClusterName: id.ClusterName, Node: other.Node, Raft: other.Raft, Detector: id.Detector}
+		}
+		o := options(t, name)
+		o.Dev, o.Bind = false, []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}
+		must(os.MkdirAll(o.DataDir, 0o700))
+		keys, err := pki.NewKeys(crand.Reader)
+		must(err)
+		who := pki.Identity{Cluster: core.ClusterID(id.Cluster), Node: core.NodeID(own.Node), Role: pki.RoleMember, Name: name}
+		cert, err := authority.Sign(who, keys.Public(), time.Now())
+		must(err)
+		shown, err := pki.NewCredentials(keys, cert, authority.Certificate())
+		must(err)
+		must(pki.SaveKeys(o.DataDir, keys))
+		must(shown.Save(o.DataDir))
+		body.Credentials = append(body.Credentials, &wire.Credential{
+			Node: own.Node, Name: name, SignKey: keys.Public().Sign, WrapKey: keys.Public().Wrap,
+			Certificate: cert, UntilNanos: shown.Identity.Expiry.UnixNano(),
+		})
+		ids, list = append(ids, own), append(list, o)
+	}
+	snap.Data = wire.Marshal(body)
+	for i, o := range list {
+		files, err := store.OS(o.DataDir)
+		must(err)
+		st, _, err := store.Open(files)
+		must(err)
+		if i == 0 {
+			must(st.SaveSnapshot(snap, snap.GetMetadata().GetIndex(), true))
+		}
+		must(st.SaveIdentity(ids[i]))
+		must(st.Close())
+	}
+	return list
+}
+
+// sniff gives the datagrams to some ports that pass on the loopback interface,
+// for as long as want says; none without the right to listen there.
+func sniff(t *testing.T, ports map[uint16]bool, want func(n int) bool) (seen [][]byte) {
+	t.Helper()
+	lo, err := net.InterfaceByName("lo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proto := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, unix.ETH_P_IP))
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM, int(proto))
+	if err != nil {
+		t.Logf("nothing is recorded: %v", err)
+		return nil
+	}
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: proto, Ifindex: lo.Index}); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 1<<16)
+	for want(len(seen)) {
+		n, _, err := unix.Recvfrom(fd, buf, 0)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		head := int(buf[0]&15) * 4
+		if n < head+8 || buf[9] != unix.IPPROTO_UDP || !ports[binary.BigEndian.Uint16(buf[head+2:])] {
+			continue
+		}
+		seen = append(seen, append([]byte(nil), buf[head+8:n]...))
+	}
+	return seen
+}
+
+// Somebody on the same network without credentials records datagrams, plays them
+// again, whole, cut and changed, from another address and to whomever he likes,
+// makes up his own, and sends many of all. He gets no answer, and the members
+// neither lose anybody nor do less.
+func TestANeighbourWithoutCredentialsGetsNothing(t *testing.T) {
+	list := credentialed(t, "one", "two", "three")
+	var nodes []*running
+	for i, o := range list {
+		if i > 0 {
+			o.Seeds = []string{nodes[0].info.Addr.String()}
+		}
+		nodes = append(nodes, launch(t, o))
+	}
+	ports := map[uint16]bool{}
+	for _, n := range nodes {
+		n.wait("members=3", "voters=3")
+		ports[n.info.Addr.Port()] = true
+	}
+	rotated := rotateKeys(t, nodes[2])
+	for _, n := range nodes {
+		n.wait("applied=" + rotated.Keys[0].Index)
+		if k := keysOf(t, n); k.Keys[0].Generation != rotated.Keys[0].Generation || k.Keys[0].State != "current" {
+			t.Fatalf("%s has the keys %+v", n.info.Name, k)
+		}
+	}
+	record := sniff(t, ports, func(n int) bool { return n < 60 })
+	stranger, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	for _, n := range nodes {
+		for _, data := range hostile(record, nodes) {
+			if _, err := stranger.WriteToUDPAddrPort(data, n.info.Addr); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, n := range nodes {
+		if _, err := n.client.Append(t.Context(), []byte("a note")); err != nil {
+			t.Errorf("through %s: %v", n.info.Name, err)
+		}
+		n.wait("members=3", "quorum")
+	}
+	stranger.SetReadDeadline(time.Unix(1, 0)) // what is there, and no waiting
+	if n, from, err := stranger.ReadFromUDPAddrPort(make([]byte, 2000)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%v answers the neighbour with %d bytes (%v)", from, n, err)
+	}
+	for _, n := range nodes {
+		n.stop()
+	}
+	for _, n := range nodes {
+		n.end()
+	}
+}
+
+// hostile is what a neighbour without credentials can send.
+func hostile(record [][]byte, nodes []*running) (list [][]byte) {
+	for _, data := range record {
+		if !seal.IsSealed(data) {
+			continue
+		}
+		changed := append([]byte(nil), data...)
+		changed[len(data)/2] ^= 1
+		newer := append([]byte(nil), data...)
+		newer[4] ^= 1 // of another generation
+		list = append(list, data, data, data[:len(data)/2], data[:30], append(append([]byte(nil), data...), 0), changed, newer)
+	}
+	for kind := wire.KindPing; kind <= wire.KindEngineAnswer; kind++ {
+		if kind == wire.KindBeacon || kind == wire.KindBeaconAnswer || kind == wire.KindCensus || kind == wire.KindCensusAnswer {
+			continue
+		}
+		for i, by := range nodes {
+			of := nodes[(i+1)%len(nodes)].info.Node
+			p := wire.Packet{
+				Kind: kind, Cluster: wire.TagOf(by.info.Cluster, 0), From: by.info.Node, Instance: 2, Nonce: 7, Target: of,
+				Log:  wire.LogHint{Commit: 1 << 40, Leader: by.info.Node, Term: 1 << 20},
+				News: []wire.News{{ID: of, Status: core.Left, Instance: 2}},
+			}
+			list = append(list, wire.AppendPacket(nil, &p))
+		}
+	}
+	for i := range 2000 {
+		junk := make([]byte, i%1400)
+		crand.Read(junk)
+		copy(junk, "hs\x01\x00\x00\x00\x00\x02")
+		list = append(list, junk)
+	}
+	return list
+}
+
+func rotateKeys(t *testing.T, n *running) *control.Keys {
+	t.Helper()
+	k, err := n.client.RotateKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func keysOf(t *testing.T, n *running) *control.Keys {
+	t.Helper()
+	k, err := n.client.Keys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
