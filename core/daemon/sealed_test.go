@@ -144,6 +144,17 @@ func TestANeighbourWithoutCredentialsGetsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stranger.Close()
+	answers := make(chan int, 1)
+	go func() {
+		count, buf := 0, make([]byte, 2000)
+		for {
+			if _, _, err := stranger.ReadFromUDPAddrPort(buf); err != nil {
+				answers <- count
+				return
+			}
+			count++
+		}
+	}()
 	for _, n := range nodes {
 		for _, data := range hostile(record, nodes) {
 			if _, err := stranger.WriteToUDPAddrPort(data, n.info.Addr); err != nil {
@@ -157,9 +168,9 @@ func TestANeighbourWithoutCredentialsGetsNothing(t *testing.T) {
 		}
 		n.wait("members=3", "quorum")
 	}
-	stranger.SetReadDeadline(time.Unix(1, 0)) // what is there, and no waiting
-	if n, from, err := stranger.ReadFromUDPAddrPort(make([]byte, 2000)); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("%v answers the neighbour with %d bytes (%v)", from, n, err)
+	stranger.Close()
+	if n := <-answers; n > 0 {
+		t.Errorf("the neighbour was answered %d times", n)
 	}
 	for _, n := range nodes {
 		n.stop()
@@ -169,18 +180,9 @@ func TestANeighbourWithoutCredentialsGetsNothing(t *testing.T) {
 	}
 }
 
-// hostile is what a neighbour without credentials can send.
+// hostile is what a neighbour without credentials can send; what would be
+// answered first, before there is more than a socket holds.
 func hostile(record [][]byte, nodes []*running) (list [][]byte) {
-	for _, data := range record {
-		if !seal.IsSealed(data) {
-			continue
-		}
-		changed := append([]byte(nil), data...)
-		changed[len(data)/2] ^= 1
-		newer := append([]byte(nil), data...)
-		newer[4] ^= 1 // of another generation
-		list = append(list, data, data, data[:len(data)/2], data[:30], append(append([]byte(nil), data...), 0), changed, newer)
-	}
 	for kind := wire.KindPing; kind <= wire.KindEngineAnswer; kind++ {
 		if kind == wire.KindBeacon || kind == wire.KindBeaconAnswer || kind == wire.KindCensus || kind == wire.KindCensusAnswer {
 			continue
@@ -194,6 +196,16 @@ func hostile(record [][]byte, nodes []*running) (list [][]byte) {
 			}
 			list = append(list, wire.AppendPacket(nil, &p))
 		}
+	}
+	for _, data := range record {
+		if !seal.IsSealed(data) {
+			continue
+		}
+		changed := append([]byte(nil), data...)
+		changed[len(data)/2] ^= 1
+		newer := append([]byte(nil), data...)
+		newer[4] ^= 1 // of another generation
+		list = append(list, data, data, data[:len(data)/2], data[:30], append(append([]byte(nil), data...), 0), changed, newer)
 	}
 	for i := range 2000 {
 		junk := make([]byte, i%1400)
