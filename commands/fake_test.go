@@ -169,6 +169,8 @@ func (f *fake) refusal(r node.Request) *core.Fault {
 		return core.Faultf(core.CodeNoQuorum, "no quorum confirmed a leader within 2s")
 	case f.mode == "no-quorum" && submit:
 		return core.Faultf(core.CodeNoQuorum, "there is no leader to take the task")
+	case submit && len(r.(node.SubmitTask).Spec.Argv) == 0 && r.(node.SubmitTask).Spec.Name != "rotate":
+		return core.Faultf(core.CodeUnheard, "no member defines a task named %q", r.(node.SubmitTask).Spec.Name)
 	case f.mode == "busy" && submit:
 		return core.Faultf(core.CodeBusy, "100000 tasks are open").WithHint("try again later")
 	case f.mode == "denied" && submit:

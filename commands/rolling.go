@@ -81,7 +81,12 @@ func rollOver(ctx context.Context, c *call, client *control.Client, spec control
 		return err
 	}
 	if check := strings.Fields(c.String("check")); len(check) > 0 {
-		if err := runThere(ctx, c, client, control.Spec{Argv: check, TimeLimit: spec.TimeLimit}, name); err != nil {
+		how, err := specFor(ctx, client, check)
+		if err != nil {
+			return err
+		}
+		how.TimeLimit = spec.TimeLimit
+		if err := runThere(ctx, c, client, how, name); err != nil {
 			return err
 		}
 	}

@@ -170,7 +170,7 @@ func runScheduleList(c *call) error {
 		sc := &list.Schedules[i]
 		t.Rows = append(t.Rows, []string{
 			sc.Name, whenOf(sc), nextOf(c, sc), c.when(sc.Last), strconv.FormatUint(sc.Fired, 10), strconv.FormatUint(sc.Skipped, 10),
-			orEmpty(sc.Task), commandLine(sc.Spec.Argv),
+			orEmpty(sc.Task), commandOf(sc.Spec.Name, sc.Spec.Argv, sc.Spec.Args),
 		})
 		records = append(records, sc)
 	}
@@ -261,7 +261,7 @@ func factsOf(s *control.Spec) (facts [][2]string) {
 		}
 	}
 	add("name", s.Name)
-	add("command", commandLine(s.Argv))
+	add("command", commandOf(s.Name, s.Argv, s.Args))
 	add("on", s.On)
 	for _, w := range s.Where {
 		add("where", w)

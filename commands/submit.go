@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -28,8 +29,13 @@ it first, and run again if that member is lost (unless --once).
 
 The command is run as it stands, without a shell, with a clean environment:
 PATH, HOME, USER, LANG, what --env adds, and HB_TASK_ID, HB_ATTEMPT, HB_FENCE,
-HB_NODE and HB_NODE_ID. A task by NAME must be defined on a member; none can be
-in this version, so a bare NAME exits 66.
+HB_NODE and HB_NODE_ID. A member runs commands only if its hb.toml says
+allow_exec = true, or under --dev: no such member, exit 77.
+
+A task by NAME is what members have in hb.toml under [tasks.NAME]: its command,
+its user, its limits. It runs on one of them, with ARG behind its command if
+args = true. It takes no --env and no --cwd. A NAME that nobody defines exits 66;
+hb tasks defined lists them.
 
 ` + waitingWords,
 		Flags: append(taskFlags(),
@@ -145,13 +151,13 @@ func taskSpec(c *call) (*control.Spec, error) {
 			return nil, err
 		}
 	case len(c.words) == 1:
-		spec.Name = c.words[0]
+		spec.Name, spec.Args = c.words[0], c.behind
 	case len(c.behind) == 0:
 		return nil, usage("nothing to run").WithHint("the command stands behind --: %s -- CMD...", c.name())
 	default:
 		spec.Argv = c.behind
 	}
-	for _, word := range append(append([]string{spec.Cwd}, spec.Argv...), spec.Env...) {
+	for _, word := range slices.Concat([]string{spec.Cwd}, spec.Argv, spec.Args, spec.Env) {
 		if !utf8.ValidString(word) {
 			return nil, core.Faultf(core.CodeBadInput, "%q is not UTF-8, and cannot travel", word)
 		}

@@ -91,14 +91,14 @@ func aboutTask(c *call, ask func(context.Context, *control.Client, string) (*con
 		return render.JSON(c.stdout, task)
 	case c.form == "plain":
 		return (&render.Table{Rows: [][]string{{task.ID, task.Name, task.Status, orEmpty(task.Reason),
-			strconv.Itoa(len(task.Attempts)), number(task.Exit), commandLine(task.Argv)}}}).Plain(c.stdout)
+			strconv.Itoa(len(task.Attempts)), number(task.Exit), commandOf(task.Name, task.Argv, task.Args)}}}).Plain(c.stdout)
 	}
 	return printTask(c, task)
 }
 
 // printTask shows a task on a page: facts, attempts, the ends of its output.
 func printTask(c *call, t *control.Task) error {
-	facts := [][2]string{{"task", t.ID}, {"name", t.Name}, {"command", commandLine(t.Argv)}, {"status", t.Status}}
+	facts := [][2]string{{"task", t.ID}, {"name", t.Name}, {"command", commandOf(t.Name, t.Argv, t.Args)}, {"status", t.Status}}
 	add := func(name, value string) {
 		if value != "" {
 			facts = append(facts, [2]string{name, value})

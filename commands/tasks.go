@@ -29,6 +29,7 @@ func tasksCommand() *cli.Command {
 				Description: "Waits until the task has ended and exits with its code, as hb submit --wait does:\n125 when hb does not know it, or --timeout is over. ^C ends the waiting, never the task."},
 			{Name: "cancel", Usage: "end a task", ArgsUsage: "ID", Action: plainWords(1, runTaskCancel),
 				Description: "Asks for the end of a task and returns when the wish is in the log. A running task\nis sent SIGTERM, with all its children, and SIGKILL if it does not end; one that\nhas ended stays as it is."},
+			definedCommand(),
 			{Name: "retry", Usage: "submit a task that has ended once more", ArgsUsage: "ID", Action: plainWords(1, runTaskRetry),
 				Description: "Submits the content of a task that has ended once more, as a task of its own,\nwithout the --key of the first, and prints the ID of the new one. One that has not\nended is refused (1)."},
 		},
@@ -112,7 +113,7 @@ func printTasks(c *call, list *control.Tasks, goesOn bool) error {
 		}
 		t.Rows = append(t.Rows, []string{
 			task.ID, task.Name, task.Status, orEmpty(task.Node), try, c.when(task.Submitted), c.when(task.Ended),
-			number(task.Exit), commandLine(task.Argv),
+			number(task.Exit), commandOf(task.Name, task.Argv, task.Args),
 		})
 		records = append(records, struct {
 			Schema string `json:"schema"`

@@ -12,8 +12,9 @@ type Features uint16
 // FeaturesNow is the level of this program. Whoever raises it adds a line here:
 //
 //	1	hb 0.1
-//	2	authority, tokens and certificates; locks
-const FeaturesNow Features = 2
+//	2	authority, tokens and certificates
+//	3	tasks by name: Offer, Spec.args; locks
+const FeaturesNow Features = 3
 
 // FeaturesLocks is the level from which on locks may be asked for.
-const FeaturesLocks Features = 2
+const FeaturesLocks Features = 3

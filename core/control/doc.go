@@ -14,6 +14,7 @@
 //	POST /v1/leader/transfer  {"to"}        hb.leader/1
 //	GET  /v1/tasks                          hb.tasks/1
 //	POST /v1/tasks            (Spec)        hb.submitted/1
+//	GET  /v1/tasks/defined                  hb.definitions/1
 //	GET  /v1/tasks/ID                       hb.task/1
 //	GET  /v1/tasks/ID/wait                  hb.task/1, when it has ended
 //	POST /v1/tasks/ID/cancel                hb.task/1

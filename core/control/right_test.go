@@ -26,6 +26,7 @@ var needed = map[Right]string{
 		GET /v1/schedules/{name}
 		GET /v1/status
 		GET /v1/tasks
+		GET /v1/tasks/defined
 		GET /v1/tasks/{id}
 		GET /v1/tasks/{id}/output
 		GET /v1/tasks/{id}/wait

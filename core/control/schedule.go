@@ -223,7 +223,7 @@ func shownSchedule(sc *wire.Schedule, now time.Time) Schedule {
 // specFrom gives a task's content in the words in which it is asked for.
 func specFrom(w *wire.Spec) Spec {
 	return Spec{
-		Name: w.Name, Argv: list(w.Argv), Env: list(w.Env), Cwd: w.Cwd, On: w.On, Where: list(w.Where),
+		Name: w.Name, Argv: list(w.Argv), Args: list(w.Args), Env: list(w.Env), Cwd: w.Cwd, On: w.On, Where: list(w.Where),
 		Once: w.Once, Rerun: (w.On != "" || w.All) && !w.Once, Retries: w.Retries, TimeLimit: time.Duration(w.TimeLimitNanos).Seconds(),
 		Priority: priorityOf(w.Priority), Weight: w.Weight, Keep: time.Duration(w.KeepNanos).Seconds(), NoQueue: w.NoQueue,
 		Prefer: w.Prefer, Exclusive: w.Exclusive, Array: w.Array, All: w.All, Parallel: w.Parallel,

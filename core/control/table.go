@@ -17,6 +17,7 @@ func (s server) routes() map[string]route {
 		"POST /v1/leader/transfer":   {Admin, handler(s.transfer)},
 		"GET /v1/tasks":              {Read, handler(s.tasks)},
 		"POST /v1/tasks":             {Submit, handler(s.submit)},
+		"GET /v1/tasks/defined":      {Read, handler(s.defined)},
 		"GET /v1/tasks/{id}":         {Read, handler(s.task)},
 		"GET /v1/tasks/{id}/wait":    {Read, handler(s.waitTask)},
 		"GET /v1/tasks/{id}/output":  {Read, s.stream(s.output)},

@@ -33,6 +33,7 @@ func taskOf(t *wire.Task, who names) *Task {
 		ID:        ledger.Name(t),
 		Name:      spec.GetName(),
 		Argv:      list(spec.GetArgv()),
+		Args:      list(spec.GetArgs()),
 		Status:    t.Status,
 		Reason:    text(t.Reason),
 		Key:       text(spec.GetKey()),
@@ -168,6 +169,7 @@ func tasksOf(v node.TasksView, who names) Tasks {
 			ID:        ledger.Name(t),
 			Name:      t.GetSpec().GetName(),
 			Argv:      list(t.GetSpec().GetArgv()),
+			Args:      list(t.GetSpec().GetArgs()),
 			Status:    t.Status,
 			Key:       text(t.GetSpec().GetKey()),
 			Submitted: wallTime(t.SubmittedNanos),
@@ -186,7 +188,7 @@ func tasksOf(v node.TasksView, who names) Tasks {
 // specOf checks what a client wants run.
 func specOf(s *Spec) (*wire.Spec, *core.Fault) {
 	out := &wire.Spec{
-		Name: s.Name, Argv: s.Argv, Env: s.Env, Cwd: s.Cwd, On: s.On, Where: s.Where,
+		Name: s.Name, Argv: s.Argv, Args: s.Args, Env: s.Env, Cwd: s.Cwd, On: s.On, Where: s.Where,
 		Once: s.Once || (s.On != "" || s.All) && !s.Rerun, Retries: s.Retries, Key: s.Key,
 		Weight: s.Weight, NoQueue: s.NoQueue, Prefer: s.Prefer, Exclusive: s.Exclusive,
 		Array: s.Array, All: s.All, Parallel: s.Parallel, MaxFailures: s.MaxFailures, SkipDown: s.SkipDown,
@@ -251,15 +253,16 @@ func nameOf(out *wire.Spec) *core.Fault {
 	switch {
 	case len(out.Argv) == 0 && out.Name == "":
 		return core.Faultf(core.CodeUsage, "the task says nothing to run")
-	case len(out.Argv) == 0:
-		return core.Faultf(core.CodeUnheard, "no member defines a task named %q", out.Name).
-			WithHint("a command stands behind --: hb run -- %s", out.Name)
-	case out.Argv[0] == "":
+	case len(out.Argv) > 0 && len(out.Args) > 0:
+		return core.Faultf(core.CodeUsage, "a command and the arguments of a task exclude each other")
+	case len(out.Argv) == 0 && (len(out.Env) > 0 || out.Cwd != ""):
+		return core.Faultf(core.CodeUsage, "the task %s runs as its members define it: variables and a directory are for commands", out.Name)
+	case len(out.Argv) > 0 && out.Argv[0] == "":
 		return core.Faultf(core.CodeUsage, "the task's command is an empty word")
 	case out.Name == "":
 		out.Name = out.Argv[0][strings.LastIndexByte(out.Argv[0], '/')+1:]
 	}
-	for _, words := range [][]string{out.Argv, out.Env, {out.Cwd}} {
+	for _, words := range [][]string{out.Argv, out.Args, out.Env, {out.Cwd}} {
 		for _, word := range words {
 			if strings.IndexByte(word, 0) >= 0 {
 				return core.Faultf(core.CodeBadInput, "%q holds a zero byte, which no command line can", word)

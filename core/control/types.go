@@ -176,7 +176,8 @@ type Spec struct {
 	Task      *string  `json:"task"`
 	Name      string   `json:"name"`
 	Argv      []string `json:"argv"`
-	Env       []string `json:"env"` // K=V
+	Args      []string `json:"args"` // of a task by name, in the place of argv
+	Env       []string `json:"env"`  // K=V
 	Cwd       string   `json:"cwd"`
 	On        string   `json:"on"`    // a node's name or ID, or @leader
 	Where     []string `json:"where"` // tag=V, tag!=V
@@ -250,7 +251,8 @@ type Task struct {
 	Schema    string     `json:"schema"`
 	ID        string     `json:"id"`
 	Name      string     `json:"name"`
-	Argv      []string   `json:"argv"`
+	Argv      []string   `json:"argv"` // empty for a task by name
+	Args      []string   `json:"args"` // of that
 	Status    string     `json:"status"`
 	Reason    *string    `json:"reason"`
 	Key       *string    `json:"key"`
@@ -323,6 +325,7 @@ type TaskRow struct {
 	ID        string     `json:"id"`
 	Name      string     `json:"name"`
 	Argv      []string   `json:"argv"`
+	Args      []string   `json:"args"`
 	Status    string     `json:"status"`
 	Key       *string    `json:"key"`
 	Node      *string    `json:"node"`

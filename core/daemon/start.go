@@ -67,7 +67,7 @@ func open(o Options) (d *daemon, fault *core.Fault) {
 		return d, fault
 	}
 	d.machine = node.New(node.Options{
-		Name: d.options.Name, Version: o.Version, Addr: d.options.Advertise, Tags: o.Tags,
+		Name: d.options.Name, Version: o.Version, Addr: d.options.Advertise, Tags: o.Tags, Offer: d.tasks.may.offer(),
 		Detector: o.Detector, Spread: o.Spread, Period: o.Period, Slots: d.options.Slots,
 		Plain: d.credentials == nil, Vault: d.credentials.vault(), Seeds: len(o.Seeds) > 0, Beacons: d.network.beacon != nil, Rand: newRand(),
 	}, restored)

@@ -18,6 +18,7 @@ type host struct {
 	reason   string       // why it is not up
 	gone     core.Instant // since when it is not
 	tags     map[string]string
+	offer    *wire.Offer // what it says that it runs
 	load     core.Load
 	known    bool    // load was reported since the member last started
 	lost     bool    // see Lost
@@ -86,7 +87,7 @@ func (m *Machine) hostFor(row *wire.Agreed) *host {
 		h.instance, h.known, h.lost = instance, false, false
 	}
 	h.name, h.state, h.tags = row.Row.Name, row.State, row.Row.Tags
-	h.drained, h.evict, h.reason = row.Drained, row.Evict, row.Reason
+	h.drained, h.evict, h.reason, h.offer = row.Drained, row.Evict, row.Reason, row.Offer
 	return h
 }
 

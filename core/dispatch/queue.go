@@ -23,6 +23,9 @@ type placement struct {
 	group string
 	// target is the one member that an element is for; zero: any.
 	target core.NodeID
+	// spec is one of those it is for; what members must offer for it is the same
+	// for all of them.
+	spec *wire.Spec
 }
 
 type condition struct {
@@ -31,7 +34,7 @@ type condition struct {
 }
 
 func newPlacement(spec *wire.Spec) *placement {
-	p := &placement{on: spec.GetOn(), idle: spec.GetPrefer() == ledger.PreferIdle}
+	p := &placement{on: spec.GetOn(), idle: spec.GetPrefer() == ledger.PreferIdle, spec: spec}
 	for _, w := range spec.GetWhere() {
 		tag, value, differs, _ := ledger.ParseWhere(w)
 		p.where = append(p.where, condition{w, tag, value, differs})
@@ -55,7 +58,7 @@ func (p *placement) objection(h *host) string {
 			return "not " + c.text
 		}
 	}
-	return ""
+	return ledger.Unfit(p.spec, h.offer)
 }
 
 // groupOf is the same for tasks of the same placement.
@@ -64,10 +67,14 @@ func groupOf(w waiting) string {
 	if w.parent != (core.TaskID{}) && (w.target != 0 || spec.Parallel > 0) {
 		return fmt.Sprintf("\x01%v\x00%d", w.parent, w.target)
 	}
-	if spec.On == "" && len(spec.Where) == 0 && spec.Prefer == "" && spec.Exclusive == "" {
-		return ""
+	named := ""
+	if len(spec.Argv) == 0 {
+		named = fmt.Sprintf("\x02%s\x00%t\x00", spec.Name, len(spec.Args) > 0 || len(spec.Stdin) > 0)
 	}
-	return spec.On + "\x00" + spec.Prefer + "\x00" + spec.Exclusive + "\x00" + strings.Join(spec.Where, "\x00")
+	if spec.On == "" && len(spec.Where) == 0 && spec.Prefer == "" && spec.Exclusive == "" {
+		return named
+	}
+	return named + spec.On + "\x00" + spec.Prefer + "\x00" + spec.Exclusive + "\x00" + strings.Join(spec.Where, "\x00")
 }
 
 // kindOf is the same for tasks of about the same demand: of weights that differ by

@@ -64,6 +64,8 @@ func (s *State) apply(o *Outcome) {
 		s.acquireLock(o, b.AcquireLock)
 	case *wire.Command_ReleaseLock:
 		s.releaseLock(o, b.ReleaseLock)
+	case *wire.Command_Offer:
+		s.offer(o, b.Offer)
 	case *wire.Command_Note:
 		if len(b.Note.GetText()) > MaxNoteBytes {
 			o.Verdict = refuse(core.CodeBadInput, "a note of %d bytes: at most %d are taken", len(b.Note.GetText()), MaxNoteBytes)

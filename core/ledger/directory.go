@@ -57,7 +57,7 @@ func (s *State) rowUp(o *Outcome, row *wire.Row) {
 	}
 	m := &wire.Agreed{Row: lasting, State: Up, SinceNanos: s.wall, Index: s.applied}
 	if known && old.State != Left {
-		m.Drained, m.Evict, m.Vote = old.Drained, old.Evict, old.Vote
+		m.Drained, m.Evict, m.Vote, m.Offer = old.Drained, old.Evict, old.Vote, old.Offer
 	}
 	if known && old.State == Up && old.Row.Instance == row.Instance {
 		m.SinceNanos = old.SinceNanos // a new address or tag: it was up all the time
@@ -97,7 +97,7 @@ func (s *State) memberDown(o *Outcome, c *wire.MemberDown) {
 		}
 		m := &wire.Agreed{Row: old.Row, State: state, Reason: c.Reason, SinceNanos: s.wall, Index: s.applied}
 		if state != Left {
-			m.Drained, m.Evict, m.Vote = old.Drained, old.Evict, old.Vote
+			m.Drained, m.Evict, m.Vote, m.Offer = old.Drained, old.Evict, old.Vote, old.Offer
 		}
 		s.setMember(m)
 		o.Members = append(o.Members, m)
@@ -132,7 +132,7 @@ func (s *State) drain(o *Outcome, c *wire.Drain) {
 	}
 	m := &wire.Agreed{
 		Row: old.Row, State: old.State, Reason: old.Reason, SinceNanos: old.SinceNanos, Index: s.applied,
-		Drained: c.On, Evict: c.Evict,
+		Drained: c.On, Evict: c.Evict, Offer: old.Offer,
 	}
 	s.setMember(m)
 	o.Members = append(o.Members, m)

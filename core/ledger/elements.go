@@ -71,6 +71,8 @@ func (s *State) split(spec *wire.Spec) (targets []core.NodeID, missing []*wire.M
 			why = m.State
 		case m.Drained:
 			why = "drained"
+		default:
+			why = Unfit(spec, m.Offer)
 		}
 		if why == "" {
 			targets = append(targets, id)

@@ -34,6 +34,9 @@ func (s *State) afterFailure(o *Outcome, t *wire.Task) {
 			Env:  []string{"HB_FAILED_TASK=" + core.TaskID(t.Id).String(), "HB_FAILED_NAME=" + t.Spec.Name, "HB_FAILED_STATUS=" + t.Status},
 		},
 	}
+	if s.features >= NamedTasks && s.defines(command) {
+		made.Spec.Name, made.Spec.Args, made.Spec.Argv = command, made.Spec.Argv[1:], nil
+	}
 	s.tasks.add(made)
 	o.Also = append(o.Also, made)
 	o.Events = append(o.Events, Event{"task-submitted", id.String(), made.Spec.Name + ", because " + Name(t) + " is " + t.Status})

@@ -91,7 +91,7 @@ func (s *State) knownSchedule(o *Outcome, name string) *wire.Schedule {
 // setSchedule takes in a definition. The same one again changes nothing.
 func (s *State) setSchedule(o *Outcome, c *wire.SetSchedule) {
 	want := definition(c.GetSchedule())
-	if o.Verdict = judgeSchedule(want); o.Verdict != nil {
+	if o.Verdict = s.judgeSchedule(want); o.Verdict != nil {
 		return
 	}
 	old, known := s.Schedule(want.Name)
@@ -123,12 +123,12 @@ func definition(sc *wire.Schedule) *wire.Schedule {
 
 // judgeSchedule says what keeps a definition from making sense. Whether the cron
 // line does is up to whoever proposes it: members may have different time zones.
-func judgeSchedule(sc *wire.Schedule) *wire.Verdict {
+func (s *State) judgeSchedule(sc *wire.Schedule) *wire.Verdict {
 	if err := checkDefinition(sc); err != nil {
 		return refuse(core.CodeBadInput, "schedule %q: %v", sc.Name, err)
 	}
 	one := [len(core.TaskID{})]byte{1}
-	if v := judgeSpec(&wire.Submit{Task: one[:], Spec: sc.Spec}); v != nil {
+	if v := s.judgeSpec(&wire.Submit{Task: one[:], Spec: sc.Spec}); v != nil {
 		v.Message = fmt.Sprintf("schedule %q: %s", sc.Name, v.Message)
 		return v
 	}

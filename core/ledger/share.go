@@ -17,7 +17,7 @@ const sharedMost = 1024
 
 // of gives a spec like this one: perhaps another's.
 func (s shared) of(spec *wire.Spec) *wire.Spec {
-	key := strings.Join(spec.Argv, "\x00")
+	key := spec.Name + "\x00" + strings.Join(spec.Argv, "\x00")
 	if like := s[key]; like != nil && proto.Equal(like, spec) {
 		return like
 	}

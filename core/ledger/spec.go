@@ -11,13 +11,15 @@ import (
 )
 
 // judgeSpec says what keeps a submit from making sense by itself.
-func judgeSpec(c *wire.Submit) *wire.Verdict {
+func (s *State) judgeSpec(c *wire.Submit) *wire.Verdict {
 	spec := c.GetSpec()
 	switch size := proto.Size(spec); {
 	case len(c.GetTask()) != len(core.TaskID{}) || core.TaskID(c.Task).IsZero():
 		return refuse(core.CodeBadInput, "a task ID of %d bytes: %d that are not all zero are needed", len(c.GetTask()), len(core.TaskID{}))
-	case len(spec.GetArgv()) == 0 || spec.Argv[0] == "":
+	case !s.isNamed(spec) && (len(spec.GetArgv()) == 0 || spec.Argv[0] == ""):
 		return refuse(core.CodeBadInput, "a task without a command")
+	case len(spec.Argv) > 0 && len(spec.Args) > 0:
+		return refuse(core.CodeBadInput, "a command and the arguments of a task: one of both is meant")
 	case size > MaxSpecBytes:
 		return refuse(core.CodeBadInput, "the task takes %d bytes: at most %d are taken", size, MaxSpecBytes)
 	case spec.TimeLimitNanos < 0:
@@ -78,13 +80,14 @@ func (s *State) reachable(spec *wire.Spec) bool {
 	return false
 }
 
-// mayRun says whether --on, --where and a drain let a member run a task.
+// mayRun says whether --on, --where, a drain and what it offers let a member run a
+// task.
 func mayRun(spec *wire.Spec, m *wire.Agreed) bool {
 	named := spec.On == m.Row.Name || spec.On == core.NodeID(m.Row.Id).String()
 	if spec.On != "" && spec.On != OnLeader && !named || m.Drained && !named {
 		return false
 	}
-	return tagsFit(spec.Where, m.Row.Tags)
+	return tagsFit(spec.Where, m.Row.Tags) && Unfit(spec, m.Offer) == ""
 }
 
 func tagsFit(where []string, tags map[string]string) bool {

@@ -12,7 +12,7 @@ import (
 
 // submit creates a task, or finds the one that the same submit created before.
 func (s *State) submit(o *Outcome, c *wire.Submit) {
-	if o.Verdict = judgeSpec(c); o.Verdict != nil {
+	if o.Verdict = s.judgeSpec(c); o.Verdict != nil {
 		return
 	}
 	id := core.TaskID(c.Task)

@@ -167,7 +167,7 @@ func (n *Node) memberView(row member.Row) MemberView {
 	}
 	v.Blame = cmp.Or(v.Blame, n.reservation(row.ID))
 	if m, ok := n.ledger.Member(row.ID); ok {
-		v.Agreed, v.Drained = m.State, m.Drained
+		v.Agreed, v.Drained, v.Offer = m.State, m.Drained, m.Offer
 	}
 	if rtt, ok := n.membership.RTT(row.ID); ok {
 		v.RTT = rtt
@@ -204,7 +204,7 @@ func (n *Node) agreedOnly(m *wire.Agreed) MemberView {
 	v := MemberView{
 		ID: core.NodeID(m.Row.Id), Name: m.Row.Name, Status: core.Dead, Agreed: m.State, Role: n.roleOf(core.NodeID(m.Row.Id)),
 		RTT: -1, Version: m.Row.Version, Tags: m.Row.Tags, Instance: core.Instance(m.Row.Instance), Since: m.SinceNanos,
-		Drained: m.Drained,
+		Drained: m.Drained, Offer: m.Offer,
 	}
 	if m.State == ledger.Left {
 		v.Status = core.Left

@@ -55,7 +55,11 @@ func (n *Node) asked(ev Asked) {
 		v.Tasks, v.Next, v.More = n.ledger.Page(q.Query)
 		n.reply(ev.ID, v, true)
 	case ExplainTask:
-		n.explain(ev.ID, q)
+		if !q.Task.IsZero() {
+			n.explain(ev.ID, q)
+			break
+		}
+		n.runnable(ev.ID, q.Spec, func(*wire.Spec) { n.explain(ev.ID, q) })
 	case RetryTask:
 		n.withTask(ev.ID, q.Task, func(t *wire.Task) { n.retry(ev.ID, q, t) })
 	case CancelTask:

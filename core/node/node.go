@@ -104,6 +104,7 @@ type shared struct {
 	loadSent     core.Instant
 	finishing    map[core.Fence]bool
 	stepping     core.Instant // when a drained leader next asks another to lead
+	offering     offering     // its word on what it runs
 	complaints   map[complaint]int
 	told         map[core.NodeID]core.Instant // when somebody was told that he has no business here
 	doubted      map[core.NodeID]doubtful     // who wants to lead, and is no voter

@@ -25,6 +25,8 @@ type Options struct {
 	Features core.Features
 	// Addr is where others reach this node, by UDP and TCP.
 	Addr netip.AddrPort
+	// Offer is what this node runs; nil is any command, and no tasks by name.
+	Offer *wire.Offer
 	// Tags are labels for placement.
 	Tags map[string]string
 	// Detector is the kind of failure detector, of those that [detector] kind

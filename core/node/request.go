@@ -245,6 +245,8 @@ type (
 		Tags     map[string]string
 		Instance core.Instance
 		Since    int64 // Unix nanoseconds of the last change of Status
+		// Offer is what it says that it runs; nil: it has not said.
+		Offer *wire.Offer
 		// Blame says who suspects it and why, when somebody does.
 		Blame string
 	}

@@ -77,6 +77,17 @@ func (n *Node) changeSchedule(id uint64, q ChangeSchedule) {
 		n.reply(id, core.Faultf(core.CodeBadInput, "the schedule's %v", err), true)
 		return
 	}
+	if set := q.Command.GetSetSchedule(); set.GetSchedule().GetSpec() != nil {
+		n.runnable(id, set.Schedule.Spec, func(spec *wire.Spec) {
+			set.Schedule.Spec = spec
+			n.proposeSchedule(id, q)
+		})
+		return
+	}
+	n.proposeSchedule(id, q)
+}
+
+func (n *Node) proposeSchedule(id uint64, q ChangeSchedule) {
 	n.propose(q.Command, func(a answer) {
 		switch f := answerFault(a); {
 		case f != nil:

@@ -144,6 +144,7 @@ func (n *Node) settle() {
 	n.tellPlight()
 	n.tellPeers()
 	n.agree()
+	n.offer()
 	n.keepWards()
 	n.reportLoad(false)
 	n.serveReads()
@@ -198,7 +199,7 @@ func (n *Node) Next() core.Instant {
 	for _, t := range [...]core.Instant{
 		n.membership.Next(), n.discovery.Next(), n.replog.Next(), n.dispatcher.Next(), n.timetable.Next(), n.locks.Next(), n.runner.Next(),
 		n.nextRead(), n.proposals.look, n.nextOutput(), n.nextProbe(), n.nextSurvey(), n.nextMesh(), n.nextLife(), n.nextAgree(), n.nextLoad(),
-		n.nextExplaining(), n.nextDraining(), n.nextStepAside(), n.nextWards(), n.nextKeys(),
+		n.nextExplaining(), n.nextDraining(), n.nextStepAside(), n.nextOffer(), n.nextWards(), n.nextKeys(),
 	} {
 		next = core.Earlier(next, t)
 	}

@@ -16,6 +16,42 @@ func (n *Node) submit(id uint64, q SubmitTask) {
 		n.reply(id, core.Faultf(core.CodeBadInput, "task: %v", err), true)
 		return
 	}
+	n.runnable(id, q.Spec, func(spec *wire.Spec) { n.submitRunnable(id, SubmitTask{Task: q.Task, Spec: spec}) })
+}
+
+// runnable goes on with what some member may run, and refuses anything else: it
+// would wait for ever. Where that seems so, what the log says by now counts.
+func (n *Node) runnable(id uint64, spec *wire.Spec, then func(*wire.Spec)) {
+	judge := func() *core.Fault {
+		v := n.ledger.Hopeless(spec)
+		if v == nil && n.ledger.RunsOnce(spec) && !spec.Once {
+			if spec.Retries > 0 {
+				return core.Faultf(core.CodeBadInput, "the task %s must not be run a second time: its definition says idempotent = false", spec.Name)
+			}
+			spec = proto.CloneOf(spec)
+			spec.Once = true
+		}
+		return answerFault(answer{verdict: v})
+	}
+	if judge() == nil {
+		then(spec)
+		return
+	}
+	n.readIndex(true, func(res readResult) {
+		f := judge()
+		switch {
+		case !res.ok:
+			n.reply(id, n.noQuorum(), true)
+		case f != nil:
+			n.reply(id, f, true)
+		default:
+			then(spec)
+		}
+	})
+}
+
+// submitRunnable puts it there.
+func (n *Node) submitRunnable(id uint64, q SubmitTask) {
 	c := &wire.Command{Body: &wire.Command_Submit{Submit: &wire.Submit{Task: q.Task[:], Spec: q.Spec}}}
 	n.propose(c, func(a answer) {
 		if f := answerFault(a); f != nil {

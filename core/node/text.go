@@ -46,6 +46,8 @@ func (n *Node) commandText(c *wire.Command) string {
 		return fmt.Sprintf("voters: %d shall vote", b.SetVoters.Target)
 	case *wire.Command_SetVote:
 		return fmt.Sprintf("voters: %s is %s", n.nameOf(core.NodeID(b.SetVote.Node)), ledger.Vote(b.SetVote.Vote))
+	case *wire.Command_Offer:
+		return n.nameOf(core.NodeID(b.Offer.Node)) + " runs " + offerText(b.Offer)
 	case *wire.Command_Forget:
 		return "forget " + n.nameOf(core.NodeID(b.Forget.Node))
 	}
@@ -61,7 +63,7 @@ func (n *Node) commandText(c *wire.Command) string {
 func (n *Node) taskText(c *wire.Command) string {
 	switch b := c.Body.(type) {
 	case *wire.Command_Submit:
-		return fmt.Sprintf("submit %s: %s", taskText(b.Submit.Task), strings.Join(b.Submit.Spec.GetArgv(), " "))
+		return fmt.Sprintf("submit %s: %s", taskText(b.Submit.Task), commandText(b.Submit.Spec))
 	case *wire.Command_Assign:
 		return fmt.Sprintf("assign %s attempt %d to %s", taskText(b.Assign.Task), b.Assign.Attempt, n.nameOf(core.NodeID(b.Assign.Node)))
 	case *wire.Command_Finish:

@@ -53,7 +53,7 @@ func (n *Node) holdAll(a *awaiting) bool {
 func (n *Node) holds(a *awaiting, c Condition) bool {
 	switch c.Kind {
 	case "ready":
-		return n.confirmQuorum(a) && n.memberHere() && n.ledger.Applied() >= a.target
+		return n.confirmQuorum(a) && n.memberHere() && n.ledger.Applied() >= a.target && n.offered()
 	case "leader":
 		return n.confirmQuorum(a) && n.leader().id != 0
 	case "quorum":

@@ -1,0 +1,84 @@
+package node
+
+import (
+	"strings"
+	"time"
+
+	"hb/core"
+	"hb/core/ledger"
+	"hb/core/wire"
+)
+
+// offerAgain is how long this node waits before it says once more what it runs,
+// when the log did not take it.
+const offerAgain = time.Second
+
+// offering is this node's word on what it runs, on its way to the log.
+type offering struct {
+	flying bool
+	again  core.Instant
+}
+
+// offer has the log say what this node runs: it may have another configuration
+// than when it last ran. Without a word it is taken to run any command.
+func (n *Node) offer() {
+	if n.now < n.offering.again || !n.offerDue() {
+		return
+	}
+	n.offering.flying = true
+	n.offering.again = n.now.Add(offerAgain)
+	o := &wire.Offer{Node: uint64(n.self.id), Free: true}
+	if mine := n.opts.Offer; mine != nil {
+		o.Free, o.Tasks = mine.Free, mine.Tasks
+	}
+	n.propose(&wire.Command{Body: &wire.Command_Offer{Offer: o}}, func(a answer) {
+		n.offering.flying = false
+		n.offering.again = n.now.Add(offerAgain)
+		if f := answerFault(a); f != nil && f.Code != core.CodeNoQuorum && f.Code != core.CodeTimeout {
+			n.log(true, "the log does not take what this node runs: "+f.Message)
+		}
+	})
+}
+
+// offerText says in words what a member runs.
+func offerText(o *wire.Offer) string {
+	words := []string{}
+	if o.Free {
+		words = append(words, "any command")
+	}
+	for _, d := range o.Tasks {
+		words = append(words, d.Name)
+	}
+	if len(words) == 0 {
+		return "nothing"
+	}
+	return strings.Join(words, ", ")
+}
+
+// commandText is what a spec has run: a command, or a task and its arguments.
+func commandText(spec *wire.Spec) string {
+	if len(spec.GetArgv()) > 0 {
+		return strings.Join(spec.Argv, " ")
+	}
+	return strings.Join(append([]string{spec.GetName()}, spec.GetArgs()...), " ")
+}
+
+// offered says whether the log says what this node runs, as far as it can.
+func (n *Node) offered() bool {
+	m, known := n.ledger.Member(n.self.id)
+	return n.ledger.Features() < ledger.NamedTasks || known && ledger.SameOffer(m.Offer, n.opts.Offer)
+}
+
+// offerDue says whether that is to be mended.
+func (n *Node) offerDue() bool {
+	m, known := n.ledger.Member(n.self.id)
+	return known && m.State == ledger.Up && !n.offering.flying && n.life.leaving == 0 && !n.offered()
+}
+
+// nextOffer is when offer has something to do.
+func (n *Node) nextOffer() core.Instant {
+	if n.offerDue() {
+		return n.offering.again
+	}
+	return core.Never
+}
