@@ -205,7 +205,7 @@ func TestAPlanThatTheLogDroppedIsMadeAgain(t *testing.T) {
 
 func TestAPlanForASubmitThatWasRefusedFreesItsSlot(t *testing.T) {
 	d := newDesk(t, 1)
-	bad := submit(1, &wire.Spec{Name: "empty"})
+	bad := submit(1, &wire.Spec{Name: "bad", Argv: []string{"true"}, KeepNanos: -1})
 	plan, ok := d.PlanFor(d.now, bad.GetSubmit())
 	if !ok {
 		t.Fatal("no plan")
