@@ -34,7 +34,7 @@ func TestRealScripts(t *testing.T) {
 			"nodes":   all.nodes,
 			"start":   all.start,
 			"crash":   all.crash,
-			"stop":    all.stop,
+			"shut":    all.shut,
 			"restart": all.restart,
 			"use":     all.use,
 			"lines":   lines,
@@ -157,8 +157,9 @@ func (s *stages) crash(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// stop NAME... ends nodes in order; each must exit 0.
-func (s *stages) stop(ts *testscript.TestScript, neg bool, args []string) {
+// shut NAME... ends nodes in order; each must exit 0. (A stop is testscript's own,
+// and ends the script.)
+func (s *stages) shut(ts *testscript.TestScript, neg bool, args []string) {
 	s.end(ts, syscall.SIGTERM, args)
 }
 

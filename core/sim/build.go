@@ -41,7 +41,7 @@ func buildNode(h *host) (machine, error) {
 		h.minted++
 	}
 	return node.New(node.Options{
-		Name: h.name, Version: "sim", Features: h.features, Addr: h.addr, Slots: h.w.options.Slots,
+		Name: h.name, Version: "sim", Features: h.features, Offer: h.offer, Addr: h.addr, Slots: h.w.options.Slots,
 		Tags:  map[string]string{"rack": string('a' + rune(h.i%2)), "kind": "simulated"},
 		Seeds: true, Beacons: true, Rand: luck,
 		Vault:    h.vaultOf(),

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/ledger"
 	"hb/core/node"
 	"hb/core/supervise"
 	"hb/core/wire"
@@ -60,7 +61,7 @@ func (c *children) fork(r *runner, e node.Exec) {
 	h := c.h
 	p, ok := parseWork(e.Spec)
 	delay := 200*time.Microsecond + time.Duration(h.luck.ExpFloat64()*float64(time.Millisecond))
-	if !ok {
+	if !ok || ledger.Unfit(e.Spec, h.offer) != "" { // what a member runs is its own to say
 		at := h.unix()
 		r.later(delay, func() {
 			h.w.referee.executed(&child{Exec: e, host: h.i, begin: h.w.now, end: h.w.now, code: 127})

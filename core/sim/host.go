@@ -9,6 +9,7 @@ import (
 
 	"hb/core"
 	"hb/core/node"
+	"hb/core/wire"
 )
 
 // The ports of a host: streams and datagrams on one, beacons on another.
@@ -70,6 +71,7 @@ type host struct {
 	features core.Features // of its program; 0: this program's
 	vault    *vault        // its private keys
 	minted   int           // how many data directories it had
+	offer    *wire.Offer   // what it is configured to run; nil: anything
 
 	storage  *storage
 	part     node.Part // in the log, when it was looked at last

@@ -124,6 +124,9 @@ func (w *World) JumpClock(i int, by time.Duration) {
 // Install gives a host a program of a feature level, for its next start.
 func (w *World) Install(i int, level core.Features) { w.hosts[i].features = level }
 
+// Configure gives a host a configuration of what it runs, for its next start.
+func (w *World) Configure(i int, offer *wire.Offer) { w.hosts[i].offer = offer }
+
 // Foresee says that a host's node may stop with a fault of this code.
 func (w *World) Foresee(i int, code core.Code) { w.hosts[i].foreseen = code }
 

@@ -30,6 +30,9 @@ type program struct {
 func parseWork(spec *wire.Spec) (p program, ok bool) {
 	p.runs = 100 * time.Millisecond
 	argv := spec.GetArgv()
+	if len(argv) == 0 && spec.GetName() != "" { // by name; what is defined is Work
+		argv = append([]string{Work}, spec.Args...)
+	}
 	if len(argv) == 0 || argv[0] != Work {
 		return p, false
 	}
