@@ -9,9 +9,6 @@ import (
 
 // schedules answers from a ledger of the fake's own.
 func (f *fake) schedules(q node.ListSchedules) any {
-	if spec := q.Command.GetSetSchedule().GetSchedule().GetSpec(); spec != nil && len(spec.Argv) == 0 {
-		return core.Faultf(core.CodeUnheard, "no member defines a task named %q", spec.Name)
-	}
 	if f.book == nil {
 		f.book = ledger.New(core.ClusterID{0xab}, "lab")
 	}
@@ -26,6 +23,9 @@ func (f *fake) schedules(q node.ListSchedules) any {
 }
 
 func (f *fake) changeSchedule(q node.ChangeSchedule) any {
+	if spec := q.Command.GetSetSchedule().GetSchedule().GetSpec(); spec != nil && len(spec.Argv) == 0 {
+		return core.Faultf(core.CodeUnheard, "no member defines a task named %q", spec.Name)
+	}
 	if f.book == nil {
 		f.book = ledger.New(core.ClusterID{0xab}, "lab")
 	}
