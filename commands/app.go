@@ -19,6 +19,8 @@ func App(version string) *cli.App {
 		Flags:   globalFlags(),
 		Commands: []*cli.Command{
 			demoCommand(),
+			initCommand(),
+			joinCommand(),
 			nodeCommand(),
 			membersCommand(),
 			leaderCommand(),
@@ -37,6 +39,7 @@ func App(version string) *cli.App {
 			leaveCommand(),
 			forgetCommand(),
 			votersCommand(),
+			tokenCommand(),
 			keysCommand(),
 			snapshotCommand(),
 			recoverCommand(),

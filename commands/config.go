@@ -59,6 +59,11 @@ func (c *call) loadConfig() (*config.Config, error) {
 	if path == "" {
 		return config.New(), nil
 	}
+	return c.readConfig(path)
+}
+
+// readConfig reads a file; every finding is told.
+func (c *call) readConfig(path string) (*config.Config, error) {
 	conf, findings := config.Load(path)
 	if len(findings) == 0 {
 		return conf, nil

@@ -35,6 +35,7 @@ type fake struct {
 	target int // voters that were asked for
 	wishes map[core.NodeID]ledger.Vote
 	book   *ledger.State // of schedules
+	door   *ledger.State // of tokens
 }
 
 // startFake puts a fake behind a socket.

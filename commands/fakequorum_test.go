@@ -1,9 +1,12 @@
 package commands
 
 import (
+	"time"
+
 	"hb/core"
 	"hb/core/ledger"
 	"hb/core/node"
+	"hb/core/wire"
 )
 
 // quorum answers what is asked about voters, as three voters and a member would:
@@ -30,6 +33,10 @@ func (f *fake) quorum(r node.Request) any {
 		return f.keys(q)
 	case node.GetPositions:
 		return f.positions()
+	case node.GetTokens:
+		return f.tokens(nil)
+	case node.ChangeToken:
+		return f.tokens(q.Command)
 	}
 	return nil
 }
@@ -87,4 +94,24 @@ func (f *fake) positions() node.PositionsView {
 		{ID: 4, Name: "d", Role: "member", Status: core.Suspect, Applied: 12},
 		{ID: 5, Name: "e", Role: "member", Status: core.Dead},
 	}}
+}
+
+// tokens carries out a command about tokens in a ledger of the fake's own, in
+// which there is one from the beginning.
+func (f *fake) tokens(c *wire.Command) any {
+	if f.door == nil {
+		f.door = ledger.New(core.ClusterID{1}, "lab")
+		if f.mode != "leaderless" {
+			f.door.Trust([]byte("ca"), &wire.Credential{Node: 1, Name: "a"}, &wire.JoinToken{
+				Id: []byte{1, 2, 3, 4, 5}, Hash: make([]byte, 32), CreatedNanos: instant, ExpiresNanos: instant + int64(time.Hour), Uses: 3, Used: 1,
+			})
+		}
+	}
+	if c != nil {
+		o := f.door.Apply(f.door.Applied()+1, &wire.Entry{WallNanos: instant, Commands: []*wire.Command{c}})
+		if fault := o[0].Fault(); fault != nil {
+			return fault
+		}
+	}
+	return node.TokensView{Authority: f.door.Authority(), Tokens: f.door.Tokens(), Wall: instant}
 }

@@ -37,42 +37,42 @@ itself; at once, if the node's directory is gone or was a temporary one. If the
 runner process itself is killed, its tasks die with it: they are reported as
 lost, and run again unless --once.
 
-In this version every cluster is a --dev one: there are no credentials, so
-whoever reaches a node may run commands on it. A --dev node therefore listens on
-loopback only, neither sends nor hears beacons, and ignores the default hb.toml
-and the default paths: without --data it takes a temporary directory, without
---bind a free port. It founds a cluster of its own, unless --seed or --join says
-that there is one already or its data directory belongs to one. When it is
-usable it prints the line that lets a shell ask it:
+It needs the credentials that hb init (for the first machine) and hb join TOKEN (for
+every other) have put into its data directory, and goes by hb.toml. Without them it
+exits 78.
+
+With --dev it needs none, and whoever reaches it may run commands on it. A --dev
+node therefore listens on loopback only, neither sends nor hears beacons, and
+ignores the default hb.toml and the default paths: without --data it takes a
+temporary directory, without --bind a free port. It founds a cluster of its own,
+unless --seed or --join says that there is one already or its data directory belongs
+to one. When it is usable it prints the line that lets a shell ask it:
 
     export HB_SOCKET=/tmp/hb-dev-1234567890/hb.sock
 
 Its own socket is --socket, or HB_SOCKET if no other node answers there, or else
 one in its data directory.
 
---insecure lets it bind other addresses, and use beacons, in a network where
-everybody may run anything.`,
-		Flags: []cli.Flag{
+--insecure lets a --dev node bind other addresses, and use beacons, in a network
+where everybody may run anything.`,
+		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "dev", Usage: "without credentials, on loopback only"},
 			&cli.BoolFlag{Name: "insecure", Usage: "with --dev: other addresses than loopback, and beacons"},
 			&cli.StringFlag{Name: "name", Usage: "the node's `NAME` among people (default: the host's)"},
 			&cli.StringFlag{Name: "data", Usage: "keep identity, log and output in `DIR`"},
-			&cli.StringSliceFlag{Name: "bind", Usage: "listen on `IP:PORT`, UDP and TCP; port 0 is a free one; may be repeated"},
-			&cli.StringSliceFlag{Name: "advertise", Usage: "tell others to reach this node at `ADDRESS`, or at what a go-sockaddr template gives"},
-			&cli.StringSliceFlag{Name: "interface", Usage: "use only the network interface `IF`; may be repeated"},
 			&cli.StringSliceFlag{Name: "seed", Usage: "join the cluster of the node at `HOST:PORT`; may be repeated"},
 			&cli.BoolFlag{Name: "join", Usage: "join what discovery finds, instead of founding a cluster"},
-			&cli.StringSliceFlag{Name: "tag", Usage: "label this node `K=V` for placement; may be repeated"},
-			&cli.IntFlag{Name: "slots", Usage: "run up to `N` tasks at once (default: one a processor)"},
-		},
+		}, addressFlags()...),
 		Action: plainWords(0, runNode),
 	}
 }
 
 func runNode(c *call) error {
-	if !c.Bool("dev") {
-		return core.Faultf(core.CodeConfig, "this version has no credentials yet, so that every node must be a --dev one").
-			WithHint("hb node --dev runs one on loopback, without credentials")
+	dev := c.Bool("dev")
+	for _, flag := range []string{"insecure", "join"} {
+		if c.Bool(flag) && !dev {
+			return usage("--%s is for --dev nodes only", flag).WithHint("a node with credentials needs no such flag: hb init founds a cluster, hb join TOKEN joins one")
+		}
 	}
 	conf, err := nodeConfig(c)
 	if err != nil {
@@ -82,8 +82,12 @@ func runNode(c *call) error {
 	if err != nil {
 		return err
 	}
-	clean, err := devPaths(o)
-	if err != nil {
+	clean := func() {}
+	if dev {
+		if clean, err = devPaths(o); err != nil {
+			return err
+		}
+	} else if err := usualPaths(o); err != nil {
 		return err
 	}
 	defer clean()
@@ -114,26 +118,28 @@ func untilSignal(from context.Context) (context.Context, func()) {
 	}
 }
 
-// nodeConfig is the file, if one is named, under the flags.
+// nodeConfig is the file under the flags; of a --dev node only if it is named.
 func nodeConfig(c *call) (*config.Config, error) {
-	conf := config.New()
-	if path, explicit := c.configPath(); explicit {
-		loaded, findings := config.Load(path)
-		if len(findings) > 0 {
-			for _, f := range findings[:len(findings)-1] {
-				fmt.Fprintf(c.stderr, "hb: %v\n", f)
-			}
-			return nil, core.Faultf(core.CodeConfig, "%v", findings[len(findings)-1])
+	conf, dev := config.New(), c.Bool("dev")
+	if path, explicit := c.configPath(); explicit || !dev && path != "" {
+		loaded, err := c.readConfig(path)
+		if err != nil {
+			return nil, err
 		}
 		conf = loaded
 	}
-	if !c.Bool("insecure") && slices.Equal(conf.Node.Bind, config.New().Node.Bind) {
+	if dev && !c.Bool("insecure") && slices.Equal(conf.Node.Bind, config.New().Node.Bind) {
 		conf.Node.Bind = nil // on loopback it is a free port
 	}
+	return conf, c.setFlags(conf)
+}
+
+// setFlags lays the flags over a configuration.
+func (c *call) setFlags(conf *config.Config) error {
 	for _, f := range [][2]string{
 		{"name", "node.name"}, {"data", "node.data"}, {"slots", "node.slots"},
 		{"bind", "node.bind"}, {"advertise", "node.advertise"}, {"interface", "node.interface"},
-		{"seed", "cluster.seeds"}, {"tag", "node.tags"},
+		{"seed", "cluster.seeds"}, {"tag", "node.tags"}, {"cluster", "cluster.name"},
 	} {
 		flag, key := f[0], f[1]
 		if !c.IsSet(flag) {
@@ -149,10 +155,10 @@ func nodeConfig(c *call) (*config.Config, error) {
 			}
 		}
 		if err := conf.Set(key, values...); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return conf, nil
+	return nil
 }
 
 // nodeOptions tells the daemon what the configuration says.
@@ -166,11 +172,11 @@ func nodeOptions(c *call, conf *config.Config) (*daemon.Options, error) {
 		Interfaces:  conf.Node.Interface,
 		Seeds:       conf.Cluster.Seeds,
 		Tags:        conf.Node.Tags,
-		Dev:         true,
+		Dev:         c.Bool("dev"),
 		Insecure:    c.Bool("insecure"),
-		Found:       len(conf.Cluster.Seeds) == 0 && !c.Bool("join"),
+		Found:       c.Bool("dev") && len(conf.Cluster.Seeds) == 0 && !c.Bool("join"),
 		ClusterName: conf.Cluster.Name,
-		Beacons:     conf.Discover.Beacons && c.Bool("insecure"),
+		Beacons:     conf.Discover.Beacons && (c.Bool("insecure") || !c.Bool("dev")),
 		BeaconPort:  conf.Discover.Port,
 		Detector:    conf.Detector.Kind,
 		Spread:      conf.Detector.Spread,
@@ -193,7 +199,7 @@ func nodeOptions(c *call, conf *config.Config) (*daemon.Options, error) {
 		if err != nil {
 			return nil, usage("--bind %s: IP:PORT is meant", b)
 		}
-		if !addr.Addr().IsLoopback() && !o.Insecure {
+		if !addr.Addr().IsLoopback() && o.Dev && !o.Insecure {
 			return nil, core.Faultf(core.CodeConfig, "a node without credentials listens on loopback only, not on %s", addr).
 				WithHint("--insecure allows it, in a network where everybody may run anything")
 		}
@@ -253,6 +259,23 @@ func advertised(texts []string) (netip.AddrPort, error) {
 		return addr, usage("--advertise %s gives %q: an IP or IP:PORT is meant", texts[0], text)
 	}
 	return addr, nil
+}
+
+// usualPaths are the places of a node with credentials, where no other is named.
+func usualPaths(o *daemon.Options) error {
+	if o.DataDir == "" {
+		o.DataDir = config.DefaultData(os.Getuid(), os.Getenv)
+	}
+	if o.Socket == "" {
+		o.Socket = config.DefaultSocket(os.Getuid(), os.Getenv)
+	}
+	if o.DataDir == "" {
+		return core.Faultf(core.CodeConfig, "HOME is not set, so that there is no place for data").WithHint("name one with --data")
+	}
+	if err := os.MkdirAll(filepath.Dir(o.Socket), 0o755); err != nil {
+		return core.Faultf(core.CodeDenied, "no place for the socket: %v", err).WithHint("give another with --socket")
+	}
+	return nil
 }
 
 // devPaths makes a temporary directory of what was not named; clean takes it

@@ -44,7 +44,11 @@ func runProbeLAN(c *call) error {
 	if c.Duration("for") <= 0 {
 		return usage("--for %v: longer than nothing is meant", c.Duration("for"))
 	}
-	beacon, err := openCensus(c)
+	conf, err := censusConfig(c)
+	if err != nil {
+		return err
+	}
+	beacon, err := openCensus(conf)
 	if err != nil {
 		return err
 	}
@@ -69,8 +73,8 @@ func runProbeLAN(c *call) error {
 	return nil
 }
 
-// openCensus opens a socket as the configuration says, if there is one.
-func openCensus(c *call) (*netutil.Beacon, error) {
+// censusConfig is the configuration, if there is one, under the flags.
+func censusConfig(c *call) (*config.Config, error) {
 	conf := config.New()
 	if path, explicit := c.configPath(); path != "" {
 		loaded, findings := config.Load(path)
@@ -84,6 +88,11 @@ func openCensus(c *call) (*netutil.Beacon, error) {
 	if c.IsSet("interface") {
 		conf.Node.Interface = c.StringSlice("interface")
 	}
+	return conf, nil
+}
+
+// openCensus opens a socket as the configuration says.
+func openCensus(conf *config.Config) (*netutil.Beacon, error) {
 	on, err := netutil.Interfaces(conf.Node.Interface)
 	if err != nil {
 		return nil, usage("%v", err)

@@ -41,6 +41,7 @@
 //	          control     the local HTTP API: server, client, JSON types
 //	          config      TOML to a checked Config
 //	          pki         who may be in: the cluster's authority, nodes' credentials, join tokens
+//	          enroll      how a machine gets credentials: founding, and being let in
 //	          runnerd     the runner process: forks tasks, keeps their output, outlives the daemon
 //	floor 4   daemon      the driver for real machines
 //	          sim         the driver for virtual ones, and what must always hold; sim/lab
@@ -70,6 +71,8 @@
 //	timetable    → ledger    it reads the schedules and proposes what to do next
 //	lock         → ledger    it reads who has a lock, and proposes the end of who fell silent
 //	recovery     → store     it works on the data directories of nodes that do not run
+//	enroll       → pki, store, config    what is founded or let in is kept on disk, under a
+//	               name that hb.toml would take
 //	control      → node, ledger    its JSON is made from the node's answers, and it
 //	               names the elements of tasks
 //

@@ -19,11 +19,20 @@ func New() *Config {
 
 // Default gives a commented hb.toml in which every key stands with its default
 // behind a "#", so that it parses to New.
-func Default() string {
+func Default() string { return New().Commented() }
+
+// Commented gives the configuration as a file like Default's, in which the keys
+// that differ from their defaults are set.
+func (c *Config) Commented() string {
+	none := New()
 	text := "# hb.toml, the configuration of one hb node. hb.toml(5) says more.\n" +
 		"# Every key stands here with its default. To change one, take the # away.\n" +
 		outline(func(k key) string {
-			return "\n" + wrap("# ", k.doc+" Wanted: "+k.want+".") + "# " + k.name + " = " + k.fallback + "\n"
+			line := "# " + k.name + " = " + k.fallback
+			if value := k.toml(c); value != k.toml(none) {
+				line = k.name + " = " + value
+			}
+			return "\n" + wrap("# ", k.doc+" Wanted: "+k.want+".") + line + "\n"
 		})
 	for _, s := range sections() {
 		text = strings.Replace(text, "["+s.name+"]\n\n", "["+s.name+"]\n", 1)

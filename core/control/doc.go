@@ -34,6 +34,9 @@
 //	POST /v1/keys/rotate                    hb.keys/1, with the new one
 //	GET  /v1/log/positions                  hb.positions/1
 //	GET  /v1/snapshot?stale=                a snapshot's file, raw bytes
+//	GET  /v1/tokens                         hb.tokens/1
+//	POST /v1/tokens           {"id","hash","ttl_seconds","uses"}  hb.tokens/1
+//	POST /v1/tokens/ID/revoke               hb.tokens/1
 //
 // # Rights
 //

@@ -51,6 +51,9 @@ var needed = map[Right]string{
 		POST /v1/tasks/{id}/retry`,
 	Admin: `
 		GET /v1/snapshot
+		GET /v1/tokens
+		POST /v1/tokens
+		POST /v1/tokens/{id}/revoke
 		POST /v1/drain
 		POST /v1/forget
 		POST /v1/keys/rotate

@@ -47,6 +47,10 @@ func (s server) routes() map[string]route {
 		"POST /v1/locks/release": {Submit, handler(s.releaseLock)},
 		"POST /v1/leader/run":    {Submit, s.stream(s.leaderRun)},
 
+		"GET /v1/tokens":              {Admin, handler(s.tokens)},
+		"POST /v1/tokens":             {Admin, handler(s.addToken)},
+		"POST /v1/tokens/{id}/revoke": {Admin, handler(s.revokeToken)},
+
 		"GET /v1/schedules":                {Read, handler(s.schedules)},
 		"POST /v1/schedules":               {Submit, handler(s.addSchedule)},
 		"GET /v1/schedules/{name}":         {Read, handler(s.schedule)},

@@ -133,6 +133,12 @@ func (d *daemon) carry(f node.Effect) {
 		d.network.sendFrame(f)
 	case node.Bar:
 		d.network.bar(f.Node)
+	case node.SaveCertificate:
+		d.group.Go(func() {
+			if err := d.credentials.renew(d.options.DataDir, f.Certificate); err != nil {
+				d.logger.line(true, fmt.Sprintf("the node's next certificate cannot be kept: %v", err))
+			}
+		})
 	case node.SaveIdentity:
 		d.tasks.id = core.NodeID(f.Identity.GetNode())
 		d.writer.box.put(f)

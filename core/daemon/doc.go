@@ -9,6 +9,8 @@
 //	clients.go  requests of the local API
 //	access.go   who may make them
 //	credentials.go who this node is to others, and they to it
+//	notary.go   the authority's key, on a voter, and what is signed with it
+//	door.go     machines that want in
 //	network.go  datagrams, beacons, streams (on netutil)
 //	disk.go     the writer: group commit on core/store
 //	nothing.go  what stands for tasks where only the rest is measured

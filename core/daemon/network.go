@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -27,7 +28,9 @@ type network struct {
 	answer *netutil.Pool // to strangers
 	queue  *queue
 	guard  *netutil.Guard // of all streams; nil: they are in the clear
-	log    func(warn bool, text string)
+	// stranger answers whoever has no certificate.
+	stranger func(context.Context, netip.AddrPort, *tls.Conn) error
+	log      func(warn bool, text string)
 }
 
 // listen opens UDP and TCP at each address. A port 0 is chosen with the first
@@ -104,22 +107,28 @@ func (n *network) serve(ctx context.Context, spawn func(func())) {
 				}
 			}
 		})
+		reject := func(from netip.AddrPort, why error) {
+			if barred := (*netutil.Barred)(nil); errors.As(why, &barred) {
+				n.queue.offer(node.Knocked{Peer: core.NodeID(barred.Peer)})
+			}
+			select {
+			case rejected <- refusedStream{from, why}:
+			default:
+			}
+		}
 		spawn(func() {
 			defer close(rejected)
 			err := netutil.Serve(ctx, tcp, netutil.Incoming{
 				Guard: n.guard,
+				Stranger: func(ctx context.Context, from netip.AddrPort, conn *tls.Conn) {
+					if err := n.stranger(ctx, from, conn); err != nil && ctx.Err() == nil {
+						reject(from, err)
+					}
+				},
 				Deliver: func(a netutil.Arrival) bool {
 					return n.queue.put(input{ev: node.Frame{From: a.From, Peer: core.NodeID(a.Peer), Data: a.Frame}, done: a.Done})
 				},
-				Reject: func(from netip.AddrPort, why error) {
-					if barred := (*netutil.Barred)(nil); errors.As(why, &barred) {
-						n.queue.offer(node.Knocked{Peer: core.NodeID(barred.Peer)})
-					}
-					select {
-					case rejected <- refusedStream{from, why}:
-					default:
-					}
-				},
+				Reject: reject,
 			})
 			if err != nil && ctx.Err() == nil {
 				n.log(true, fmt.Sprintf("streams are not accepted any more: %v", err))

@@ -289,7 +289,7 @@ func TestWhatHindersAStartIsSaidInOneLine(t *testing.T) {
 		{"a socket with too long a path", func(o *Options) { o.Socket = "/tmp/" + strings.Repeat("x", 200) }, core.CodeIO, "107"},
 		{"a data directory that is a file", func(o *Options) { o.DataDir = "/dev/null" }, 0, "/dev/null"},
 		{"not loopback without credentials", func(o *Options) { o.Bind = []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:0")} }, core.CodeConfig, "loopback"},
-		{"no credentials", func(o *Options) { o.Dev = false }, core.CodeConfig, "--dev"},
+		{"no credentials", func(o *Options) { o.Dev = false }, core.CodeConfig, "no credentials"},
 		{"an unknown interface", func(o *Options) {
 			o.Insecure, o.Beacons, o.Interfaces = true, true, []string{"nosuch0"}
 			o.Bind = []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:0")}

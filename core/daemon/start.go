@@ -17,6 +17,7 @@ import (
 
 	"hb/core"
 	"hb/core/node"
+	"hb/core/pki"
 	"hb/core/runnerd"
 	"hb/core/store"
 	"hb/netutil"
@@ -25,10 +26,13 @@ import (
 // open takes everything a node needs of its machine, or says in one line what
 // is missing and gives back what it took.
 func open(o Options) (d *daemon, fault *core.Fault) {
-	if fault := o.complete(); fault != nil {
-		return nil, fault
-	}
 	credentials, fault := loadCredentials(o.DataDir)
+	if credentials != nil && o.Name == "" {
+		o.Name = credentials.now.Load().Identity.Name // whatever the host is called by now
+	}
+	if fault == nil {
+		fault = o.complete()
+	}
 	if fault == nil {
 		fault = o.guarded(credentials != nil)
 	}
@@ -69,7 +73,9 @@ func open(o Options) (d *daemon, fault *core.Fault) {
 	d.machine = node.New(node.Options{
 		Name: d.options.Name, Version: o.Version, Addr: d.options.Advertise, Tags: o.Tags, Offer: d.tasks.may.offer(),
 		Detector: o.Detector, Spread: o.Spread, Period: o.Period, Slots: d.options.Slots,
-		Plain: d.credentials == nil, Vault: d.credentials.vault(), Seeds: len(o.Seeds) > 0, Beacons: d.network.beacon != nil, Rand: newRand(),
+		Plain: d.credentials == nil, Vault: d.credentials.vault(),
+		Notary: d.credentials.notary(), CertifiedUntil: d.credentials.until(), RenewBefore: pki.RenewBefore,
+		Seeds: len(o.Seeds) > 0, Beacons: d.network.beacon != nil, Rand: newRand(),
 	}, restored)
 	return d, nil
 }
@@ -122,12 +128,15 @@ func (o *Options) complete() *core.Fault {
 // guarded keeps a node without credentials off the network, unless told
 // otherwise.
 func (o *Options) guarded(credentials bool) *core.Fault {
-	if o.Insecure || credentials {
+	switch {
+	case o.Dev && credentials:
+		return core.Faultf(core.CodeConfig, "%s holds credentials, and a --dev node has none", o.DataDir).
+			WithHint("start it without --dev, or give another directory with --data")
+	case o.Insecure || credentials:
 		return nil
-	}
-	if !o.Dev {
-		return core.Faultf(core.CodeConfig, "a node without credentials runs only with --dev").
-			WithHint("hb node --dev, on loopback; --insecure lifts that")
+	case !o.Dev:
+		return core.Faultf(core.CodeConfig, "this machine has no credentials: there are none in %s", o.DataDir).
+			WithHint("hb init founds a cluster, hb join TOKEN joins one; hb node --dev needs none, on loopback")
 	}
 	for _, at := range o.Bind {
 		if !at.Addr().IsLoopback() {
@@ -206,7 +215,7 @@ func foundCluster(st *store.Store, r *node.Restored, o *Options) *core.Fault {
 // that others shall use.
 func (d *daemon) openNetwork() *core.Fault {
 	o := &d.options
-	d.network = &network{queue: d.queue, guard: d.credentials.guard(), log: d.logger.line}
+	d.network = &network{queue: d.queue, guard: d.credentials.guard(), stranger: d.stranger, log: d.logger.line}
 	d.network.openPools()
 	if fault := d.network.listen(o.Bind); fault != nil {
 		return fault

@@ -126,6 +126,12 @@ func (n *Node) askedOfQuorum(ev Asked) {
 		n.askRotation(ev.ID)
 	case GetSnapshot:
 		n.askSnapshot(ev.ID, q)
+	case Enroll:
+		n.enroll(ev.ID, q)
+	case GetTokens:
+		n.askTokens(ev.ID)
+	case ChangeToken:
+		n.changeToken(ev.ID, q)
 	default:
 		panic(fmt.Sprintf("node: no answer to %T", ev.Body))
 	}
@@ -153,6 +159,7 @@ func (n *Node) clientGone(id uint64) {
 	c.explaining = without(c.explaining, func(x *explaining) bool { return x.client == id })
 	c.draining = without(c.draining, func(d *draining) bool { return d.id == id })
 	n.lockStep(lock.Close{Client: id})
+	n.admission.waiting = without(n.admission.waiting, func(w *enrolling) bool { return w.id == id })
 	n.pulls.followers = without(n.pulls.followers, func(f *follower) bool { return f.id == id })
 }
 

@@ -77,6 +77,10 @@ type (
 	// SaveIdentity writes the identity file once the cluster is known.
 	SaveIdentity struct{ Identity *wire.Identity }
 
+	// SaveCertificate keeps the node's next certificate (DER), and shows it to
+	// others from now on.
+	SaveCertificate struct{ Certificate []byte }
+
 	// SetAside moves what the data directory holds out of the way, because the
 	// node has left its cluster: a later start begins anew. Nothing is deleted.
 	SetAside struct{}
@@ -160,25 +164,26 @@ type (
 	Stop struct{ Fault *core.Fault }
 )
 
-func (SendDatagram) effect()   {}
-func (SendBeacon) effect()     {}
-func (SendFrame) effect()      {}
-func (Bar) effect()            {}
-func (Append) effect()         {}
-func (SaveSnapshot) effect()   {}
-func (DecodeSnapshot) effect() {}
-func (SaveIdentity) effect()   {}
-func (SetAside) effect()       {}
-func (Journal) effect()        {}
-func (Exec) effect()           {}
-func (Renew) effect()          {}
-func (Terminate) effect()      {}
-func (Adopt) effect()          {}
-func (Disown) effect()         {}
-func (Release) effect()        {}
-func (ReadSpool) effect()      {}
-func (DropSpool) effect()      {}
-func (ResolveSeeds) effect()   {}
-func (Reply) effect()          {}
-func (LogLine) effect()        {}
-func (Stop) effect()           {}
+func (SendDatagram) effect()    {}
+func (SendBeacon) effect()      {}
+func (SendFrame) effect()       {}
+func (Bar) effect()             {}
+func (Append) effect()          {}
+func (SaveSnapshot) effect()    {}
+func (DecodeSnapshot) effect()  {}
+func (SaveIdentity) effect()    {}
+func (SaveCertificate) effect() {}
+func (SetAside) effect()        {}
+func (Journal) effect()         {}
+func (Exec) effect()            {}
+func (Renew) effect()           {}
+func (Terminate) effect()       {}
+func (Adopt) effect()           {}
+func (Disown) effect()          {}
+func (Release) effect()         {}
+func (ReadSpool) effect()       {}
+func (DropSpool) effect()       {}
+func (ResolveSeeds) effect()    {}
+func (Reply) effect()           {}
+func (LogLine) effect()         {}
+func (Stop) effect()            {}

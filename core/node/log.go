@@ -119,6 +119,7 @@ func (n *Node) outcomes(wall int64, list []ledger.Outcome) {
 			n.agreedChanged(m)
 		}
 		n.finishApplied(o)
+		n.admissionApplied(o)
 		if o.Command.GetSetVoters() != nil {
 			n.peersChanged = true
 		}
@@ -161,7 +162,7 @@ func (n *Node) finishApplied(o *ledger.Outcome) {
 
 // led begins what only a leader does.
 func (n *Node) led() {
-	n.leading = true
+	n.leading, n.admission.look = true, n.now
 	n.beginAgreement()
 	n.keys.look = n.now
 	n.dispatches.do(n.now, dispatch.Led{})
@@ -186,6 +187,7 @@ func (n *Node) deposed() {
 
 // confChanged tells of new voters.
 func (n *Node) confChanged(f replog.Conf) {
+	n.admission.look = n.now
 	names := make([]string, 0, len(f.Voters))
 	for _, raft := range f.Voters {
 		if id, ok := n.nodeOf(raft); ok {

@@ -68,6 +68,7 @@ type Node struct {
 	refusals  refusals
 	unmet     map[core.NodeID]*unmet
 	wards     wards
+	admission admission
 }
 
 // parts are the machines, and the steppers that drive them.
@@ -145,6 +146,7 @@ func New(o Options, from Restored) *Node {
 	n.openRing()
 	n.load.Slots = uint16(o.Slots)
 	n.loadSent = -core.Instant(loadIdle)
+	n.admission.until = o.CertifiedUntil
 	return n
 }
 

@@ -45,6 +45,12 @@ type Options struct {
 	// Seeds says that the driver has seeds to resolve; Beacons that it can send
 	// and hear beacons.
 	Seeds, Beacons bool
+	// Notary makes certificates, in a cluster with an authority; nil: this node is
+	// without credentials. Its own certificate ends at CertifiedUntil (Unix time
+	// in nanoseconds), and it asks for the next so long before.
+	Notary         Notary
+	CertifiedUntil int64
+	RenewBefore    time.Duration
 	// Log bounds the log's messages, memory and disk; zero values take the
 	// defaults of core/replog.
 	Log replog.Limits
@@ -84,14 +90,28 @@ type Restored struct {
 // it is the identity that makes a directory a member's. Voters is how many
 // members shall vote; 0: the default.
 func Found(clusterName string, voters int, r *rand.Rand) (*wire.Identity, *raftpb.Snapshot) {
+	return FoundBy(mint(r), clusterName, voters, r, nil)
+}
+
+// FoundBy is Found of a node that has its IDs already. What charter does to the
+// ledger (ledger.State.Trust), if it is not nil, stands at the log's beginning.
+func FoundBy(id *wire.Identity, clusterName string, voters int, r *rand.Rand, charter func(*ledger.State)) (*wire.Identity, *raftpb.Snapshot) {
 	var cluster core.ClusterID
 	for i := range cluster {
 		cluster[i] = byte(r.Uint32())
 	}
-	id := mint(r)
 	id.Cluster, id.ClusterName = cluster[:], clusterName
-	body := ledger.Found(cluster, clusterName, voters).Encode()
-	return id, replog.Genesis(core.RaftID(id.Raft), body)
+	first := ledger.Found(cluster, clusterName, voters)
+	if charter != nil {
+		charter(first)
+	}
+	return id, replog.Genesis(core.RaftID(id.Raft), first.Encode())
+}
+
+// Mint makes the IDs of a node that belongs to no cluster yet, of which the node's
+// own is given.
+func Mint(id core.NodeID, r *rand.Rand) *wire.Identity {
+	return &wire.Identity{Format: 1, Node: uint64(id), Raft: nonzero(r)}
 }
 
 // mint makes an identity that belongs to no cluster yet.

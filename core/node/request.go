@@ -177,6 +177,14 @@ type (
 
 	// Leave is answered by an empty Last when the node has left; Stop follows.
 	Leave struct{}
+
+	// Enroll lets a machine in whose keys were proven; answered by an EnrolledView
+	// when its certificate is made.
+	Enroll struct{ Admit *wire.Admit }
+	// GetTokens is answered by a TokensView, read linearizably.
+	GetTokens struct{}
+	// ChangeToken proposes a command about a join token; answered by a TokensView.
+	ChangeToken struct{ Command *wire.Command }
 )
 
 func (GetMembers) request()     {}
@@ -213,6 +221,25 @@ func (HoldLock) request()       {}
 func (EndLock) request()        {}
 func (ListLocks) request()      {}
 func (Leave) request()          {}
+func (Enroll) request()         {}
+func (GetTokens) request()      {}
+func (ChangeToken) request()    {}
+
+// EnrolledView is what a machine needs that was let in.
+type EnrolledView struct {
+	Certificate []byte // DER
+	Cluster     ClusterView
+	Detector    string
+}
+
+// TokensView is the join tokens, in the order of their making.
+type TokensView struct {
+	// Authority is the certificate of the cluster's CA (DER); empty: it has none.
+	Authority []byte
+	Tokens    []*wire.JoinToken // read only
+	// Wall is the Unix time in nanoseconds, as this node knows it.
+	Wall int64
+}
 
 // Condition is one thing to wait for.
 type Condition struct {

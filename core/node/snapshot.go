@@ -92,6 +92,7 @@ func (n *Node) install(s *raftpb.Snapshot) {
 	}
 	n.keys.changed = true
 	n.lockStep(lock.Changed{})
+	n.admission.look = n.now
 	n.put(SaveSnapshot{Index: at.GetIndex(), Term: at.GetTerm(), Meta: encodeMeta(at), Body: s.Data, Keep: at.GetIndex() + 1, Replace: true})
 }
 

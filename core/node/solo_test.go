@@ -22,7 +22,9 @@ type solo struct {
 	barred  []core.NodeID
 	stopped *Stop
 	aside   bool
-	replies map[uint64][]Reply
+	// certificates are those that were to be kept.
+	certificates []string
+	replies      map[uint64][]Reply
 }
 
 func found(t *testing.T) *solo {
@@ -77,6 +79,8 @@ func (s *solo) carry(f Effect) []Event {
 		s.lines = append(s.lines, f.Text)
 	case Stop:
 		s.stopped = &f
+	case SaveCertificate:
+		s.certificates = append(s.certificates, string(f.Certificate))
 	case SetAside:
 		s.aside = true
 	}

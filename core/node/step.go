@@ -156,6 +156,8 @@ func (n *Node) settle() {
 	n.serveAwaiting()
 	n.serveExplaining()
 	n.serveDraining()
+	n.serveEnrolling()
+	n.keepAdmission()
 	n.stepAside()
 	n.keepKeys()
 	n.advanceLife()
@@ -199,7 +201,7 @@ func (n *Node) Next() core.Instant {
 	for _, t := range [...]core.Instant{
 		n.membership.Next(), n.discovery.Next(), n.replog.Next(), n.dispatcher.Next(), n.timetable.Next(), n.locks.Next(), n.runner.Next(),
 		n.nextRead(), n.proposals.look, n.nextOutput(), n.nextProbe(), n.nextSurvey(), n.nextMesh(), n.nextLife(), n.nextAgree(), n.nextLoad(),
-		n.nextExplaining(), n.nextDraining(), n.nextStepAside(), n.nextOffer(), n.nextWards(), n.nextKeys(),
+		n.nextExplaining(), n.nextDraining(), n.nextStepAside(), n.nextOffer(), n.nextWards(), n.nextKeys(), n.nextAdmission(),
 	} {
 		next = core.Earlier(next, t)
 	}
@@ -243,7 +245,7 @@ func (n *Node) knowsNobody() bool {
 func (n *Node) follow() {
 	want := len(n.proposals.order) > 0 || len(n.reads.lagging) > 0 || len(n.clients.tasks) > 0 ||
 		len(n.pulls.followers) > 0 || len(n.clients.awaiting) > 0 || len(n.clients.logs) > 0 || n.locks.Clients() || n.life.leaving != 0 ||
-		len(n.clients.draining) > 0 || len(n.unmet) > 0
+		len(n.clients.draining) > 0 || len(n.admission.waiting) > 0 || len(n.unmet) > 0
 	if want != n.following {
 		n.following = want
 		n.replogStep(replog.Follow{On: want})

@@ -61,6 +61,15 @@ func Found(random io.Reader, cluster core.ClusterID, name string, now time.Time)
 	return &Authority{cert: cert, key: hold(key)}, err
 }
 
+// FoundedAt is when the authority of a CA's certificate (DER) was founded.
+func FoundedAt(ca []byte) (time.Time, error) {
+	cert, err := parseCA(ca)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return cert.NotBefore.Add(BackDate), nil
+}
+
 // Certificate is the CA's (DER). It is no secret.
 func (a *Authority) Certificate() []byte { return a.cert.Raw }
 

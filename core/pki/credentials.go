@@ -85,7 +85,7 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 // more than certificates allow for.
 func VerifyInvitation(t Token, shown []*x509.Certificate, now time.Time) (ca []byte, server Identity, err error) {
 	if len(shown) < 2 || FingerprintOf(shown[len(shown)-1].Raw) != t.CA {
-		return nil, Identity{}, core.Faultf(core.CodeBadInput, "it belongs to another cluster than the token is for").
+		return nil, Identity{}, core.Faultf(core.CodeBadInput, "another cluster than the token is for").
 			WithHint("use a token of its own cluster, or name a member of the token's: hb join TOKEN HOST:PORT")
 	}
 	root, err := parseCA(shown[len(shown)-1].Raw)

@@ -20,6 +20,7 @@ const (
 	dirName  = "pki"
 	keyName  = "node.key" // PKCS #8: Ed25519, then X25519; written once
 	certName = "node.crt" // the node's certificate, then the CA's
+	markName = "founded"  // empty: that the cluster was founded here
 	pemKey   = "PRIVATE KEY"
 	pemCert  = "CERTIFICATE"
 )
@@ -94,6 +95,15 @@ func Load(data string) (*Credentials, error) {
 // at any time. The keys must be saved already.
 func (c *Credentials) Save(data string) error {
 	return writePEM(data, certName, pemCert, c.Certificate, c.CA)
+}
+
+// MarkFounded notes, durably, that the cluster was founded by this node.
+func MarkFounded(data string) error { return writePEM(data, markName, "") }
+
+// FoundedHere says whether it was.
+func FoundedHere(data string) bool {
+	_, err := os.Stat(filepath.Join(data, dirName, markName))
+	return err == nil
 }
 
 // Remove deletes a node's credentials: they are void.

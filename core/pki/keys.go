@@ -6,6 +6,7 @@ import (
 	"crypto/hkdf"
 	"crypto/hpke"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"io"
 
@@ -32,6 +33,13 @@ type PublicKeys struct {
 // Valid says whether both could be keys.
 func (p PublicKeys) Valid() bool {
 	return len(p.Sign) == ed25519.PublicKeySize && len(p.Wrap) == x25519Bytes
+}
+
+// NodeID is the ID of a node that has these keys: eight bytes of the SHA-256 of
+// the one that it signs with, so that it has the same however often it asks.
+func (p PublicKeys) NodeID() core.NodeID {
+	sum := sha256.Sum256(append([]byte("hb node id\n"), p.Sign...))
+	return core.NodeID(binary.BigEndian.Uint64(sum[:])>>1 | 1) // never 0, nor what is reserved
 }
 
 const x25519Bytes = 32

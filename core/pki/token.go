@@ -64,7 +64,10 @@ func MintToken(random io.Reader, ca Fingerprint, expiry time.Time) (Token, error
 }
 
 // ID is what tells tokens apart without giving them away: ten hexadecimal digits.
-func (t Token) ID() string { return hex.EncodeToString(t.derive("hb token id")[:5]) }
+func (t Token) ID() string { return hex.EncodeToString(t.RawID()) }
+
+// RawID is the same as bytes.
+func (t Token) RawID() []byte { return t.derive("hb token id")[:5] }
 
 // Hash is what the cluster keeps of the secret.
 func (t Token) Hash() []byte { return t.derive("hb token hash") }

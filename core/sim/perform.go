@@ -42,7 +42,7 @@ func (h *host) perform(eff node.Effect) {
 		h.reply(e)
 	case node.Bar:
 		h.bar(e.Node)
-	case node.LogLine:
+	case node.LogLine, node.SaveCertificate:
 	case node.Stop:
 		h.stop(e)
 	default:

@@ -53,6 +53,7 @@ type node struct {
 	netns                   string // empty: the test's own
 	args                    []string
 	program                 string // empty: the hb under test
+	config                  string // its hb.toml, with credentials; empty: a --dev node
 	cmd                     *exec.Cmd
 	log                     *words
 }
@@ -112,6 +113,9 @@ func (c *cluster) add(name, addr string, args ...string) *node {
 func (c *cluster) start(n *node) {
 	c.t.Helper()
 	args := append([]string{"node", "--dev", "--name", n.name, "--bind", n.addr, "--data", filepath.Join(n.dir, "data"), "--socket", n.socket}, n.args...)
+	if n.config != "" {
+		args = []string{"node", "--config", n.config}
+	}
 	n.cmd = command(n.netns, n.executable(c.t), args...)
 	n.log = &words{}
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
@@ -166,13 +170,18 @@ type result struct {
 // hb runs a client command against a node.
 func (c *cluster) hb(n *node, args ...string) result {
 	c.t.Helper()
-	cmd := exec.Command(binary(c.t), append([]string{"--socket", n.socket}, args...)...)
+	return output(c.t, exec.Command(binary(c.t), append([]string{"--socket", n.socket}, args...)...))
+}
+
+// output runs a command to its end.
+func output(t *testing.T, cmd *exec.Cmd) result {
+	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return result{out: out.String(), err: errs.String(), code: cmd.ProcessState.ExitCode()}
 }
