@@ -23,6 +23,7 @@ func TestTasksGoToMembersThatSayTheyRunThem(t *testing.T) {
 		until(t, w, 20*time.Second, func() bool { return !w.hosts[i].up() })
 		w.Restart(i)
 		reach(t, w, 30*time.Second, node.Condition{Kind: "ready"}, node.Condition{Kind: "members", N: 4})
+		reach(t, w, 30*time.Second, node.Condition{Kind: "ready"}) // and now all know what it runs
 	}
 	job := &wire.Definition{Name: "job", Digest: 1, Args: true}
 	configure(0, &wire.Offer{})

@@ -43,11 +43,10 @@ func tricks() []trick {
 	}
 }
 
-// as is where the credentials are for haunt.
-var as string
-
-// counts is what it came to.
+// counts is what it came to, and what the tricks share.
 type counts struct {
+	as string // the directory of haunt's credentials
+
 	opened, refused, handshakes, sent, heard atomic.Int64
 	why                                      atomic.Value // of the last one that was refused
 }
@@ -66,7 +65,8 @@ func main() {
 	to := flag.String("to", "", "`ADDRESS:PORT` of a member")
 	lasts := flag.Duration("for", 5*time.Second, "how long")
 	most := flag.Int("hold", 1000, "how many connections hold keeps open")
-	flag.StringVar(&as, "as", "", "a data `DIRECTORY` with credentials, for haunt")
+	var c counts
+	flag.StringVar(&c.as, "as", "", "a data `DIRECTORY` with credentials, for haunt")
 	at := flag.Int("at", 8, "how many try at a time")
 	flag.Usage = usage
 	flag.Parse()
@@ -76,7 +76,6 @@ func main() {
 	}
 	ctx, stop := context.WithTimeout(context.Background(), *lasts)
 	defer stop()
-	var c counts
 	var all sync.WaitGroup
 	for _, name := range flag.Args() {
 		i := slices.IndexFunc(tricks(), func(t trick) bool { return t.name == name })

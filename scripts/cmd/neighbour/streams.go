@@ -96,7 +96,7 @@ func impersonate(ctx context.Context, to string, c *counts) {
 
 // haunt has one of the right authority.
 func haunt(ctx context.Context, to string, c *counts) {
-	own, err := pki.Load(as)
+	own, err := pki.Load(c.as)
 	if err != nil {
 		panic(err)
 	}
