@@ -51,13 +51,9 @@ to one. When it is usable it prints the line that lets a shell ask it:
     export HB_SOCKET=/tmp/hb-dev-1234567890/hb.sock
 
 Its own socket is --socket, or HB_SOCKET if no other node answers there, or else
-one in its data directory.
-
---insecure lets a --dev node bind other addresses, and use beacons, in a network
-where everybody may run anything.`,
+one in its data directory.`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "dev", Usage: "without credentials, on loopback only"},
-			&cli.BoolFlag{Name: "insecure", Usage: "with --dev: other addresses than loopback, and beacons"},
 			&cli.StringFlag{Name: "name", Usage: "the node's `NAME` among people (default: the host's)"},
 			&cli.StringFlag{Name: "data", Usage: "keep identity, log and output in `DIR`"},
 			&cli.StringSliceFlag{Name: "seed", Usage: "join the cluster of the node at `HOST:PORT`; may be repeated"},
@@ -69,10 +65,8 @@ where everybody may run anything.`,
 
 func runNode(c *call) error {
 	dev := c.Bool("dev")
-	for _, flag := range []string{"insecure", "join"} {
-		if c.Bool(flag) && !dev {
-			return usage("--%s is for --dev nodes only", flag).WithHint("a node with credentials needs no such flag: hb init founds a cluster, hb join TOKEN joins one")
-		}
+	if c.Bool("join") && !dev {
+		return usage("--join is for --dev nodes only").WithHint("a node with credentials needs no such flag: hb init founds a cluster, hb join TOKEN joins one")
 	}
 	conf, err := nodeConfig(c)
 	if err != nil {
@@ -128,7 +122,7 @@ func nodeConfig(c *call) (*config.Config, error) {
 		}
 		conf = loaded
 	}
-	if dev && !c.Bool("insecure") && slices.Equal(conf.Node.Bind, config.New().Node.Bind) {
+	if dev && slices.Equal(conf.Node.Bind, config.New().Node.Bind) {
 		conf.Node.Bind = nil // on loopback it is a free port
 	}
 	return conf, c.setFlags(conf)
@@ -173,10 +167,9 @@ func nodeOptions(c *call, conf *config.Config) (*daemon.Options, error) {
 		Seeds:       conf.Cluster.Seeds,
 		Tags:        conf.Node.Tags,
 		Dev:         c.Bool("dev"),
-		Insecure:    c.Bool("insecure"),
 		Found:       c.Bool("dev") && len(conf.Cluster.Seeds) == 0 && !c.Bool("join"),
 		ClusterName: conf.Cluster.Name,
-		Beacons:     conf.Discover.Beacons && (c.Bool("insecure") || !c.Bool("dev")),
+		Beacons:     conf.Discover.Beacons && !c.Bool("dev"),
 		BeaconPort:  conf.Discover.Port,
 		Detector:    conf.Detector.Kind,
 		Spread:      conf.Detector.Spread,
@@ -199,9 +192,9 @@ func nodeOptions(c *call, conf *config.Config) (*daemon.Options, error) {
 		if err != nil {
 			return nil, usage("--bind %s: IP:PORT is meant", b)
 		}
-		if !addr.Addr().IsLoopback() && o.Dev && !o.Insecure {
+		if !addr.Addr().IsLoopback() && o.Dev {
 			return nil, core.Faultf(core.CodeConfig, "a node without credentials listens on loopback only, not on %s", addr).
-				WithHint("--insecure allows it, in a network where everybody may run anything")
+				WithHint("hb init or hb join gets this machine credentials; then start it without --dev")
 		}
 		o.Bind = append(o.Bind, addr)
 	}

@@ -127,7 +127,8 @@ func TestUsersGetWhatTheyAreAllowed(t *testing.T) {
 	program := filepath.Join(dir, "program")
 	copyProgram(t, program)
 	o := devOptions(t)
-	o.Dev, o.Insecure, o.Socket = false, true, filepath.Join(dir, "run", "s")
+	lettingIn(t, &o)
+	o.Socket = filepath.Join(dir, "run", "s")
 	o.Access = Access{Group: fmt.Sprint(socketGroup), Read: []string{"*"}, Submit: []string{fmt.Sprint("@", opsGroup)}, Admin: []string{fmt.Sprint(admin)}}
 	r := launch(t, o)
 	defer r.end()

@@ -62,5 +62,5 @@
 // # Limits, and what is not here yet
 //
 // Datagrams are in the clear, and streams, too, without credentials, which is why
-// Run insists on loopback then, unless Options.Insecure is set.
+// Run insists on loopback then.
 package daemon

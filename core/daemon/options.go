@@ -36,9 +36,8 @@ type Options struct {
 	Seeds []string
 	// Tags are labels for placement.
 	Tags map[string]string
-	// Dev runs without credentials, and therefore on loopback only; Insecure
-	// lifts that restriction, with a warning.
-	Dev, Insecure bool
+	// Dev runs without credentials, and therefore on loopback only.
+	Dev bool
 	// Found founds a cluster called ClusterName if the data directory belongs
 	// to none yet.
 	Found       bool

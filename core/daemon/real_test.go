@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -15,6 +16,7 @@ import (
 
 	"hb/core"
 	"hb/core/control"
+	"hb/core/enroll"
 	"hb/core/runnerd"
 )
 
@@ -270,6 +272,16 @@ func fails(t *testing.T, o Options) *core.Fault {
 	return f
 }
 
+// lettingIn founds a cluster with credentials for a node that has run nowhere yet.
+func lettingIn(t *testing.T, o *Options) {
+	t.Helper()
+	_, err := enroll.Found(enroll.Founding{Data: o.DataDir, Name: o.Name, Cluster: "hb", Random: rand.Reader, Now: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Dev, o.Found = false, false
+}
+
 func TestWhatHindersAStartIsSaidInOneLine(t *testing.T) {
 	n := launch(t, founder(t))
 	port := fmt.Sprint(n.info.Addr.Port())
@@ -282,7 +294,7 @@ func TestWhatHindersAStartIsSaidInOneLine(t *testing.T) {
 		{"a port in use", func(o *Options) { o.Bind = []netip.AddrPort{n.info.Addr} }, core.CodeIO, port},
 		{"no such address", func(o *Options) {
 			o.Bind = []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0"), netip.MustParseAddrPort("[2001:db8::1]:0")}
-			o.Insecure = true
+			lettingIn(t, o)
 		}, core.CodeConfig, "2001:db8::1"},
 		{"a data directory in use", func(o *Options) { o.DataDir = n.o.DataDir }, core.CodeBusy, n.o.DataDir},
 		{"a socket in use", func(o *Options) { o.Socket = n.o.Socket }, core.CodeBusy, n.o.Socket},
@@ -291,11 +303,13 @@ func TestWhatHindersAStartIsSaidInOneLine(t *testing.T) {
 		{"not loopback without credentials", func(o *Options) { o.Bind = []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:0")} }, core.CodeConfig, "loopback"},
 		{"no credentials", func(o *Options) { o.Dev = false }, core.CodeConfig, "no credentials"},
 		{"an unknown interface", func(o *Options) {
-			o.Insecure, o.Beacons, o.Interfaces = true, true, []string{"nosuch0"}
+			lettingIn(t, o)
+			o.Beacons, o.Interfaces = true, []string{"nosuch0"}
 			o.Bind = []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:0")}
 		}, core.CodeConfig, "nosuch0"},
 		{"a group that is none", func(o *Options) {
-			o.Insecure, o.Beacons, o.Multicast = true, true, netip.MustParseAddr("ff02::71")
+			lettingIn(t, o)
+			o.Beacons, o.Multicast = true, netip.MustParseAddr("ff02::71")
 			o.Bind = []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:0")}
 			o.Advertise = netip.MustParseAddrPort("127.0.0.1:0")
 		}, core.CodeConfig, "ff02::71"},

@@ -115,7 +115,7 @@ func (o *Options) complete() *core.Fault {
 	}
 	if len(o.Bind) == 0 {
 		o.Bind = []netip.AddrPort{netip.AddrPortFrom(netip.IPv4Unspecified(), defaultPort)}
-		if o.Dev && !o.Insecure {
+		if o.Dev {
 			o.Bind = []netip.AddrPort{netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)}
 		}
 	}
@@ -125,14 +125,13 @@ func (o *Options) complete() *core.Fault {
 	return nil
 }
 
-// guarded keeps a node without credentials off the network, unless told
-// otherwise.
+// guarded keeps a node without credentials off the network.
 func (o *Options) guarded(credentials bool) *core.Fault {
 	switch {
 	case o.Dev && credentials:
 		return core.Faultf(core.CodeConfig, "%s holds credentials, and a --dev node has none", o.DataDir).
 			WithHint("start it without --dev, or give another directory with --data")
-	case o.Insecure || credentials:
+	case credentials:
 		return nil
 	case !o.Dev:
 		return core.Faultf(core.CodeConfig, "this machine has no credentials: there are none in %s", o.DataDir).
@@ -141,7 +140,7 @@ func (o *Options) guarded(credentials bool) *core.Fault {
 	for _, at := range o.Bind {
 		if !at.Addr().IsLoopback() {
 			return core.Faultf(core.CodeConfig, "without credentials a node may listen on loopback only, not on %v", at).
-				WithHint("--insecure lifts that, for networks where everybody may run commands on this machine")
+				WithHint("hb init or hb join gets a machine credentials")
 		}
 	}
 	return nil
@@ -224,10 +223,7 @@ func (d *daemon) openNetwork() *core.Fault {
 	if fault := o.settleAddress(bound); fault != nil {
 		return fault
 	}
-	if o.Insecure {
-		d.logger.line(true, "--insecure: whoever reaches this machine's network may run commands on it")
-	}
-	if !o.Beacons || !o.Insecure && d.credentials == nil || bound.Addr().IsLoopback() {
+	if !o.Beacons || d.credentials == nil || bound.Addr().IsLoopback() {
 		return nil
 	}
 	return d.openBeacon()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -54,6 +55,7 @@ type node struct {
 	args                    []string
 	program                 string // empty: the hb under test
 	config                  string // its hb.toml, with credentials; empty: a --dev node
+	sealed                  bool   // it has credentials, and no hb.toml: its flags say all
 	cmd                     *exec.Cmd
 	log                     *words
 }
@@ -80,6 +82,7 @@ func (w *words) String() string {
 type cluster struct {
 	t     *testing.T
 	nodes []*node
+	token string // lets further machines in; empty: there are no credentials
 }
 
 // loopback makes nodes on addresses of the loopback range that no other test
@@ -113,6 +116,9 @@ func (c *cluster) add(name, addr string, args ...string) *node {
 func (c *cluster) start(n *node) {
 	c.t.Helper()
 	args := append([]string{"node", "--dev", "--name", n.name, "--bind", n.addr, "--data", filepath.Join(n.dir, "data"), "--socket", n.socket}, n.args...)
+	if n.sealed {
+		args = slices.Delete(args, 1, 2)
+	}
 	if n.config != "" {
 		args = []string{"node", "--config", n.config}
 	}

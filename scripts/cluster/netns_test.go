@@ -5,6 +5,7 @@ import (
 	"hash/crc32"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,20 +72,39 @@ func (l *lan) plug(i int, on bool) {
 	l.ip("-n", l.name, "link", "set", fmt.Sprintf("p%d", i), state)
 }
 
-// lanCluster makes nodes on hosts of one bridge that know no seed.
+// lanCluster makes nodes on hosts of one bridge that are members of one cluster,
+// and know no seed. They do not run yet.
 func lanCluster(t *testing.T, count int) (*lan, *cluster) {
 	t.Helper()
 	l := newLAN(t, count)
 	c := &cluster{t: t}
 	for i := range count {
-		args := []string{"--insecure"}
-		if i > 0 {
-			args = append(args, "--join")
-		}
-		n := c.add(fmt.Sprintf("n%d", i+1), fmt.Sprintf("10.77.0.%d:7117", i+1), args...)
-		n.netns = l.host(i)
+		n := c.add(fmt.Sprintf("n%d", i+1), fmt.Sprintf("10.77.0.%d:7117", i+1))
+		n.netns, n.sealed = l.host(i), true
 	}
+	first := c.nodes[0]
+	r := first.set(t, "init")
+	if r.code != 0 {
+		t.Fatalf("hb init: exit %d, %s%s", r.code, r.out, r.err)
+	}
+	c.token = strings.TrimSpace(r.out)
+	c.start(first)
+	c.must(first, "wait", "ready", "leader", "--timeout", "60s")
+	for _, n := range c.nodes[1:] {
+		if r := n.set(t, "join", c.token, first.addr); r.code != 0 {
+			t.Fatalf("hb join on %s: exit %d, %s%s", n.name, r.code, r.out, r.err)
+		}
+	}
+	c.kill(first)
 	return l, c
+}
+
+// set makes a machine a member by hb init or hb join; its hb.toml is not used.
+func (n *node) set(t *testing.T, words ...string) result {
+	t.Helper()
+	args := append(words, "--no-start", "--name", n.name, "--bind", n.addr,
+		"--data", filepath.Join(n.dir, "data"), "--config", filepath.Join(n.dir, "unused.toml"))
+	return output(t, command(n.netns, binary(t), args...))
 }
 
 func TestNodesWithoutASeedFindEachOtherByBroadcast(t *testing.T) {
