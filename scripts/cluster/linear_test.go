@@ -18,6 +18,9 @@ var linearRounds = flag.Int("linear", 3, "how many faults TestWhatClientsSeeIsLi
 func TestWhatClientsSeeIsLinearizable(t *testing.T) {
 	t.Parallel()
 	l, c := lanCluster(t, 5)
+	for _, n := range c.nodes {
+		n.configure(t, "[tasks.true]\ncommand = [\"/bin/true\"]\nuser = \"root\"\n")
+	}
 	c.startAll()
 	for _, n := range c.nodes {
 		c.must(n, "wait", "ready", "members=5", "voters=3", "leader", "--timeout", "90s")
