@@ -146,7 +146,10 @@ func (d *daemon) carry(f node.Effect) {
 		d.saveSnapshot(f)
 	case node.DecodeSnapshot:
 		d.group.Go(func() { d.queue.tell(f.Decode()) })
-	case node.Append, node.Journal, node.SetAside:
+	case node.SetAside:
+		d.credentials.drop(d.options.DataDir, d.logger.line)
+		d.writer.box.put(f)
+	case node.Append, node.Journal:
 		d.writer.box.put(f)
 	case node.Exec:
 		d.tasks.exec(f)

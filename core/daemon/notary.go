@@ -78,3 +78,14 @@ func (c *credentials) renew(data string, certificate []byte) error {
 	c.set(next)
 	return nil
 }
+
+// drop deletes the credentials of a node that has left: they are void, and it can
+// only join again as another.
+func (c *credentials) drop(data string, log func(bool, string)) {
+	if c == nil {
+		return
+	}
+	if err := pki.Remove(data); err != nil {
+		log(true, "the node's credentials, which are void, cannot be deleted: "+err.Error())
+	}
+}

@@ -92,8 +92,16 @@ func untilTrue(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func TestMachinesJoinByAToken(t *testing.T) {
+func TestMachinesJoinByATokenAndRunATask(t *testing.T) {
 	_, c := founded(t, 3)
+	var r result // what a member runs reaches the others a moment after itself
+	untilTrue(t, "the task is known", func() bool {
+		r = c.hb(c.nodes[2], "run", "--timeout", "60s", "hello")
+		return !strings.Contains(r.err, "defines")
+	})
+	if r.code != 0 || r.out != "hello\n" {
+		t.Errorf("the task: exit %d, %q, %q", r.code, r.out, r.err)
+	}
 	for _, n := range c.nodes {
 		if got := c.must(n, "members", "-o", "plain"); strings.Count(got, "\n") != 3 {
 			t.Errorf("%s sees %q", n.name, got)
@@ -109,6 +117,18 @@ func TestMachinesJoinByAToken(t *testing.T) {
 	c.kill(c.nodes[1])
 	c.start(c.nodes[1])
 	c.must(c.nodes[1], "wait", "ready", "members=3", "--timeout", "60s")
+	// Who has left joins as another: its credentials are void, and gone.
+	last := c.nodes[2]
+	c.must(last, "leave", "--yes", "--timeout", "60s")
+	last.cmd.Wait()
+	if r := last.run(t, "node"); r.code != 78 {
+		t.Errorf("hb node after hb leave: exit %d, %q", r.code, r.err)
+	}
+	if r := last.run(t, "join", strings.TrimSpace(again.out)); r.code != 0 {
+		t.Errorf("hb join after hb leave: exit %d, %q", r.code, r.err)
+	}
+	c.start(last)
+	c.must(last, "wait", "ready", "members=3", "--timeout", "60s")
 }
 
 func TestWhoseTokenIsNotGoodStaysOutAndIsToldWhy(t *testing.T) {
