@@ -3,9 +3,11 @@ package commands
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"hb/commands/render"
 	"hb/core/control"
+	"hb/core/runner"
 )
 
 // tailLength is how much of the end of each stream a task's record keeps.
@@ -44,9 +46,16 @@ func (t *tails) warn(c *call, task *control.Task) {
 	if task == nil || c.quiet || !t.missing(task) {
 		return
 	}
-	why := "its member has kept no more"
-	if task.Result.OutputLost != nil {
-		why = "its member could not keep it: " + *task.Result.OutputLost
+	fmt.Fprintf(c.stderr, "hb: the end of the output of task %s is missing: %s\nhint: hb task show %s has the last lines\n", task.ID, render.Safe(whyMissing(task, time.Now())), task.ID)
+}
+
+// whyMissing says what became of output that is not there any more.
+func whyMissing(task *control.Task, now time.Time) string {
+	switch {
+	case task.Result.OutputLost != nil:
+		return "its member could not keep it: " + *task.Result.OutputLost
+	case task.Ended != nil && now.Sub(*task.Ended) >= runner.SpoolFor:
+		return fmt.Sprintf("it has expired: members keep output for %.0f minutes after the end", runner.SpoolFor.Minutes())
 	}
-	fmt.Fprintf(c.stderr, "hb: the end of the output of task %s is missing: %s\nhint: hb task show %s has the last lines\n", task.ID, render.Safe(why), task.ID)
+	return "its member has kept no more"
 }

@@ -3,6 +3,7 @@ package commands
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"hb/core/control"
 )
@@ -36,5 +37,19 @@ func TestMissingOutputIsNoticed(t *testing.T) {
 	}
 	if (&tails{}).missing(&control.Task{}) {
 		t.Error("a task that has not ended misses output")
+	}
+}
+
+func TestOutputThatHasExpiredIsCalledSo(t *testing.T) {
+	now, reason := time.Now(), "no space left on device"
+	long := now.Add(-2 * time.Hour)
+	for want, task := range map[string]*control.Task{
+		"it has expired":                      {Ended: &long, Result: &control.Result{}},
+		"its member could not keep it: no sp": {Ended: &long, Result: &control.Result{OutputLost: &reason}},
+		"its member has kept no more":         {Ended: &now, Result: &control.Result{}},
+	} {
+		if got := whyMissing(task, now); !strings.HasPrefix(got, want) {
+			t.Errorf("it says %q, not %q", got, want)
+		}
 	}
 }

@@ -67,7 +67,7 @@ func (n *Node) followOutput(id uint64, q FollowOutput) {
 func (n *Node) advanceOutput(f *follower) {
 	t, ok := n.ledger.Task(f.task)
 	if !ok {
-		n.endOutput(f, unheard(f.task))
+		n.endOutput(f, n.noRecord(f.task))
 		return
 	}
 	if f.pull != 0 {

@@ -74,19 +74,19 @@ func (n *Node) withTask(id uint64, task core.TaskID, then func(*wire.Task)) {
 			n.reply(id, n.noQuorum(), true)
 			return
 		}
-		t, ok := n.ledger.Task(task)
-		switch {
-		case ok:
+		if t, ok := n.ledger.Task(task); ok {
 			then(t)
-		case n.ledger.Expired(task):
-			n.reply(id, core.Faultf(core.CodeUnheard, "task %s: its record has expired", task), true)
-		default:
-			n.reply(id, unheard(task), true)
+			return
 		}
+		n.reply(id, n.noRecord(task), true)
 	})
 }
 
-func unheard(task core.TaskID) *core.Fault {
+// noRecord says why there is no record of a task: it was dropped, or never was.
+func (n *Node) noRecord(task core.TaskID) *core.Fault {
+	if n.ledger.Expired(task) {
+		return core.Faultf(core.CodeUnheard, "task %s: its record has expired", task)
+	}
 	return core.Faultf(core.CodeUnheard, "task %s: never heard of it", task)
 }
 

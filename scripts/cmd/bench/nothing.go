@@ -95,7 +95,18 @@ func (b *bench) tasks(ctx context.Context) ([]row, error) {
 	}
 	same := func(v float64) float64 { return v }
 	one, array := median(rates, same), median(arrays, same)
+	from := time.Now()
+	if err := forkAndExec(ctx, spawned); err != nil {
+		return nil, err
+	}
+	forks := spawned / time.Since(from).Seconds()
+	disk, err := measureSync(b.dir)
+	if err != nil {
+		return nil, err
+	}
 	return []row{
+		{"beside it: writes with fdatasync a second, one at a time", fmt.Sprintf("%.0f", 1/disk.Seconds()), "", true},
+		{fmt.Sprintf("beside it: processes a second, fork and exec of true, %d at a time", abreast), fmt.Sprintf("%.0f", forks), "", true},
 		{fmt.Sprintf("tasks a second, submit to done, durable, nothing run, clients: %d", clients), fmt.Sprintf("%.0f", one), fmt.Sprintf("≥ %.0f", goal), one >= goal},
 		{fmt.Sprintf("elements a second of an array of %d, the same", arrayElements), fmt.Sprintf("%.0f", array), fmt.Sprintf("≥ %.0f", arrayGoal), array >= arrayGoal},
 	}, nil
