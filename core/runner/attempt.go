@@ -19,10 +19,8 @@ const (
 	adopting  // left by an earlier run; for news of what became of it
 	ending    // for its end to be on disk
 	reporting // for its end to be acknowledged
+	phases    // how many there are
 )
-
-// occupies says whether an attempt of this phase takes a slot.
-func (p phase) occupies() bool { return p == starting || p == running || p == adopting }
 
 // revocable says whether the leader may take an attempt back that has not started,
 // and its intent be written before there is a slot: it is of a task that may run
@@ -168,10 +166,11 @@ func (m *Machine) killOlder(now core.Instant, task core.TaskID, n uint32) {
 // as soon as a slot is free. Nothing starts before the leftovers of an earlier run
 // are gone.
 func (m *Machine) intendWaiting(now core.Instant) {
-	if m.adopting() {
+	c := m.census()
+	if c[waiting] == 0 || c[adopting] > 0 {
 		return
 	}
-	free := m.opt.Slots - m.Running()
+	free := m.opt.Slots - c.occupied()
 	for _, a := range m.live {
 		switch {
 		case a.phase == intending:
@@ -187,17 +186,34 @@ func (m *Machine) intendWaiting(now core.Instant) {
 // startReady starts what has its intent on disk, and its lease, in the slots that
 // are free.
 func (m *Machine) startReady(now core.Instant) {
-	if m.adopting() {
+	c := m.census()
+	if c[intending] == 0 || c[adopting] > 0 {
 		return
 	}
-	free := m.opt.Slots - m.Running()
+	free := m.opt.Slots - c.occupied()
 	for _, a := range m.live {
-		if free > 0 && a.phase == intending && a.seq == 0 && a.mayBegin(now) && !m.olderRuns(a) {
+		if free <= 0 {
+			return
+		}
+		if a.phase == intending && a.seq == 0 && a.mayBegin(now) && !m.olderRuns(a) {
 			m.start(a)
 			free--
 		}
 	}
 }
+
+// census is how many attempts are in each phase.
+func (m *Machine) census() (c census) {
+	for _, a := range m.live {
+		c[a.phase]++
+	}
+	return c
+}
+
+type census [phases]int
+
+// occupied is how many slots are taken.
+func (c census) occupied() int { return c[starting] + c[running] + c[adopting] }
 
 // start hands an attempt to the driver.
 func (m *Machine) start(a *attempt) {

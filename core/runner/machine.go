@@ -363,11 +363,6 @@ func (m *Machine) adopt() {
 	m.put(Adopt{left})
 }
 
-// adopting says that there is an attempt of which nobody knows what became.
-func (m *Machine) adopting() bool {
-	return slices.ContainsFunc(m.live, func(a *attempt) bool { return a.phase == adopting })
-}
-
 // orphaned has the attempts of a process that is gone looked for.
 func (m *Machine) orphaned() {
 	for _, a := range m.live {
@@ -392,15 +387,7 @@ func (m *Machine) Next() core.Instant {
 }
 
 // Running is how many processes run here now, or are about to.
-func (m *Machine) Running() int {
-	n := 0
-	for _, a := range m.live {
-		if a.phase.occupies() {
-			n++
-		}
-	}
-	return n
-}
+func (m *Machine) Running() int { return m.census().occupied() }
 
 // Holds says whether the attempt is here and has not ended.
 func (m *Machine) Holds(f core.Fence) bool {
