@@ -157,7 +157,7 @@ func (o *elements) write(label string, stream int, lines []byte) error {
 		into = checked{o.c.stderr}
 	}
 	for line := range bytes.Lines(lines) {
-		if _, err := fmt.Fprintf(into, "%s: %s", label, line); err != nil {
+		if _, err := fmt.Fprintf(into, "%s: %s", render.Safe(label), line); err != nil {
 			return err
 		}
 	}
@@ -181,7 +181,7 @@ func (o *elements) printFolded() error {
 	slices.SortFunc(groups, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
 	for _, g := range groups {
 		for line := range strings.Lines(g[1]) {
-			if _, err := fmt.Fprintf(o.c.stdout, "%s: %s", g[0], line); err != nil {
+			if _, err := fmt.Fprintf(o.c.stdout, "%s: %s", render.Safe(g[0]), line); err != nil {
 				return err
 			}
 		}

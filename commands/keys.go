@@ -63,7 +63,7 @@ func (c *call) withKeys(ask func(context.Context, *control.Client) (*control.Key
 		return err
 	}
 	if len(k.Missing) > 0 && !c.quiet {
-		fmt.Fprintf(c.stderr, "not yet encrypted to %s\n", strings.Join(k.Missing, ", "))
+		fmt.Fprintf(c.stderr, "not yet encrypted to %s\n", render.Safe(strings.Join(k.Missing, ", ")))
 	}
 	return nil
 }

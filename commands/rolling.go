@@ -30,7 +30,7 @@ func runRolling(ctx context.Context, c *call, client *control.Client, spec contr
 	}
 	for _, line := range missing {
 		if !c.quiet {
-			fmt.Fprintf(c.stderr, "not reached: %s\n", line)
+			fmt.Fprintf(c.stderr, "not reached: %s\n", render.Safe(line))
 		}
 	}
 	if len(missing) > 0 && !spec.SkipDown {

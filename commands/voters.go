@@ -115,7 +115,7 @@ func (c *call) withVoters(ask func(context.Context, *control.Client) (*control.V
 		return err
 	}
 	if v.Voting < v.Target && !c.quiet {
-		fmt.Fprintf(c.stderr, "%d shall vote; %s: %s\n", v.Target, counted(v.Voting, "does", "do"), whyFewer(v))
+		fmt.Fprintf(c.stderr, "%d shall vote; %s: %s\n", v.Target, counted(v.Voting, "does", "do"), render.Safe(whyFewer(v)))
 	}
 	return nil
 }

@@ -29,3 +29,14 @@ func TestATaskFindsACleanEnvironment(t *testing.T) {
 		}
 	}
 }
+
+func TestNothingInALineOfTheLogMovesATerminal(t *testing.T) {
+	var out strings.Builder
+	l := newLogger()
+	l.line(true, "joined \x1b[31mred\x1b[0m, \u202eturned\u202c, bell\a, wide 名前, bad \xff, line\nwarning: forged")
+	l.box.close()
+	l.run(&out)
+	if want := "warning: joined \uFFFD[31mred\uFFFD[0m, \uFFFDturned\uFFFD, bell\uFFFD, wide 名前, bad \uFFFD, line\uFFFDwarning: forged\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}

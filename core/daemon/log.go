@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode"
 )
 
 // maxLines bounds the lines that wait for a log nobody reads: it must not hold
@@ -29,9 +30,18 @@ func (l *logger) line(warn bool, text string) {
 		l.dropped.Add(1)
 		return
 	}
-	if l.box.put(text+"\n") >= maxLines {
+	if l.box.put(strings.Map(visible, strings.ToValidUTF8(text, "\uFFFD"))+"\n") >= maxLines {
 		l.dropped.Add(1)
 	}
+}
+
+// visible replaces what would do something to a terminal but show: names in a line
+// are others', and one with a line break would look like a line of ours.
+func visible(r rune) rune {
+	if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+		return unicode.ReplacementChar
+	}
+	return r
 }
 
 // run writes until the box is closed and empty.
