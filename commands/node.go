@@ -265,9 +265,6 @@ func usualPaths(o *daemon.Options) error {
 	if o.DataDir == "" {
 		return core.Faultf(core.CodeConfig, "HOME is not set, so that there is no place for data").WithHint("name one with --data")
 	}
-	if err := os.MkdirAll(filepath.Dir(o.Socket), 0o755); err != nil {
-		return core.Faultf(core.CodeDenied, "no place for the socket: %v", err).WithHint("give another with --socket")
-	}
 	return nil
 }
 
