@@ -21,7 +21,7 @@
 // The member makes of it a request to its own node (node.Enroll), and the log
 // judges the token, whichever member was asked. If the answer is lost the joiner
 // asks again, with the same keys, and is counted once: its node ID is made of its
-// keys (NodeIDOf), and they are on its disk before it asks.
+// keys (pki.PublicKeys.NodeID), and they are on its disk before it asks.
 //
 // # Founding
 //
