@@ -59,9 +59,9 @@
 //
 // # Time
 //
-// Everything counts ticks of 150 ms, at a random phase, and sleeps through a
+// Everything counts ticks of 130 ms, at a random phase, and sleeps through a
 // suspend: time that passed unseen is no evidence against a leader. The engine
-// draws its election jitter (6 to 12 ticks) from crypto/rand.Reader, which the
+// draws its election jitter (five to nine ticks) from crypto/rand.Reader, which the
 // simulator replaces.
 //
 // # Limits, admitted

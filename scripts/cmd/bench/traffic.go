@@ -25,7 +25,7 @@ const headers = 20 + 8
 // every other member's report of its load.
 const (
 	voters     = 3
-	engineBeat = 150 * time.Millisecond
+	engineBeat = 130 * time.Millisecond
 	loadReport = 10 * time.Second
 )
 

@@ -30,11 +30,11 @@ var mutants = []mutant{
 	}}},
 	{"apply grants although a grant is open", []change{{
 		"core/ledger/tasks.go",
-		"	case e.task.Status != Queued:\n",
-		"	case e.task.Status == Cancelling || IsFinal(e.task.Status):\n",
+		"	case old.Status != Queued:\n",
+		"	case old.Status == Cancelling || IsFinal(old.Status):\n",
 	}, {
 		"core/ledger/tasks.go",
-		"	case c.Attempt != NextAttempt(e.task):\n",
+		"	case c.Attempt != NextAttempt(old):\n",
 		"	case c.Attempt == 0:\n",
 	}, {
 		// The leader alone never proposes such a grant; its plan goes first.
@@ -44,13 +44,18 @@ var mutants = []mutant{
 	}}},
 	{"a result with a stale fence counts", []change{{
 		"core/ledger/attempts.go",
-		"	if open := OpenAttempt(e.task); open == nil || open.Fence != c.Fence {\n		s.finishLate",
-		"	if open := OpenAttempt(e.task); open == nil {\n		s.finishLate",
+		"	if open := OpenAttempt(o.Task); open == nil || open.Fence != c.Fence {\n		s.finishLate",
+		"	if open := OpenAttempt(o.Task); open == nil {\n		s.finishLate",
 	}}},
 	{"the runner starts before its intent is synced", []change{{
 		"core/runner/attempt.go",
 		"		a.phase, a.seq = intending, m.journal(intent(a))\n",
 		"		m.journal(intent(a))\n		a.phase = starting\n		m.put(Exec{Fence: a.fence, Task: a.task, Attempt: a.n, Spec: a.spec})\n",
+	}}},
+	{"a lock is taken from a client that trusts in its lease", []change{{
+		"core/lock/machine.go",
+		"	strayAfter = core.Lease\n",
+		"	strayAfter = core.Lease / 2\n",
 	}}},
 	{"a read is answered without a quorum", []change{{
 		"core/node/read.go",
