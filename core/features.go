@@ -13,8 +13,12 @@ type Features uint16
 //
 //	1	hb 0.1
 //	2	authority, tokens and certificates
-//	3	tasks by name: Offer, Spec.args; locks
+//	3	tasks by name: Offer, Spec.args; locks; a drain keeps the wish about a vote
 const FeaturesNow Features = 3
 
-// FeaturesLocks is the level from which on locks may be asked for.
-const FeaturesLocks Features = 3
+// What came with a level: FeaturesLocks is that from which on locks may be asked
+// for, FeaturesWishLasts that from which on a drain keeps the wish about a vote.
+const (
+	FeaturesLocks     Features = 3
+	FeaturesWishLasts Features = 3
+)

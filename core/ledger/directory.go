@@ -134,6 +134,9 @@ func (s *State) drain(o *Outcome, c *wire.Drain) {
 		Row: old.Row, State: old.State, Reason: old.Reason, SinceNanos: old.SinceNanos, Index: s.applied,
 		Drained: c.On, Evict: c.Evict, Offer: old.Offer,
 	}
+	if s.features >= core.FeaturesWishLasts {
+		m.Vote = old.Vote
+	}
 	s.setMember(m)
 	o.Members = append(o.Members, m)
 }

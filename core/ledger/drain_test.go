@@ -139,3 +139,16 @@ func TestRecentAreThoseThatEndedLast(t *testing.T) {
 		t.Fatalf("recent are %v", got)
 	}
 }
+
+func TestADrainKeepsTheWishAboutAVoteFromItsLevelOn(t *testing.T) {
+	for _, level := range []core.Features{core.FeaturesWishLasts - 1, core.FeaturesWishLasts} {
+		b := newBook(t)
+		b.yes(upAt(1, "web1", uint32(level)))
+		b.yes(raise(uint32(level)))
+		b.yes(setVote(1, VoteNever))
+		b.yes(drain(1, true, false))
+		if m, _ := b.Member(1); (Vote(m.Vote) == VoteNever) != (level >= core.FeaturesWishLasts) {
+			t.Errorf("at level %d a drained member has the wish %d", level, m.Vote)
+		}
+	}
+}
