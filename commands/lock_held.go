@@ -61,9 +61,7 @@ func (c *call) underLock(want control.NewLock, limit time.Duration, code exit, e
 		default:
 		}
 	}
-	ctx, cancel := c.waitContext()
-	defer cancel()
-	return h.run(ctx, client, limit, code)
+	return h.run(client, limit, code)
 }
 
 // executable finds what is to run before anybody waits for it.
@@ -79,8 +77,8 @@ func executable(name string) (string, error) {
 }
 
 // run waits for the lock, runs the command, and lets go.
-func (h *holding) run(ctx context.Context, client *control.Client, limit time.Duration, code exit) error {
-	ctx, hangUp := context.WithCancel(ctx)
+func (h *holding) run(client *control.Client, limit time.Duration, code exit) error {
+	ctx, hangUp := context.WithCancel(h.Context.Context)
 	defer hangUp()
 	news, over := make(chan control.Lock), make(chan error, 1)
 	go func() {
@@ -95,10 +93,7 @@ func (h *holding) run(ctx context.Context, client *control.Client, limit time.Du
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
 	defer signal.Stop(signals)
-	var late <-chan time.Time
-	if limit > 0 {
-		late = time.After(limit)
-	}
+	late, gaveUp := after(limit), after(h.Duration("timeout")) // neither ends what runs
 	ticks := time.NewTicker(lookEvery)
 	defer ticks.Stop()
 	for {
@@ -119,6 +114,11 @@ func (h *holding) run(ctx context.Context, client *control.Client, limit time.Du
 				h.letGo()
 				return code
 			}
+		case <-gaveUp:
+			if h.child == nil {
+				h.letGo()
+				return core.Faultf(core.CodeTaskLost, "gave up after %v: %s was not run", h.Duration("timeout"), h.behind[0])
+			}
 		case sig := <-signals:
 			if h.child == nil {
 				h.letGo()
@@ -137,10 +137,20 @@ func (h *holding) run(ctx context.Context, client *control.Client, limit time.Du
 	}
 }
 
+// after is a channel that says when a time is over; of 0, never.
+func after(d time.Duration) <-chan time.Time {
+	if d <= 0 {
+		return nil
+	}
+	return time.After(d)
+}
+
 // notHeld is why there was nothing to run.
 func notHeld(err error, code exit) error {
 	var f *core.Fault
 	switch {
+	case err == nil:
+		return core.Faultf(core.CodeTaskLost, "the node has ended the wait without a word")
 	case errors.As(err, &f) && f.Code == core.CodeNo:
 		return code
 	case errors.As(err, &f) && f.Code != core.CodeUsage:
