@@ -6,6 +6,7 @@ import (
 
 	"hb/core"
 	"hb/core/node"
+	"hb/core/replog"
 	"hb/core/wire"
 )
 
@@ -56,7 +57,7 @@ func TestAnIdleClusterSendsHeartbeatsAsDatagramsAndLittleElse(t *testing.T) {
 	pass(t, w, 20*time.Second)
 	sent = traffic{}
 	pass(t, w, seconds*time.Second)
-	const beats = 2 * (voters - 1) * seconds * 1000 / 150
+	const beats = 2 * (voters - 1) * int(seconds*time.Second/replog.DefaultTick)
 	if sent.beats > beats+voters || sent.beats < beats*9/10 {
 		t.Errorf("%d heartbeats and answers as datagrams; %d expected", sent.beats, beats)
 	}

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"hb/core/replog"
 )
 
 // ownNetwork says that nothing else is in this network namespace: scripts/predict
@@ -25,12 +27,11 @@ const headers = 20 + 8
 // every other member's report of its load.
 const (
 	voters     = 3
-	engineBeat = 130 * time.Millisecond
 	loadReport = 10 * time.Second
 )
 
 func besideWeakView(size int) float64 {
-	others := 2*float64(voters-1)/engineBeat.Seconds() + float64(size-1)/loadReport.Seconds()
+	others := 2*float64(voters-1)/replog.DefaultTick.Seconds() + float64(size-1)/loadReport.Seconds()
 	return others / float64(size)
 }
 
