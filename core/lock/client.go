@@ -2,7 +2,6 @@ package lock
 
 import (
 	"slices"
-	"time"
 
 	"hb/core"
 	"hb/core/wire"
@@ -31,8 +30,8 @@ type client struct {
 func (m *Machine) open(now core.Instant, ev Open) {
 	c := &client{id: ev.Client, session: ev.Session, name: ev.Name, wait: ev.Wait, leader: ev.Leader}
 	delete(m.strays, c.session)
-	if i := slices.IndexFunc(m.clients, func(o *client) bool { return o.session == c.session }); i >= 0 {
-		m.lose(m.clients[i], core.Faultf(core.CodeBusy, "another client has come with the same session"))
+	if before := m.behind(c.session); before != nil {
+		m.lose(before, core.Faultf(core.CodeBusy, "another client has come with the same session"))
 	}
 	if c.leader {
 		c.name = LeaderName
@@ -69,9 +68,19 @@ func (m *Machine) close(id uint64) {
 
 // ended forgets a client that has its session ended by itself.
 func (m *Machine) ended(id Session) {
-	if i := slices.IndexFunc(m.clients, func(c *client) bool { return c.session == id }); i >= 0 {
-		m.lose(m.clients[i], core.Faultf(core.CodeNo, "the lock was let go"))
+	if c := m.behind(id); c != nil {
+		m.lose(c, core.Faultf(core.CodeNo, "the lock was let go"))
 	}
+}
+
+// behind finds the client of a session; nil: there is none.
+func (m *Machine) behind(id Session) *client {
+	for _, c := range m.clients {
+		if c.session == id {
+			return c
+		}
+	}
+	return nil
 }
 
 func (m *Machine) forget(c *client) {
@@ -86,12 +95,9 @@ func (m *Machine) lose(c *client, why *core.Fault) {
 
 // answered takes what became of a wish.
 func (m *Machine) answered(now core.Instant, ev Answered) {
-	i := slices.IndexFunc(m.clients, func(c *client) bool { return c.session == ev.Session })
-	if i < 0 {
-		return // gone; what the log may have of it is a stray
-	}
-	c := m.clients[i]
+	c := m.behind(ev.Session)
 	switch {
+	case c == nil: // gone; what the log may have of it is a stray
 	case ev.Fault == nil:
 		c.accepted = ev.Fence
 	case c.wait && (ev.Fault.Code == core.CodeNoQuorum || ev.Fault.Code == core.CodeTimeout):
@@ -148,18 +154,15 @@ func (m *Machine) look(now core.Instant) {
 	m.lookForStrays(now)
 }
 
-// leaseLeast is how much of a lease a client needs to begin.
-const leaseLeast = 2 * time.Second
-
 // tell says to a client that it has its lock, and until when, if that is new. A
 // lock that it got by somebody's release may need a lease first.
 func (m *Machine) tell(now core.Instant, c *client, fence core.Fence) {
 	switch {
 	case c.told != 0 && c.until <= c.told:
-	case c.told == 0 && c.until < now.Add(leaseLeast):
+	case c.told == 0 && c.until < now.Add(core.LeaseLeast):
 		if !c.hurried {
 			c.hurried = true
-			m.leases.due = now
+			m.leases.Due = now
 		}
 	default:
 		c.told = c.until
@@ -173,7 +176,7 @@ func (m *Machine) lookForStrays(now core.Instant) {
 	for _, l := range m.opt.Ledger().Locks() {
 		for _, x := range l.Sessions {
 			id := Session(x.Session)
-			if core.NodeID(x.Node) != m.opt.Self || slices.ContainsFunc(m.clients, func(c *client) bool { return c.session == id }) {
+			if core.NodeID(x.Node) != m.opt.Self || m.behind(id) != nil {
 				continue
 			}
 			alone[id] = true

@@ -9,7 +9,7 @@
 //
 // Behind the socket of a node there is a session for each client (Open). The
 // machine puts its wish in the log, watches the ledger for the moment at which
-// the session gets the lock, and asks the leader every leaseEvery to renew the
+// the session gets the lock, and asks the leader again and again to renew the
 // leases of all sessions of this node, those that wait included. A yes counts
 // for core.Lease from the moment of the question, however late the answer
 // comes. The client is told until when it may go on (Held) each time that this

@@ -1,39 +1,21 @@
 package lock
 
 import (
-	"slices"
-
 	"hb/core"
-	"hb/core/ledger"
 	"hb/core/wire"
 )
 
-// leases are the questions under way by which clients may go on.
-type leases struct {
-	next uint64
-	sent map[uint64]core.Instant
-	due  core.Instant
-}
-
-func newLeases() leases { return leases{sent: map[uint64]core.Instant{}, due: core.Never} }
-
 // askLease asks for the leases of all clients, when it is time.
 func (m *Machine) askLease(now core.Instant) {
-	l := &m.leases
-	if len(m.clients) == 0 {
-		l.due = core.Never
+	q := &m.leases
+	switch {
+	case len(m.clients) == 0:
+		q.Due = core.Never
+	case q.Due == core.Never:
+		q.WaitFrom(now) // the wish itself began the first lease
+	}
+	if now < q.Due {
 		return
-	}
-	if l.due == core.Never {
-		l.due = now.Add(leaseEvery) // the wish itself began the first lease
-	}
-	if now < l.due {
-		return
-	}
-	for id, sent := range l.sent { // each on its own
-		if now >= sent.Add(core.Lease) {
-			delete(l.sent, id)
-		}
 	}
 	var sessions [][]byte
 	for _, c := range m.clients {
@@ -41,29 +23,26 @@ func (m *Machine) askLease(now core.Instant) {
 			sessions = append(sessions, c.session[:])
 		}
 	}
-	l.due = now.Add(leaseEvery)
 	if len(sessions) == 0 {
+		q.WaitFrom(now)
 		return
 	}
-	l.next++
-	l.sent[l.next] = now
-	m.put(AskLease{ID: l.next, Sessions: sessions})
+	m.put(AskLease{ID: q.Ask(now), Sessions: sessions})
 }
 
-// leased takes the leader's answer: the lease counts from the question.
+// leased takes the leader's answer.
 func (m *Machine) leased(ev Leased) {
-	sent, ok := m.leases.sent[ev.ID]
+	until, ok := m.leases.Answered(ev.ID)
 	if !ok {
 		return
 	}
-	delete(m.leases.sent, ev.ID)
-	until := sent.Add(core.Lease)
 	for _, id := range ev.Sessions {
-		i := slices.IndexFunc(m.clients, func(c *client) bool { return string(c.session[:]) == string(id) })
-		if i < 0 || until <= m.clients[i].until {
+		if len(id) != len(Session{}) {
 			continue
 		}
-		m.clients[i].until = until
+		if c := m.behind(Session(id)); c != nil {
+			c.until = max(c.until, until)
+		}
 	}
 }
 
@@ -121,7 +100,7 @@ func (m *Machine) endSilent(now core.Instant) {
 }
 
 // endSession ends a session if its time has come, and says when to look again.
-func (m *Machine) endSession(now core.Instant, id ledger.LockSession) core.Instant {
+func (m *Machine) endSession(now core.Instant, id Session) core.Instant {
 	k := &m.keeper
 	if at, ending := k.ending[id]; ending && now < at.Add(endAgain) {
 		return at.Add(endAgain)

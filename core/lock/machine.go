@@ -10,9 +10,6 @@ import (
 )
 
 const (
-	// leaseEvery is how often leases are renewed: several times in each, so
-	// that a lost message or a change of leader ends none.
-	leaseEvery = 1500 * time.Millisecond
 	// strayAfter is how long a session of this node may be without a client: the
 	// client may be there, and trust in a lease that an earlier run of this node
 	// told it of.
@@ -22,9 +19,13 @@ const (
 	endAgain = 5 * time.Second
 )
 
-// LeaderName is the name of the lock that those share who run something only
-// while their node leads. No user's lock is named so (ValidName).
-const LeaderName = "hb:leader"
+// Reserved is how the names of hb's own locks begin, and no user's. LeaderName is
+// that of the lock which those share who run something only while their node
+// leads.
+const (
+	Reserved   = "hb:"
+	LeaderName = Reserved + "leader"
+)
 
 // Session names a client's wish.
 type Session = ledger.LockSession
@@ -142,7 +143,7 @@ func (Lost) effect()     {}
 type Machine struct {
 	opt     Options
 	clients []*client // in order of coming
-	leases  leases
+	leases  core.LeaseQuestions
 	strays  map[Session]core.Instant // sessions of this node without a client, since when
 	keeper  keeper
 	leading bool
@@ -151,7 +152,7 @@ type Machine struct {
 
 // New makes a machine without clients that does not lead.
 func New(opt Options) *Machine {
-	return &Machine{opt: opt, leases: newLeases(), strays: map[Session]core.Instant{}, keeper: newKeeper()}
+	return &Machine{opt: opt, leases: core.NewLeaseQuestions(), strays: map[Session]core.Instant{}, keeper: newKeeper()}
 }
 
 // Step takes an event and gives what is to be done. The slice is valid until the
@@ -188,7 +189,7 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 
 // Next is when the machine wants a Tick at the latest.
 func (m *Machine) Next() core.Instant {
-	next := core.Earlier(m.leases.due, m.keeper.next)
+	next := core.Earlier(m.leases.Due, m.keeper.next)
 	for _, c := range m.clients {
 		if c.told != 0 {
 			next = core.Earlier(next, c.until)
@@ -200,8 +201,8 @@ func (m *Machine) Next() core.Instant {
 	return next
 }
 
-// Clients says whether anybody waits for what the log says of a lock.
-func (m *Machine) Clients() bool {
+// Waits says whether any client waits for what the log says of its lock.
+func (m *Machine) Waits() bool {
 	return slices.ContainsFunc(m.clients, func(c *client) bool { return c.told == 0 })
 }
 

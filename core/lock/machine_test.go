@@ -201,7 +201,7 @@ func TestWhoIsCutOffLosesItBeforeAnotherGetsIt(t *testing.T) {
 	if !has(first, l) || has(second, l) {
 		t.Fatal("the lease ended before its time")
 	}
-	l.pass(core.LeaseGrace + leaseEvery)
+	l.pass(core.LeaseGrace + core.LeaseEvery)
 	if has(first, l) || !has(second, l) {
 		t.Fatalf("the first is %+v, the second %+v", first, second)
 	}
@@ -214,7 +214,7 @@ func TestANewLeaderWaitsForTheLeasesOfTheOld(t *testing.T) {
 	l.cut[0], l.cut[2] = true, true
 	l.lead(1)
 	second := l.open(1, "db", true)
-	l.pass(core.Lease + core.LeaseGrace + leaseEvery)
+	l.pass(core.Lease + core.LeaseGrace + core.LeaseEvery)
 	if has(first, l) || !has(second, l) {
 		t.Fatalf("the first is %+v, the second %+v", first, second)
 	}

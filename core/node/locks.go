@@ -51,8 +51,8 @@ func (n *Node) mayLock(q HoldLock) *core.Fault {
 		return core.Faultf(core.CodeNoQuorum, "this node is not in a cluster yet")
 	case n.ledger.Applied() > 0 && n.ledger.Features() < core.FeaturesLocks:
 		return core.Faultf(core.CodeBusy, "not every member knows locks yet").WithHint("hb status names those that run an older hb")
-	case !q.Leader && strings.HasPrefix(q.Name, "hb:"):
-		return core.Faultf(core.CodeUsage, "lock %q: names that begin with hb: are hb's own", q.Name)
+	case !q.Leader && strings.HasPrefix(q.Name, lock.Reserved):
+		return core.Faultf(core.CodeUsage, "lock %q: names that begin with %s are hb's own", q.Name, lock.Reserved)
 	}
 	return nil
 }

@@ -244,7 +244,7 @@ func (n *Node) knowsNobody() bool {
 // while the log may say any moment that somebody is up who has not been heard.
 func (n *Node) follow() {
 	want := len(n.proposals.order) > 0 || len(n.reads.lagging) > 0 || len(n.clients.tasks) > 0 ||
-		len(n.pulls.followers) > 0 || len(n.clients.awaiting) > 0 || len(n.clients.logs) > 0 || n.locks.Clients() || n.life.leaving != 0 ||
+		len(n.pulls.followers) > 0 || len(n.clients.awaiting) > 0 || len(n.clients.logs) > 0 || n.locks.Waits() || n.life.leaving != 0 ||
 		len(n.clients.draining) > 0 || len(n.admission.waiting) > 0 || len(n.unmet) > 0
 	if want != n.following {
 		n.following = want

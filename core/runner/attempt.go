@@ -105,7 +105,7 @@ func (m *Machine) granted(now core.Instant, g *wire.Grant) {
 	a := &attempt{fence: f, task: task, n: g.Attempt, spec: g.Spec, phase: waiting, process: &wire.Started{Fence: g.Fence}}
 	m.insert(a)
 	if a.exclusive() {
-		m.leases.due = now
+		m.leases.Due = now
 	}
 	m.changed()
 }
@@ -272,7 +272,7 @@ func (m *Machine) started(now core.Instant, ev Started) {
 	}
 	a.phase = running
 	if a.exclusive() {
-		m.leases.due = core.Earlier(m.leases.due, now)
+		m.leases.Due = core.Earlier(m.leases.Due, now)
 	}
 	if a.cause != byItself {
 		m.put(Terminate{a.fence, a.cause.grace()})

@@ -62,7 +62,7 @@ func TestAnExclusiveAttemptBeginsOnlyWithALease(t *testing.T) {
 	b.after(time.Second)
 	b.do(Leased{id, nil}) // the leader says no
 	b.want("")
-	b.after(leaseEvery)
+	b.after(core.LeaseEvery)
 	sent := b.now
 	id = b.asked()
 	b.after(time.Second)
@@ -79,7 +79,7 @@ func TestALeaseThatComesTooLateBeginsNothing(t *testing.T) {
 	b := newBench(t, 2)
 	b.exclusive(1)
 	id := b.asked()
-	b.now = b.now.Add(core.Lease - leaseLeast + 1)
+	b.now = b.now.Add(core.Lease - core.LeaseLeast + 1)
 	b.do(Leased{id, []core.Fence{1}})
 	b.want("")
 	b.do(Leased{999, []core.Fence{1}}) // to a question that nobody asked
@@ -115,7 +115,7 @@ func TestALeaseIsRenewedWhileTheAttemptRuns(t *testing.T) {
 	b := newBench(t, 2)
 	b.leased(1)
 	for range 20 {
-		b.after(leaseEvery)
+		b.after(core.LeaseEvery)
 		id, sent := b.asked(), b.now
 		if id == 0 {
 			t.Fatal("it did not ask again")

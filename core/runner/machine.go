@@ -238,7 +238,7 @@ type Machine struct {
 	ends     []*attempt
 	endsDue  core.Instant
 
-	leases      leases
+	leases      core.LeaseQuestions
 	heldSent    core.Instant
 	heldDue     core.Instant
 	heldChanged bool
@@ -248,7 +248,7 @@ type Machine struct {
 // order in which it was written.
 func New(opt Options, journal []*wire.Record) *Machine {
 	opt.Slots = max(1, opt.Slots)
-	m := &Machine{opt: opt, past: newPast(), leases: newLeases(), heldSent: longAgo, heldDue: core.Never, laterDue: core.Never, endsDue: core.Never}
+	m := &Machine{opt: opt, past: newPast(), leases: core.NewLeaseQuestions(), heldSent: longAgo, heldDue: core.Never, laterDue: core.Never, endsDue: core.Never}
 	for _, r := range journal {
 		m.recall(r)
 	}
@@ -378,7 +378,7 @@ func (m *Machine) Next() core.Instant {
 	if !m.begun {
 		return 0
 	}
-	next := core.Earlier(core.Earlier(m.heldAt(), m.leases.due), m.past.next())
+	next := core.Earlier(core.Earlier(m.heldAt(), m.leases.Due), m.past.next())
 	next = core.Earlier(next, core.Earlier(m.laterDue, m.endsDue))
 	for _, a := range m.live {
 		next = core.Earlier(next, a.due())

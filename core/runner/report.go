@@ -44,7 +44,7 @@ func (m *Machine) newLeader(now core.Instant) {
 		}
 	}
 	m.heldSent, m.heldChanged = longAgo, true
-	m.leases.due = core.Earlier(m.leases.due, now.Add(heldGap))
+	m.leases.Due = core.Earlier(m.leases.Due, now.Add(heldGap))
 }
 
 // changed makes Held go out soon.
