@@ -77,6 +77,8 @@ func (n *Node) unseal(ev *Datagram) (h seal.Header, ok bool) {
 		return h, true
 	case errors.Is(err, seal.ErrGeneration):
 		n.strangeGeneration(h)
+	case errors.Is(err, seal.ErrOver):
+		n.fromEarlierStart(h.From, h.Instance, ev.From)
 	case !errors.Is(err, seal.ErrReplayed): // the network itself doubles some
 		n.complainOnce(ev.From.Addr(), err)
 	}

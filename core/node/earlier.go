@@ -35,15 +35,15 @@ func (n *Node) startOver(id core.NodeID, start core.Instance) (why string, over 
 	return "", false
 }
 
-// fromEarlierStart says whether a datagram of a member comes from an outdated
-// start, and tells the sender now and then. One that has said that it ends is
-// still heard, since it may be about to; if it is, it takes no notice.
-func (n *Node) fromEarlierStart(p *wire.Packet, to netip.AddrPort) bool {
-	why, over := n.startOver(p.From, p.Instance)
-	if over && p.From != n.self.id && !n.toldLately(p.From) {
-		n.answerFrame(to, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: startRefusal(why, p.Instance)}})
+// fromEarlierStart says whether what a member sent comes from an outdated start,
+// and tells the sender now and then. One that has said that it ends is still
+// heard, since it may be about to; if it is, it takes no notice.
+func (n *Node) fromEarlierStart(id core.NodeID, start core.Instance, to netip.AddrPort) bool {
+	why, over := n.startOver(id, start)
+	if over && id != n.self.id && !n.toldLately(id) {
+		n.answerFrame(to, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: startRefusal(why, start)}})
 	}
-	return over && n.outdated(p.From, p.Instance)
+	return over && n.outdated(id, start)
 }
 
 func startRefusal(why string, start core.Instance) *wire.Refusal {

@@ -40,7 +40,7 @@ func (n *Node) datagram(ev Datagram) {
 		if n.self.joined && p.Cluster == n.tag() && n.fromTheGrave(p.From, ev.From) || n.fromAnotherEpoch(p.Cluster, p.From, ev.From) {
 			return
 		}
-		if n.self.joined && p.Cluster == n.tag() && n.fromEarlierStart(p, ev.From) {
+		if n.self.joined && p.Cluster == n.tag() && n.fromEarlierStart(p.From, p.Instance, ev.From) {
 			return
 		}
 		if p.Kind == wire.KindEngineBeat || p.Kind == wire.KindEngineAnswer {

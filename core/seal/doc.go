@@ -48,7 +48,8 @@
 // Each sender's counters are remembered in a window as in RFC 6479: the highest
 // one seen, and for the 960 below it whether they were. Whatever is older, or was
 // there before, is dropped unread. A start older than the latest one heard of
-// the same member is dropped likewise.
+// the same member is dropped likewise, but once its tag was found right: what
+// runs there, with a data directory from a backup perhaps, is to be told.
 //
 // Nothing is remembered of a sender before the tag of one datagram was found
 // right, so a flood of made-up senders costs time, and no memory. At most

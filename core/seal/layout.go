@@ -24,7 +24,7 @@ const (
 	flagsKnow = flagAll | flagPair
 )
 
-// Why a datagram is not opened. None of them is worth an answer.
+// Why a datagram is not opened. None of them is worth an answer, but ErrOver.
 var (
 	// ErrPlain: it is no sealed datagram at all.
 	ErrPlain = errors.New("datagram is not sealed")
@@ -38,6 +38,9 @@ var (
 	ErrForged = errors.New("datagram is not sealed by a member for this one")
 	// ErrReplayed: it has been here before, or is too old to know.
 	ErrReplayed = errors.New("datagram was here before")
+	// ErrOver: the member that its header names sealed it, in a start before the
+	// latest that was heard. It may have been here before.
+	ErrOver = errors.New("datagram is from a start that is over")
 )
 
 // Generation counts the keys of a cluster, from 1.

@@ -19,7 +19,7 @@ type sender struct {
 
 // Open gives back the plain datagram that was sealed, in the memory of b, which
 // is worthless afterwards if it fails. The errors are those of this package;
-// none of them leaves anything behind.
+// none of them leaves anything behind. With ErrOver the header can be believed.
 func (r *Ring) Open(now core.Instant, b []byte) (h Header, plain []byte, err error) {
 	r.Turn(now)
 	if h, err = ReadHeader(b); err != nil {
@@ -36,9 +36,9 @@ func (r *Ring) Open(now core.Instant, b []byte) (h Header, plain []byte, err err
 	known := r.senders[id]
 	s := known
 	switch {
-	case known == nil, h.Instance > known.instance:
+	case known == nil, h.Instance != known.instance:
 		s = &sender{instance: h.Instance}
-	case h.Instance < known.instance, !known.window.fresh(h.counter):
+	case !known.window.fresh(h.counter):
 		return h, nil, ErrReplayed
 	}
 	way, ok := r.wayOf(k, s, h)
@@ -53,6 +53,9 @@ func (r *Ring) Open(now core.Instant, b []byte) (h Header, plain []byte, err err
 	body := b[headerSize:]
 	if plain, err = way.aead.Open(body[:0], r.scratch.nonce[:], body, r.scratch.data[:]); err != nil {
 		return h, nil, ErrForged
+	}
+	if known != nil && s.instance < known.instance {
+		return h, nil, ErrOver
 	}
 	if s != known {
 		r.remember(id, s)

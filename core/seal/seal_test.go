@@ -149,8 +149,10 @@ func TestANewStartOpensAndTheOldOneIsOver(t *testing.T) {
 	early, late := old.mustSeal(t, 0, 2, false, "1"), old.mustSeal(t, 0, 2, false, "2")
 	b.opens(t, 0, early, nil)
 	b.opens(t, 0, again.mustSeal(t, 0, 2, false, "3"), nil)
-	b.opens(t, 0, late, ErrReplayed)
-	b.opens(t, 0, early, ErrReplayed)
+	b.opens(t, 0, late, ErrOver)
+	b.opens(t, 0, early, ErrOver)
+	late[len(late)-1] ^= 1
+	b.opens(t, 0, late, ErrForged)
 }
 
 // Two starts, or two processes with one directory, never meet on a key and a

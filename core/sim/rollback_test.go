@@ -50,6 +50,32 @@ func TestANodeWhoseDiskWasPutBackStopsAndSaysWhy(t *testing.T) {
 	}
 }
 
+// Whoever has heard the latest start with its own ears drops what an earlier one
+// seals, and tells it all the same. The seeds are some in which all had.
+func TestANodeWithCredentialsWhoseDiskWasPutBackStops(t *testing.T) {
+	for _, seed := range []uint64{6034, 6041, 6045, 6055, 6060, 6065, 6066} {
+		w := sealed(t, seed, 4)
+		i := (w.Leader() + 1 + int(seed%3)) % 4
+		stop := func() {
+			w.Shutdown(i)
+			until(t, w, 30*time.Second, func() bool { return !w.hosts[i].up() })
+		}
+		stop()
+		backup := w.Backup(i)
+		for range 2 {
+			w.Restart(i)
+			ready := w.Ask(i, node.Await{Conditions: []node.Condition{{Kind: "ready"}}})
+			until(t, w, 30*time.Second, func() bool { return ready.Done })
+			stop()
+		}
+		w.PutBack(i, backup)
+		w.Foresee(i, core.CodeBadInput)
+		w.Restart(i)
+		stopsAsSuperseded(t, w, i)
+		w.Close()
+	}
+}
+
 func TestOfTwoProcessesWithOneIdentityTheEarlierStops(t *testing.T) {
 	w := New(Options{Seed: 421, Nodes: 6})
 	t.Cleanup(w.Close)
