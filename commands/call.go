@@ -177,6 +177,16 @@ func (c *call) asking() (ctx context.Context, client *control.Client, done conte
 	return ctx, client, done, err
 }
 
+// withNode asks the node once for what has no answer to print.
+func (c *call) withNode(ask func(context.Context, *control.Client) error) error {
+	ctx, client, done, err := c.asking()
+	if err != nil {
+		return err
+	}
+	defer done()
+	return ask(ctx, client)
+}
+
 // printMade prints the task that was made: what submit, retry and a schedule's
 // run have in common.
 func (c *call) printMade(made *control.Submitted) error {

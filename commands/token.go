@@ -134,13 +134,3 @@ func runTokenRevoke(c *call) error {
 		return err
 	})
 }
-
-// withNode asks the node once for what has no answer to print.
-func (c *call) withNode(ask func(context.Context, *control.Client) error) error {
-	ctx, client, done, err := c.asking()
-	if err != nil {
-		return err
-	}
-	defer done()
-	return ask(ctx, client)
-}

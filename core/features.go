@@ -16,9 +16,11 @@ type Features uint16
 //	3	tasks by name: Offer, Spec.args; locks; a drain keeps the wish about a vote
 const FeaturesNow Features = 3
 
-// What came with a level: FeaturesLocks is that from which on locks may be asked
-// for, FeaturesWishLasts that from which on a drain keeps the wish about a vote.
+// What came with which level: what is of a higher one than the cluster's is neither
+// proposed nor applied otherwise than before.
 const (
-	FeaturesLocks     Features = 3
-	FeaturesWishLasts Features = 3
+	FeaturesCredentials Features = 2 // authority, tokens and certificates
+	FeaturesNamedTasks  Features = 3 // members say what they run
+	FeaturesLocks       Features = 3
+	FeaturesWishLasts   Features = 3 // a drain keeps the wish about a vote
 )

@@ -1,11 +1,9 @@
 package daemon
 
 import (
-	"context"
 	"crypto/rand"
 	"net"
 	"net/netip"
-	"sync"
 	"testing"
 	"time"
 
@@ -57,35 +55,13 @@ func guardOf(own *pki.Credentials) *netutil.Guard {
 	return c.guard()
 }
 
-// sealedNetwork is wired, behind a guard.
-func sealedNetwork(t *testing.T, g *netutil.Guard) (*network, <-chan input) {
-	t.Helper()
-	q := newQueue()
-	n := &network{queue: q, guard: g, log: func(_ bool, text string) { t.Log(text) }}
-	n.openPools()
-	if fault := n.listen([]netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}); fault != nil {
-		t.Fatal(fault)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	var group sync.WaitGroup
-	n.serve(ctx, group.Go)
-	t.Cleanup(func() {
-		close(q.done)
-		stop()
-		n.closePools(0)
-		n.close()
-		group.Wait()
-	})
-	return n, q.in
-}
-
 // Every kind of frame is sent with every kind of certificate: only a member's
 // reach the loop, all of them, with its name on it.
 func TestFramesOfMembersAloneReachTheLoop(t *testing.T) {
 	ours, theirs := core.ClusterID{1}, core.ClusterID{2}
 	const server, member, revoked = 1, 2, 3
 	a, foreign := newCA(t, ours), newCA(t, ours)
-	here, heard := sealedNetwork(t, guardOf(a.member(server, ours, time.Now())))
+	here, heard := wiredBehind(t, guardOf(a.member(server, ours, time.Now())), "127.0.0.1:0")
 	here.bar(revoked)
 	to := here.tcp[0].Addr().(*net.TCPAddr).AddrPort()
 	for _, c := range []struct {
@@ -107,7 +83,7 @@ func TestFramesOfMembersAloneReachTheLoop(t *testing.T) {
 		await(t, lost, "the end of a stream with "+c.name)
 		p.Close(0)
 	}
-	there, _ := sealedNetwork(t, guardOf(a.member(member, ours, time.Now())))
+	there, _ := wiredBehind(t, guardOf(a.member(member, ours, time.Now())), "127.0.0.1:0")
 	for _, frame := range oneOfEach() {
 		there.pool.Send(to, frame)
 	}

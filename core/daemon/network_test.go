@@ -18,8 +18,14 @@ import (
 // wire puts a network on loopback, and gives what it hears.
 func wired(t *testing.T, bind ...string) (*network, <-chan input) {
 	t.Helper()
+	return wiredBehind(t, nil, bind...)
+}
+
+// wiredBehind is wired, behind a guard.
+func wiredBehind(t *testing.T, g *netutil.Guard, bind ...string) (*network, <-chan input) {
+	t.Helper()
 	q := newQueue()
-	n := &network{queue: q, log: func(_ bool, text string) { t.Log(text) }}
+	n := &network{queue: q, guard: g, log: func(_ bool, text string) { t.Log(text) }}
 	n.openPools()
 	var at []netip.AddrPort
 	for _, b := range bind {
@@ -34,7 +40,7 @@ func wired(t *testing.T, bind ...string) (*network, <-chan input) {
 	t.Cleanup(func() {
 		close(q.done)
 		stop()
-		n.pool.Close(0)
+		n.closePools(0)
 		n.close()
 		group.Wait()
 	})

@@ -17,7 +17,7 @@ func TestTasksGoOnlyToMembersThatOfferThem(t *testing.T) {
 		c.GetMemberUp().Rows[0].Features = uint32(core.FeaturesNow)
 		raised = append(raised, c)
 	}
-	d.apply(append(raised, &wire.Command{Body: &wire.Command_RaiseFeatures{RaiseFeatures: &wire.RaiseFeatures{To: uint32(ledger.NamedTasks)}}})...)
+	d.apply(append(raised, &wire.Command{Body: &wire.Command_RaiseFeatures{RaiseFeatures: &wire.RaiseFeatures{To: uint32(core.FeaturesNamedTasks)}}})...)
 	for id := uint64(1); id <= 3; id++ {
 		d.hear(id, 9, 0)
 	}

@@ -24,13 +24,12 @@ const (
 	// MaxTokenLife is the longest that a token may be good for.
 	MaxTokenLife = 10 * 365 * 24 * time.Hour
 
-	tokenIDBytes  = 5
-	hashBytes     = 32
-	keyBytes      = 32
-	maxNameBytes  = 63
-	maxCertBytes  = 8 << 10
-	maxSealBytes  = 1 << 10
-	credentialsAt = core.Features(2) // the level that brought all this
+	tokenIDBytes = 5
+	hashBytes    = 32
+	keyBytes     = 32
+	maxNameBytes = 63
+	maxCertBytes = 8 << 10
+	maxSealBytes = 1 << 10
 )
 
 // admission is the part of the ledger about all this.
@@ -46,7 +45,7 @@ func (s *State) Trust(authority []byte, founder *wire.Credential, first *wire.Jo
 	s.admission.authority = authority
 	s.admission.credentials = map[core.NodeID]*wire.Credential{core.NodeID(founder.Node): founder}
 	s.admission.tokens = []*wire.JoinToken{first}
-	s.features = max(s.features, credentialsAt)
+	s.features = max(s.features, core.FeaturesCredentials)
 }
 
 // Authority is the certificate of the cluster's CA; empty when it has none.

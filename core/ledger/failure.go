@@ -34,7 +34,7 @@ func (s *State) afterFailure(o *Outcome, t *wire.Task) {
 			Env:  []string{"HB_FAILED_TASK=" + core.TaskID(t.Id).String(), "HB_FAILED_NAME=" + t.Spec.Name, "HB_FAILED_STATUS=" + t.Status},
 		},
 	}
-	if s.features >= NamedTasks && s.defines(command) {
+	if s.features >= core.FeaturesNamedTasks && s.defines(command) {
 		made.Spec.Name, made.Spec.Args, made.Spec.Argv = command, made.Spec.Argv[1:], nil
 	}
 	s.tasks.add(made)

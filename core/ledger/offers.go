@@ -18,10 +18,6 @@ const (
 	MaxOfferBytes  = 64 << 10
 )
 
-// NamedTasks is the feature level from which members say what they run, and
-// tasks may be submitted by name.
-const NamedTasks core.Features = 3
-
 // offer takes in what a member runs. Only the member itself can say it. It lasts
 // until it says otherwise, or leaves.
 func (s *State) offer(o *Outcome, c *wire.Offer) {
@@ -96,7 +92,7 @@ func (s *State) Hopeless(spec *wire.Spec) *wire.Verdict {
 	named := len(spec.GetArgv()) == 0
 	switch {
 	case !named:
-	case s.features < NamedTasks:
+	case s.features < core.FeaturesNamedTasks:
 		v := refuse(core.CodeBusy, "not all members know tasks by name yet")
 		v.Hint = "hb status says which run an older hb"
 		return v
@@ -158,7 +154,7 @@ func (s *State) RunsOnce(spec *wire.Spec) bool {
 
 // isNamed says that a spec is for what a member defines, and not for a command.
 func (s *State) isNamed(spec *wire.Spec) bool {
-	return s.features >= NamedTasks && spec.GetName() != "" && len(spec.GetArgv()) == 0
+	return s.features >= core.FeaturesNamedTasks && spec.GetName() != "" && len(spec.GetArgv()) == 0
 }
 
 // defines says whether any member that may come back defines a task.

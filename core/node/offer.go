@@ -66,7 +66,7 @@ func commandText(spec *wire.Spec) string {
 // offered says whether the log says what this node runs, as far as it can.
 func (n *Node) offered() bool {
 	m, known := n.ledger.Member(n.self.id)
-	return n.ledger.Features() < ledger.NamedTasks || known && ledger.SameOffer(m.Offer, n.opts.Offer)
+	return n.ledger.Features() < core.FeaturesNamedTasks || known && ledger.SameOffer(m.Offer, n.opts.Offer)
 }
 
 // offerDue says whether that is to be mended.

@@ -2,7 +2,6 @@ package pki
 
 import (
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base32"
 	"encoding/binary"
 	"encoding/hex"
@@ -139,6 +138,3 @@ func badToken(format string, args ...any) *core.Fault {
 	return core.Faultf(core.CodeBadInput, "not a join token: %s", fmt.Sprintf(format, args...)).
 		WithHint("hb token create, on a member, prints one")
 }
-
-// SameHash compares two hashes of tokens, in constant time.
-func SameHash(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }

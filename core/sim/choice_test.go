@@ -10,16 +10,6 @@ import (
 	"hb/core/wire"
 )
 
-// hostOf is the host of a member.
-func hostOf(w *World, id core.NodeID) int {
-	for i, who := range w.referee.who {
-		if who == id {
-			return i
-		}
-	}
-	return -1
-}
-
 // runsOn is the host on which a task's newest attempt runs, or -1.
 func runsOn(w *World, id core.TaskID) int {
 	t := w.Task(id)

@@ -15,7 +15,7 @@ import (
 // are refused when nobody ever will.
 func TestTasksGoToMembersThatSayTheyRunThem(t *testing.T) {
 	w := cluster(t, 31, 4)
-	until(t, w, 10*time.Second, func() bool { return level(t, w, 0).Cluster >= ledger.NamedTasks })
+	until(t, w, 10*time.Second, func() bool { return level(t, w, 0).Cluster >= core.FeaturesNamedTasks })
 	configure := func(i int, offer *wire.Offer) {
 		t.Helper()
 		w.Configure(i, offer)
