@@ -50,6 +50,10 @@ to one. When it is usable it prints the line that lets a shell ask it:
 
     export HB_SOCKET=/tmp/hb-dev-1234567890/hb.sock
 
+SIGHUP has it read its hb.toml again (hb.toml(5)); a --dev node without one ends.
+Under systemd it says when it is ready, how it fares and that it is alive, and
+systemctl reload hb and restart hb do what they should: tasks go on over a restart.
+
 Its own socket is --socket, or HB_SOCKET if no other node answers there, or else
 one in its data directory.`,
 		Flags: append([]cli.Flag{
@@ -85,16 +89,28 @@ func runNode(c *call) error {
 		return err
 	}
 	defer clean()
-	ctx, stop := untilSignal(c.Context.Context)
+	if o.Notify, err = netutil.TakeNotifier(); err != nil {
+		return core.Faultf(core.CodeConfig, "%v", err)
+	}
+	ends := []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1}
+	if _, explicit := c.configPath(); explicit || !dev {
+		o.Reload = c.reloading(conf)
+	} else if !signal.Ignored(syscall.SIGHUP) { // nohup's work
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := untilSignal(c.Context.Context, ends)
 	defer stop()
-	return daemon.Run(ctx, *o)
+	if err = daemon.Run(ctx, *o); err != nil {
+		_ = o.Notify.Tell("STATUS=" + err.Error()) // for systemctl status; the journal has it anyway
+	}
+	return err
 }
 
 // untilSignal ends with the first signal that ends a node.
-func untilSignal(from context.Context) (context.Context, func()) {
+func untilSignal(from context.Context, ends []os.Signal) (context.Context, func()) {
 	ctx, end := context.WithCancelCause(from)
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1)
+	signal.Notify(signals, ends...)
 	go func() {
 		select {
 		case s := <-signals:
@@ -162,7 +178,7 @@ func nodeOptions(c *call, conf *config.Config) (*daemon.Options, error) {
 		Name:        conf.Node.Name,
 		DataDir:     conf.Node.Data,
 		Socket:      conf.Node.Socket,
-		Access:      daemon.Access{Group: conf.Socket.Group, Read: conf.Socket.Read, Submit: conf.Socket.Submit, Admin: conf.Socket.Admin},
+		Access:      accessOf(conf),
 		Interfaces:  conf.Node.Interface,
 		Seeds:       conf.Cluster.Seeds,
 		Tags:        conf.Node.Tags,

@@ -15,6 +15,7 @@
 //	tls.go        the handshakes
 //	records.go    sealing without waiting
 //	unix.go       the local socket, and who is at its other end
+//	notify.go     what a service manager is told
 //	clock.go      the clock that counts suspend
 //
 // # Refused datagrams

@@ -77,7 +77,11 @@ func Manual() string {
 		}
 		fmt.Fprintf(&b, "## [%s]\n%s\n\n", heading, s.doc)
 		for _, k := range rows {
-			fmt.Fprintf(&b, "**%s** = `%s`\n: %s Wanted: %s.\n\n", k.name, k.fallback, k.doc, k.want)
+			reload := ""
+			if k.live() {
+				reload = " A reload takes it over."
+			}
+			fmt.Fprintf(&b, "**%s** = `%s`\n: %s Wanted: %s.%s\n\n", k.name, k.fallback, k.doc, k.want, reload)
 		}
 	}
 	b.WriteString(manualTail)
@@ -106,6 +110,11 @@ for each fault: file, line, column, key, what is wrong, what would be right.
 **hb config check** does the same without starting a node, **hb config show**
 prints the configuration in force, **hb config default** a commented file to
 begin with.
+
+A running node reads the file again when it gets SIGHUP (**systemctl reload hb**),
+and takes over what is marked so below; of every other key that has changed it
+says that it needs a restart. A file with a fault changes nothing: the node says
+what is wrong and goes on as before.
 
 # KEYS
 Each key is shown with its default.

@@ -175,20 +175,22 @@ func (g *gate) judge(conn net.Conn) control.Caller {
 }
 
 // openSocket opens the local socket for those who may use it.
-func (d *daemon) openSocket() (fault *core.Fault) {
+func (d *daemon) openSocket() *core.Fault {
 	o := &d.options
-	if d.gate, fault = openGate(o, d.logger.line); fault != nil {
+	gate, fault := openGate(o, d.logger.line)
+	if fault != nil {
 		return fault
 	}
-	who := netutil.Unix{Socket: 0o600, Dir: 0o700, Group: d.gate.group}
-	if d.gate.group >= 0 {
+	d.gate.Store(&gate)
+	who := netutil.Unix{Socket: 0o600, Dir: 0o700, Group: gate.group}
+	if gate.group >= 0 {
 		who.Socket, who.Dir = 0o660, 0o750
 	}
 	l, err := netutil.ListenUnix(o.Socket, who)
 	switch {
 	case err == nil:
 		d.socket = l
-		d.gate.lookAtDir(filepath.Dir(o.Socket))
+		gate.lookAtDir(filepath.Dir(o.Socket))
 		return nil
 	case errors.Is(err, netutil.ErrSocketHeld):
 		return core.Faultf(core.CodeBusy, "cannot make the socket %v", err).

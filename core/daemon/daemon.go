@@ -39,7 +39,9 @@ type daemon struct {
 	tasks       *tasks
 	nothing     *nothing // in the place of tasks; nil: tasks run
 	socket      net.Listener
-	gate        gate
+	gate        atomic.Pointer[gate]
+	seeds       atomic.Pointer[[]string]
+	herald      herald
 	logger      *logger
 	credentials *credentials // nil: none
 	writer      *diskWriter
@@ -80,14 +82,16 @@ func (d *daemon) run(ctx context.Context) *core.Fault {
 		go d.tasks.keep()
 	}
 	d.group.Go(func() { d.announce(ctx) })
+	d.herald.follow(ctx)
 
 	l := &loop{
-		machine: d.machine, now: now, at: now(), queue: d.queue, clients: clients{},
-		carry: d.carry, flush: d.network.pool.Flush, seen: d.tasks.seen, stepped: p.step,
+		machine: d.machine, now: now, at: now(), queue: d.queue, clients: clients{}, longest: d.herald.longest(),
+		carry: d.carry, flush: d.network.pool.Flush, seen: d.tasks.seen, stepped: p.step, turned: d.herald.turn,
 	}
 	l.step(node.Clock{Offset: wallOffset()}) // before anything has a time
 	fault := l.run(ctx)
 
+	d.herald.stopping()
 	for id := range l.clients {
 		l.clients.drop(id)
 	}
@@ -199,7 +203,7 @@ func (d *daemon) saveSnapshot(f node.SaveSnapshot) {
 
 // resolve answers ResolveSeeds.
 func (d *daemon) resolve() {
-	addrs, failed := resolve(d.ctx, d.options.Seeds)
+	addrs, failed := resolve(d.ctx, *d.seeds.Load())
 	if len(failed) > 0 && d.ctx.Err() == nil {
 		d.logger.line(true, fmt.Sprintf("no address is known for the seeds %v", failed))
 	}
@@ -224,20 +228,31 @@ func (d *daemon) measure(p *pace) {
 	s.run(d.ctx.Done(), p, r, d.queue.tell, wallOffset)
 }
 
-// announce calls Ready once the node answers.
+// announce calls Ready once the node answers. From then on the service manager is
+// told how it fares, and the configuration can be read again.
 func (d *daemon) announce(ctx context.Context) {
-	if d.options.Ready == nil {
-		return
-	}
-	reply, ok := <-d.Ask(ctx, node.GetStatus{})
-	status, is := reply.Body.(node.StatusView)
-	if !ok || !is {
+	status, ok := d.status(ctx)
+	if !ok {
 		return // it stops already
 	}
-	d.options.Ready(Info{
-		Socket: d.options.Socket, Addr: d.options.Advertise, DataDir: d.options.DataDir,
-		Node: status.ID, Name: status.Name, Cluster: status.Cluster.ID,
-	})
+	if d.options.Ready != nil {
+		d.options.Ready(Info{
+			Socket: d.options.Socket, Addr: d.options.Advertise, DataDir: d.options.DataDir,
+			Node: status.ID, Name: status.Name, Cluster: status.Cluster.ID,
+		})
+	}
+	if line := statusLine(status); d.options.Notify != nil {
+		d.herald.ready(line)
+		d.group.Go(func() { d.keepStatus(ctx, line) })
+	}
+	d.keepReloading()
+}
+
+// status asks the node; false when it stops.
+func (d *daemon) status(ctx context.Context) (node.StatusView, bool) {
+	reply, ok := <-d.Ask(ctx, node.GetStatus{})
+	status, is := reply.Body.(node.StatusView)
+	return status, ok && is
 }
 
 // serveClients serves the local API.
@@ -248,7 +263,7 @@ func (d *daemon) serveClients() *http.Server {
 		IdleTimeout:       30 * time.Second,
 		ErrorLog:          log.New(&complaints{log: d.logger.line, told: strangers{}}, "", 0),
 	}
-	control.Guard(server, d.gate.judge)
+	control.Guard(server, func(conn net.Conn) control.Caller { return d.gate.Load().judge(conn) })
 	socket := control.Limit(server, d.socket, min(max(netutil.OpenFiles()/4, fewestClients), mostClients))
 	socket = control.Quicken(server, d, socket, d.group.Go)
 	d.group.Go(func() {

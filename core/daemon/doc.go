@@ -11,6 +11,8 @@
 //	credentials.go who this node is to others, and they to it
 //	notary.go   the authority's key, on a voter, and what is signed with it
 //	door.go     machines that want in
+//	notify.go   how the node fares, for the service manager
+//	reload.go   the configuration, read again
 //	network.go  datagrams, beacons, streams (on netutil)
 //	disk.go     the writer: group commit on core/store
 //	nothing.go  what stands for tasks where only the rest is measured

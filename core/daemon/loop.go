@@ -40,6 +40,10 @@ type loop struct {
 	// seen is told of each event before the machine is, stepped when it was.
 	seen    func(node.Event)
 	stepped func(now core.Instant)
+	// turned is told that the loop goes round: nothing holds it up. It does so
+	// every longest, or sooner.
+	turned  func(now core.Instant)
+	longest time.Duration
 
 	at      core.Instant // the time of what is being taken
 	later   []node.Event // of the loop's own, for after this step
@@ -56,6 +60,7 @@ func (l *loop) run(ctx context.Context) *core.Fault {
 	var armed core.Instant // what the timer was set to
 	asked, late := ctx.Done(), make(<-chan time.Time)
 	for !l.stopped {
+		l.turned(l.at)
 		if next := l.machine.Next(); next != armed {
 			armed = next
 			timer.Reset(l.until(next))
@@ -81,14 +86,13 @@ func (l *loop) run(ctx context.Context) *core.Fault {
 }
 
 // until is the time to sleep. Go's timers stand still while the machine is
-// suspended, the machine's clock does not: a short sleep bounds what that
-// costs.
+// suspended, the machine's clock does not: a short sleep (longest) bounds what
+// that costs.
 func (l *loop) until(next core.Instant) time.Duration {
-	const longest = 5 * time.Second
 	if next == core.Never {
-		return longest
+		return l.longest
 	}
-	return min(max(next.Sub(l.now()), 0), longest)
+	return min(max(next.Sub(l.now()), 0), l.longest)
 }
 
 // tick lets time pass, but first hands over what had come before it did: a

@@ -3,10 +3,12 @@ package daemon
 import (
 	"io"
 	"net/netip"
+	"os"
 	"time"
 
 	"hb/core"
 	"hb/core/config"
+	"hb/netutil"
 )
 
 // Options says where and as what a node runs. Run checks them and fills in
@@ -76,6 +78,30 @@ type Options struct {
 	Log io.Writer
 	// Ready is called once, when the socket answers; nil is allowed.
 	Ready func(Info)
+	// Notify is the service manager, who is told how the node fares; nil: there
+	// is none.
+	Notify *netutil.Notifier
+	// Reload is how the configuration is read again; nil: it never is.
+	Reload *Reload
+}
+
+// Reload reads the configuration again while the node runs.
+type Reload struct {
+	// Wishes brings a value whenever that is to be done.
+	Wishes <-chan os.Signal
+	// Read gives what holds from now on, and what to tell the operator of it. With
+	// an error everything stays as it was.
+	Read func() (Settings, []string, error)
+}
+
+// Settings are the options that a running node can take over, named as in Options.
+// The group of Access stays as it was.
+type Settings struct {
+	Slots     int
+	Tasks     map[string]*config.Task
+	AllowExec bool
+	Access    Access
+	Seeds     []string
 }
 
 // Info says how a running node can be reached.

@@ -39,7 +39,8 @@ func open(o Options) (d *daemon, fault *core.Fault) {
 	if fault != nil {
 		return nil, fault
 	}
-	d = &daemon{options: o, queue: newQueue(), logger: newLogger(), credentials: credentials}
+	d = &daemon{options: o, queue: newQueue(), logger: newLogger(), credentials: credentials, herald: newHerald(o.Notify)}
+	d.seeds.Store(&o.Seeds)
 	d.ctx, d.quit = context.WithCancel(context.Background())
 	defer func() {
 		if fault != nil {
@@ -75,7 +76,7 @@ func open(o Options) (d *daemon, fault *core.Fault) {
 		Detector: o.Detector, Spread: o.Spread, Period: o.Period, Slots: d.options.Slots,
 		Plain: d.credentials == nil, Vault: d.credentials.vault(),
 		Notary: d.credentials.notary(), CertifiedUntil: d.credentials.until(), RenewBefore: pki.RenewBefore,
-		Seeds: len(o.Seeds) > 0, Beacons: d.network.beacon != nil, Rand: newRand(),
+		Seeds: len(o.Seeds) > 0 || o.Reload != nil, Beacons: d.network.beacon != nil, Rand: newRand(),
 	}, restored)
 	return d, nil
 }

@@ -128,6 +128,13 @@ type (
 	// flushed, membership kept. Stop follows. Tasks are ended, unless it is only
 	// a restart: then the others are told to wait for it.
 	Shutdown struct{ Restart bool }
+
+	// Reconfigured says that the node's options are others from now on: how many
+	// tasks run here at once, and what it runs.
+	Reconfigured struct {
+		Slots int
+		Offer *wire.Offer
+	}
 )
 
 func (Tick) event()            {}
@@ -153,3 +160,4 @@ func (Reaped) event()          {}
 func (Orphaned) event()        {}
 func (Spooled) event()         {}
 func (Shutdown) event()        {}
+func (Reconfigured) event()    {}

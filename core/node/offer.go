@@ -6,6 +6,7 @@ import (
 
 	"hb/core"
 	"hb/core/ledger"
+	"hb/core/runner"
 	"hb/core/wire"
 )
 
@@ -38,6 +39,14 @@ func (n *Node) offer() {
 			n.log(true, "the log does not take what this node runs: "+f.Message)
 		}
 	})
+}
+
+// reconfigured takes over other options. The log hears of the offer with the same
+// step.
+func (n *Node) reconfigured(ev Reconfigured) {
+	n.opts.Slots, n.opts.Offer = max(1, ev.Slots), ev.Offer
+	n.runners.do(n.now, runner.Resized{Slots: n.opts.Slots})
+	n.reportLoad(true)
 }
 
 // offerText says in words what a member runs.

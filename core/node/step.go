@@ -99,6 +99,8 @@ func (n *Node) outer(ev Event) {
 		n.clientGone(ev.ID)
 	case Shutdown:
 		n.shutdown(ev.Restart)
+	case Reconfigured:
+		n.reconfigured(ev)
 	default:
 		n.outerDisk(ev)
 	}

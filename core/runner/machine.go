@@ -108,6 +108,10 @@ type (
 	// NewLeader says that somebody else leads now, who knows nothing yet of
 	// what this runner holds.
 	NewLeader struct{}
+
+	// Resized says that another number of tasks may run at once from now on. What
+	// runs beyond that is not ended.
+	Resized struct{ Slots int }
 )
 
 func (Tick) event()      {}
@@ -123,6 +127,7 @@ func (Parting) event()   {}
 func (Leased) event()    {}
 func (Acked) event()     {}
 func (NewLeader) event() {}
+func (Resized) event()   {}
 
 // Effect is what the machine wants done.
 type Effect interface{ effect() }
@@ -312,6 +317,8 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 		m.acked(now, ev.Fence)
 	case NewLeader:
 		m.newLeader(now)
+	case Resized:
+		m.opt.Slots = max(1, ev.Slots)
 	}
 	m.lookAtDue(now)
 	m.startReady(now)

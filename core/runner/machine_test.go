@@ -446,3 +446,24 @@ func TestEndsGatherWhileOthersAreReady(t *testing.T) {
 	b.do(Ended{4, &wire.Result{}})
 	b.want("exec 5;journal ended 3 ended 4;") // nothing is ready any more
 }
+
+func TestMoreSlotsLetWaitingGrantsStartAndFewerEndNothing(t *testing.T) {
+	b := newBench(t, 1)
+	for _, n := range []int{1, 2, 3, 4} {
+		b.grant(n)
+	}
+	b.sync()
+	b.want("exec 1;")
+	b.do(Resized{3})
+	b.sync()
+	b.want("exec 2;exec 3;")
+	b.do(Resized{0}) // means one
+	b.want("")
+	b.do(Ended{1, &wire.Result{}})
+	b.do(Ended{2, &wire.Result{}})
+	if b.Running() != 1 || fmt.Sprint(b.Fences()) != "[1 2 3 4]" {
+		t.Fatalf("%d run of %v", b.Running(), b.Fences())
+	}
+	b.do(Ended{3, &wire.Result{}})
+	b.want("exec 4;journal ended 1 ended 2 ended 3;")
+}
