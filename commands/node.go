@@ -229,6 +229,36 @@ func nodeOptions(c *call, conf *config.Config) (*daemon.Options, error) {
 	return o, nil
 }
 
+// reloading has a node read its configuration again at SIGHUP. From here on that
+// signal ends it no more.
+func (c *call) reloading(started *config.Config) *daemon.Reload {
+	wishes := make(chan os.Signal, 1)
+	signal.Notify(wishes, syscall.SIGHUP)
+	now := started
+	return &daemon.Reload{Wishes: wishes, Read: func() (daemon.Settings, []string, error) {
+		conf, err := nodeConfig(c)
+		if err != nil {
+			return daemon.Settings{}, nil, err
+		}
+		remarks := reloadRemarks(started, now, conf)
+		now = conf
+		return liveSettings(conf), remarks, nil
+	}}
+}
+
+// liveSettings is what a running node takes over.
+func liveSettings(conf *config.Config) daemon.Settings {
+	return daemon.Settings{
+		Slots: conf.Node.Slots, Tasks: conf.Tasks, AllowExec: conf.Node.AllowExec,
+		Access: accessOf(conf), Seeds: conf.Cluster.Seeds,
+	}
+}
+
+// accessOf is who may use the local socket.
+func accessOf(conf *config.Config) daemon.Access {
+	return daemon.Access{Group: conf.Socket.Group, Read: conf.Socket.Read, Submit: conf.Socket.Submit, Admin: conf.Socket.Admin}
+}
+
 // nodeSocket is the socket that the call names for the node, if any. HB_SOCKET
 // does so too, but only where no other node answers: whoever has just exported
 // it, as the first node said, may start a second one from the same shell.

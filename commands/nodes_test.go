@@ -38,6 +38,11 @@ func TestRealScripts(t *testing.T) {
 			"restart": all.restart,
 			"use":     all.use,
 			"lines":   lines,
+			"manager": all.manager,
+			"told":    all.told,
+			"hangup":  all.hangup,
+			"said":    all.said,
+			"runner":  all.runner,
 		},
 	})
 }
@@ -63,6 +68,8 @@ type stage struct {
 	addrs map[string]string
 	procs map[string]*exec.Cmd
 	logs  map[string]*bytes.Buffer
+	// messages are what a service manager was told, if there is one.
+	messages chan string
 }
 
 func (s *stages) get(ts *testscript.TestScript) *stage {
@@ -114,6 +121,11 @@ func (s *stages) start(ts *testscript.TestScript, neg bool, args []string) {
 	p := exec.Command(binary, append([]string{"node", "--dev", "--name", name, "--data", ts.MkAbs(name), "--bind", st.addrs[name]}, args[1:]...)...)
 	p.Args[0] = "hb"
 	p.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "TMPDIR=" + ts.Getenv("TMPDIR")}
+	for _, name := range []string{"NOTIFY_SOCKET", "WATCHDOG_USEC"} {
+		if value := ts.Getenv(name); value != "" {
+			p.Env = append(p.Env, name+"="+value)
+		}
+	}
 	log := &bytes.Buffer{}
 	p.Stderr = log
 	out, err := p.StdoutPipe()

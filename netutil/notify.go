@@ -13,8 +13,8 @@ import (
 // Notifier tells the service manager that started this process how it fares, as
 // sd_notify(3) does: in datagrams to a Unix socket.
 type Notifier struct {
-	fd int
-	to *unix.SockaddrUnix
+	fd   int
+	path string
 	// Watchdog is how long the manager waits for a sign of life before it ends
 	// the process; 0: it does not.
 	Watchdog time.Duration
@@ -40,7 +40,7 @@ func TakeNotifier() (*Notifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("NOTIFY_SOCKET: %w", err)
 	}
-	n := &Notifier{fd: fd, to: &unix.SockaddrUnix{Name: path}}
+	n := &Notifier{fd: fd, path: path}
 	if pid == "" || pid == strconv.Itoa(os.Getpid()) {
 		if us, err := strconv.ParseUint(usec, 10, 52); err == nil {
 			n.Watchdog = time.Duration(us) * time.Microsecond
@@ -55,7 +55,8 @@ func (n *Notifier) Offer(message string) error {
 	if n == nil {
 		return nil
 	}
-	return unix.Sendto(n.fd, []byte(message), unix.MSG_NOSIGNAL, n.to)
+	// An address of its own: Sendto writes into it, and several may send at a time.
+	return unix.Sendto(n.fd, []byte(message), unix.MSG_NOSIGNAL, &unix.SockaddrUnix{Name: n.path})
 }
 
 // Tell sends one message, for which it waits a while where it must.

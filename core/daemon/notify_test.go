@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -151,10 +152,15 @@ func TestAReloadTakesOverWhatItCanAndAFaultChangesNothing(t *testing.T) {
 	o := founder(t)
 	o.Slots = 1
 	n, told := manager(t, "")
-	wishes := make(chan os.Signal)
-	var next Settings
-	var bad error
-	o.Notify, o.Reload = n, &Reload{Wishes: wishes, Read: func() (Settings, []string, error) { return next, []string{"read"}, bad }}
+	type reading struct {
+		settings Settings
+		err      error
+	}
+	wishes, readings := make(chan os.Signal, 1), make(chan reading, 1)
+	o.Notify, o.Reload = n, &Reload{Wishes: wishes, Read: func() (Settings, []string, error) {
+		r := <-readings
+		return r.settings, []string{"read"}, r.err
+	}}
 	r := launch(t, o)
 	r.wait("ready", "leader")
 	status := hear(t, told, "READY=1\nSTATUS=")
@@ -164,9 +170,10 @@ func TestAReloadTakesOverWhatItCanAndAFaultChangesNothing(t *testing.T) {
 	if !strings.HasSuffix(status, ", 1/1 alive") {
 		t.Errorf("the status is %q", status)
 	}
-	reload := func() {
+	reload := func(next reading) {
 		t.Helper()
-		await(t, sent(wishes), "the wish to be taken")
+		readings <- next
+		wishes <- syscall.SIGHUP
 		if got := hear(t, told, "RELOADING=1"); !strings.Contains(got, "\nMONOTONIC_USEC=") {
 			t.Errorf("it reloads with %q", got)
 		}
@@ -182,20 +189,10 @@ func TestAReloadTakesOverWhatItCanAndAFaultChangesNothing(t *testing.T) {
 		}
 	}
 	slots(1)
-	next = Settings{Slots: 7, Tasks: map[string]*config.Task{"greet": {Command: []string{"echo", "hello"}}}}
-	reload()
+	reload(reading{settings: Settings{Slots: 7, Tasks: map[string]*config.Task{"greet": {Command: []string{"echo", "hello"}}}}})
 	slots(7)
-	bad = errors.New("no such key")
-	next = Settings{Slots: 9}
-	reload()
+	reload(reading{Settings{Slots: 9}, errors.New("no such key")})
 	slots(7)
 	r.end()
 	hear(t, told, "STOPPING=1")
-}
-
-// sent brings a value when somebody has taken one from the channel.
-func sent(c chan<- os.Signal) <-chan bool {
-	is := make(chan bool, 1)
-	go func() { c <- os.Interrupt; is <- true }()
-	return is
 }
