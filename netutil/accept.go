@@ -111,30 +111,34 @@ func (in Incoming) serve(ctx context.Context, conn net.Conn, place *seat) error 
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	defer conn.Close()
 	if in.Guard == nil {
-		return in.frames(ctx, conn, conn, 0, place)
+		return in.frames(ctx, conn, conn, peer{}, place)
 	}
 	sealed, who, err := in.Guard.accept(ctx, conn, in.Stranger != nil)
 	switch {
 	case err != nil:
 		return fmt.Errorf("no handshake: %w", err)
-	case who == 0:
+	case who == peer{}:
 		conn.SetDeadline(time.Now().Add(strangerLimit))
 		in.Stranger(ctx, remote(conn), sealed)
 		return nil
 	}
-	if err := in.Guard.enter(who, conn); err != nil {
+	if err := in.Guard.enter(who.id, conn); err != nil {
 		return err
 	}
-	defer in.Guard.leave(who, conn)
+	defer in.Guard.leave(who.id, conn)
+	defer time.AfterFunc(who.until.Sub(in.Guard.now()), func() { abort(conn) }).Stop()
 	place.spoke()
-	return in.frames(ctx, conn, sealed, who, place)
+	if err = in.frames(ctx, conn, sealed, who, place); in.Guard.expired(who) {
+		return errExpired
+	}
+	return err
 }
 
 // frames hands over the frames of one peer's stream: reads them from r, which is
 // the connection or the TLS on it.
-func (in Incoming) frames(ctx context.Context, conn net.Conn, r io.Reader, who PeerID, place *seat) error {
-	a := Arrival{From: remote(conn), Peer: who, share: in.shares.join(who)}
-	defer in.shares.leave(who)
+func (in Incoming) frames(ctx context.Context, conn net.Conn, r io.Reader, who peer, place *seat) error {
+	a := Arrival{From: remote(conn), Peer: who.id, share: in.shares.join(who.id)}
+	defer in.shares.leave(who.id)
 	f := NewFrameReader(r)
 	f.room[0] = in.room
 	if a.share != nil {
@@ -146,6 +150,9 @@ func (in Incoming) frames(ctx context.Context, conn net.Conn, r io.Reader, who P
 		frame, err := nextWithin(conn, f, frameLimit)
 		if err != nil {
 			return err
+		}
+		if in.Guard.expired(who) { // whatever the timer says: the machine may have slept
+			return errExpired
 		}
 		if first {
 			conn.SetReadDeadline(time.Time{})

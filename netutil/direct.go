@@ -15,10 +15,11 @@ const directLimit = 64 << 10
 // takes what it is given, Flush writes to it without waking anybody. What would
 // make it wait is the goroutine's.
 type direct struct {
-	lent syscall.RawConn // nil while the goroutine writes, or has no stream
-	seal *sealed         // of the stream that is lent; nil: it has no TLS
-	rest []byte          // what a write of Flush left of the frames it began
-	used bool            // since the goroutine last looked
+	lent  syscall.RawConn // nil while the goroutine writes, or has no stream
+	seal  *sealed         // of the stream that is lent; nil: it has no TLS
+	stale time.Time       // as the stream's
+	rest  []byte          // what a write of Flush left of the frames it began
+	used  bool            // since the goroutine last looked
 }
 
 // Flush sends what Queue has gathered. It never waits for a peer.
@@ -37,7 +38,7 @@ func (p *Pool) Flush() {
 // writeNow writes all that waits for one address, if that can be done at once;
 // else the goroutine finds what is left.
 func (p *Pool) writeNow(o *outgoing) bool {
-	if o.direct.lent == nil || len(o.direct.rest) > 0 || o.overflow || o.bytes > directLimit || p.closing {
+	if o.direct.lent == nil || len(o.direct.rest) > 0 || o.overflow || o.bytes > directLimit || p.closing || p.guard.past(o.direct.stale) {
 		return false
 	}
 	p.joined = p.joined[:0]
@@ -85,7 +86,7 @@ func (p *Pool) lend(o *outgoing, s *stream) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	o.direct.lent, o.direct.seal = raw, s.sealed
+	o.direct.lent, o.direct.seal, o.direct.stale = raw, s.sealed, s.stale
 }
 
 // usedDirectly says whether Flush has written since this was last asked.
@@ -100,7 +101,7 @@ func (p *Pool) usedDirectly(o *outgoing) bool {
 // close ends a stream, and what was begun on it.
 func (p *Pool) close(o *outgoing, s *stream) {
 	p.mu.Lock()
-	o.direct.lent, o.direct.seal, o.direct.rest = nil, nil, nil
+	o.direct = direct{used: o.direct.used}
 	p.mu.Unlock()
 	s.close(p.guard)
 }

@@ -13,6 +13,7 @@
 //	share.go      how much memory the frames of all, and of one peer, may take
 //	guard.go      whose streams they are, and who is kept out
 //	tls.go        the handshakes
+//	expiry.go     streams end with the certificates that they began with
 //	records.go    sealing without waiting
 //	unix.go       the local socket, and who is at its other end
 //	notify.go     what a service manager is told
@@ -58,6 +59,7 @@
 // network address that holds most gives up its oldest first (GHSA-6vch-6vgr-m6v6,
 // CVE-2020-7219). There are no session tickets: each stream begins with a look at
 // the certificate and at who is barred. A peer that is barred loses what streams
-// it has at once. Sealing is done by whoever sends, into memory, so that it never
+// it has at once, and a stream ends with the certificates that it began with: the
+// side that dialled opens another before that. Sealing is done by whoever sends, into memory, so that it never
 // waits for a peer either.
 package netutil

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"time"
 )
 
 // PeerID names who is at the other end of a stream, as its certificate says.
@@ -37,6 +38,7 @@ type Credentials struct {
 type Guard struct {
 	protocol, strangers string
 	credentials         func() (Credentials, error)
+	now                 func() time.Time // the clock that certificates are about
 
 	mu     sync.Mutex
 	barred map[PeerID]bool
@@ -50,7 +52,7 @@ type Guard struct {
 // goroutines at once.
 func NewGuard(protocol, strangers string, credentials func() (Credentials, error)) *Guard {
 	return &Guard{
-		protocol: protocol, strangers: strangers, credentials: credentials,
+		protocol: protocol, strangers: strangers, credentials: credentials, now: time.Now,
 		barred: map[PeerID]bool{}, in: map[PeerID][]net.Conn{}, out: map[net.Conn]PeerID{},
 	}
 }

@@ -210,7 +210,7 @@ func TestNothingButTheLatestTLSAndTheRightProtocolIsSpoken(t *testing.T) {
 	s := serveGuarded(t, Incoming{Guard: a.guard(t, 1)})
 	member := a.member(t, 2, nil)
 	config := func(change func(*tls.Config)) *tls.Config {
-		c := base(member)
+		c := a.guard(t, 2).base(member)
 		c.NextProtos = []string{testProtocol}
 		change(c)
 		return c
@@ -403,7 +403,7 @@ func TestStrangersAreServedApart(t *testing.T) {
 		io.ReadFull(conn, b)
 		conn.Write(bytes.ToUpper(b))
 	}})
-	c := base(a.member(t, 0, nil))
+	c := a.guard(t, 0).base(a.member(t, 0, nil))
 	c.Certificates, c.NextProtos = nil, []string{testStrangers}
 	conn, err := tls.Dial("tcp", s.at.String(), c)
 	if err != nil {

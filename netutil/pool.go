@@ -193,6 +193,10 @@ func (p *Pool) deliver(o *outgoing, s *stream, rest []byte, batch [][]byte) (wri
 		p.lost(o.to, isRefusal(err))
 		rest = nil // of a frame that the next stream knows nothing of
 	}
+	if p.guard.past(s.stale) {
+		p.replace(o, s, rest)
+		rest = nil
+	}
 	err := p.open(s, o.to)
 	if err == nil {
 		err = s.write(rest, batch)

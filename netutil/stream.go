@@ -18,6 +18,7 @@ import (
 type stream struct {
 	tcp     *net.TCPConn
 	sealed  *sealed    // nil: no TLS
+	stale   time.Time  // from when on a fresh stream takes its place; zero: never
 	ended   chan error // closed connections are seen by reading them
 	backoff time.Duration
 }
@@ -33,7 +34,7 @@ func (p *Pool) open(s *stream, to netip.AddrPort) error {
 	}
 	var reader io.Reader = tcp
 	if p.guard != nil {
-		if s.sealed, err = p.handshake(tcp); err != nil {
+		if s.sealed, s.stale, err = p.handshake(tcp); err != nil {
 			tcp.Close()
 			return err
 		}
@@ -64,17 +65,18 @@ func dial(ctx context.Context, to netip.AddrPort) (*net.TCPConn, error) {
 	return conn.(*net.TCPConn), nil
 }
 
-// handshake puts TLS on a connection, and lets Guard.Bar find it.
-func (p *Pool) handshake(tcp *net.TCPConn) (*sealed, error) {
+// handshake puts TLS on a connection, lets Guard.Bar find it, and says when it
+// gets stale.
+func (p *Pool) handshake(tcp *net.TCPConn) (*sealed, time.Time, error) {
 	s, who, err := p.guard.dial(p.ctx, tcp)
 	if err == nil && p.most == 0 {
-		err = p.guard.depart(who, tcp)
+		err = p.guard.depart(who.id, tcp)
 	}
 	if err != nil {
 		// It is not a refusal that says that nobody is there.
-		return nil, &handshakeError{err}
+		return nil, time.Time{}, &handshakeError{err}
 	}
-	return s, nil
+	return s, p.guard.stale(who), nil
 }
 
 // handshakeError hides what ended a handshake from those who look for a process
@@ -142,7 +144,7 @@ func (s *stream) close(g *Guard) {
 	case s.tcp != nil:
 		s.tcp.Close()
 	}
-	s.tcp, s.sealed, s.ended = nil, nil, nil
+	s.tcp, s.sealed, s.ended, s.stale = nil, nil, nil, time.Time{}
 }
 
 func isRefusal(err error) bool {

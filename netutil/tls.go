@@ -27,8 +27,9 @@ var (
 // base is what both sides of every stream have in common. Without tickets no
 // stream begins without a look at the other's certificate; streams last, so that
 // a whole handshake for each costs nothing that could be measured.
-func base(c Credentials) *tls.Config {
+func (g *Guard) base(c Credentials) *tls.Config {
 	return &tls.Config{
+		Time:       g.now,
 		MinVersion: tls.VersionTLS13, SessionTicketsDisabled: true, DynamicRecordSizingDisabled: true,
 		Certificates: []tls.Certificate{c.Certificate},
 		RootCAs:      c.Authority, ClientCAs: c.Authority, ServerName: c.ServerName,
@@ -37,19 +38,19 @@ func base(c Credentials) *tls.Config {
 
 // serverConfig decides by the protocol that a caller asks for (ALPN). Strangers
 // says whether those without a certificate are heard at all.
-func (g *Guard) serverConfig(strangers bool, who *PeerID) *tls.Config {
+func (g *Guard) serverConfig(strangers bool, who *peer) *tls.Config {
 	choose := func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		own, err := g.credentials()
 		if err != nil {
 			return nil, err
 		}
-		c := base(own)
+		c := g.base(own)
 		switch {
 		case slices.Contains(hello.SupportedProtos, g.protocol):
 			c.NextProtos, c.ClientAuth = []string{g.protocol}, tls.RequireAndVerifyClientCert
 			c.VerifyConnection = func(s tls.ConnectionState) (err error) {
 				if *who, err = g.recognised(own, s); err == nil {
-					err = g.check(*who)
+					err = g.check(who.id)
 				}
 				return err
 			}
@@ -64,12 +65,12 @@ func (g *Guard) serverConfig(strangers bool, who *PeerID) *tls.Config {
 }
 
 // clientConfig is for a stream to a member.
-func (g *Guard) clientConfig(who *PeerID) (*tls.Config, error) {
+func (g *Guard) clientConfig(who *peer) (*tls.Config, error) {
 	own, err := g.credentials()
 	if err != nil {
 		return nil, err
 	}
-	c := base(own)
+	c := g.base(own)
 	c.NextProtos = []string{g.protocol}
 	c.VerifyConnection = func(s tls.ConnectionState) (err error) {
 		*who, err = g.recognised(own, s)
@@ -80,31 +81,32 @@ func (g *Guard) clientConfig(who *PeerID) (*tls.Config, error) {
 
 // recognised says who is at the other end, once the library has verified the
 // certificate. It runs for every stream, on either side.
-func (g *Guard) recognised(own Credentials, s tls.ConnectionState) (PeerID, error) {
+func (g *Guard) recognised(own Credentials, s tls.ConnectionState) (peer, error) {
 	if s.NegotiatedProtocol != g.protocol {
-		return 0, errProtocol
+		return peer{}, errProtocol
 	}
 	if len(s.VerifiedChains) == 0 {
-		return 0, errors.New("no certificate was verified")
+		return peer{}, errors.New("no certificate was verified")
 	}
-	id, err := own.Recognise(s.VerifiedChains[0][0])
+	leaf := s.VerifiedChains[0][0]
+	id, err := own.Recognise(leaf)
 	if err == nil && id == 0 {
 		err = errors.New("its certificate names nobody")
 	}
-	return id, err
+	return peer{id, earlier(leaf.NotAfter, own.Certificate.Leaf)}, err
 }
 
 // accept is the handshake of a stream that was accepted. Without an error the
-// zero PeerID is a stranger's, and comes only where strangers are heard.
-func (g *Guard) accept(ctx context.Context, conn net.Conn, strangers bool) (*tls.Conn, PeerID, error) {
-	var who PeerID
+// zero peer is a stranger, and comes only where strangers are heard.
+func (g *Guard) accept(ctx context.Context, conn net.Conn, strangers bool) (*tls.Conn, peer, error) {
+	var who peer
 	leash := &leash{Conn: conn, left: handshakeBytes}
 	t := tls.Server(leash, g.serverConfig(strangers, &who))
 	if err := shake(ctx, conn, t); err != nil {
-		return nil, 0, err
+		return nil, peer{}, err
 	}
 	if t.ConnectionState().NegotiatedProtocol == g.strangers {
-		return t, 0, nil
+		return t, peer{}, nil
 	}
 	leash.left = unlimited
 	// From here on this side says nothing, and is not made to: whoever asks for
@@ -115,16 +117,16 @@ func (g *Guard) accept(ctx context.Context, conn net.Conn, strangers bool) (*tls
 
 // dial is the handshake of a stream that was dialled, over what holds its
 // records back from then on.
-func (g *Guard) dial(ctx context.Context, conn *net.TCPConn) (*sealed, PeerID, error) {
-	var who PeerID
+func (g *Guard) dial(ctx context.Context, conn *net.TCPConn) (*sealed, peer, error) {
+	var who peer
 	c, err := g.clientConfig(&who)
 	if err != nil {
-		return nil, 0, err
+		return nil, peer{}, err
 	}
 	r := &records{TCPConn: conn}
 	t := tls.Client(r, c)
 	if err := shake(ctx, conn, t); err != nil {
-		return nil, 0, err
+		return nil, peer{}, err
 	}
 	r.holdBack()
 	return &sealed{t, r}, who, nil
