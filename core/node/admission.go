@@ -36,6 +36,7 @@ type admission struct {
 	look    core.Instant // when there may be something to do
 	until   int64        // Unix time at which this node's own certificate ends; 0: it has none
 	asked   core.Instant // when it last asked for another; 0: never
+	ended   bool         // it was said that it has ended
 	refused string       // what the notary last complained of
 	flying  int          // proposals of its own that are on their way
 }
@@ -203,6 +204,7 @@ func (n *Node) keepCertificate() {
 		n.log(false, "this node's certificate was renewed, until "+core.Stamp(a.until))
 		return
 	}
+	n.tellEnd()
 	if n.clock == 0 || len(c.Certificate) == 0 || n.wall() < a.until-int64(n.opts.RenewBefore) {
 		return
 	}
@@ -213,6 +215,33 @@ func (n *Node) keepCertificate() {
 	a.asked = n.now
 	ask := &wire.Recertify{Node: uint64(n.self.id), UntilNanos: c.UntilNanos}
 	n.propose(&wire.Command{Body: &wire.Command_Recertify{Recertify: ask}}, func(answer) {})
+}
+
+// certificateEnd says that this node's certificate has ended, and what to do about
+// it; empty while it holds. A node that was cut off for long, or slept, finds
+// itself so: nobody opens a stream to it or takes one from it. It goes on, since
+// the clock may be what is wrong.
+func (n *Node) certificateEnd() (why, hint string) {
+	left := time.Duration(n.admission.until - n.wall())
+	if n.admission.until == 0 || n.clock == 0 || left > 0 {
+		return "", ""
+	}
+	return "this node's certificate ended at " + core.Stamp(n.admission.until),
+		"stop the node, hb join TOKEN with a token of a member's hb token create, which renews it under the same ID, and start it again; or the clock is wrong"
+}
+
+// tellEnd logs that, once, and has it looked at when it is due.
+func (n *Node) tellEnd() {
+	a := &n.admission
+	why, hint := n.certificateEnd()
+	switch {
+	case why == "":
+		a.ended = false
+		n.lookSoon(time.Duration(a.until - n.wall()))
+	case !a.ended:
+		a.ended = true
+		n.log(true, why+": no stream reaches it or leaves it; "+hint)
+	}
 }
 
 // signs says whether this node is the one to make certificates: the leader, or

@@ -126,6 +126,38 @@ func TestAMembersCertificateIsRenewedInTime(t *testing.T) {
 	}
 }
 
+func TestAMemberWhoseCertificateEndsSaysWhatToDoOnce(t *testing.T) {
+	s, c := chartered(t, 40*24*time.Hour)
+	c.Close() // nobody makes it another
+	told := func() (lines []string) {
+		for _, line := range s.lines {
+			if strings.Contains(line, "certificate ended at") && strings.Contains(line, "hb join TOKEN") {
+				lines = append(lines, line)
+			}
+		}
+		return lines
+	}
+	pass := func(d time.Duration) {
+		s.now = s.now.Add(d)
+		s.pass(100 * time.Millisecond)
+	}
+	pass(39*24*time.Hour + 22*time.Hour)
+	if got := told(); len(got) > 0 {
+		t.Fatalf("too early: %q", got)
+	}
+	pass(2 * time.Hour)
+	pass(time.Hour)
+	if got := told(); len(got) != 1 {
+		t.Errorf("said %q", got)
+	}
+	c.open = true
+	pass(time.Minute)
+	pass(time.Minute)
+	if why, _ := s.n.certificateEnd(); why != "" || len(s.certificates) != 1 {
+		t.Errorf("with %q renewed: %s", s.certificates, why)
+	}
+}
+
 func TestTokensAreShownAndRevoked(t *testing.T) {
 	s, _ := chartered(t, 90*24*time.Hour)
 	create := &wire.CreateToken{Id: []byte("tok-2"), Hash: bytesOf(3), TtlNanos: int64(time.Hour), Uses: 2}

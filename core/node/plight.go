@@ -23,6 +23,9 @@ func (n *Node) plight() (why, hint string) {
 	if !n.self.joined || n.leader().id != 0 || len(voters) == 0 {
 		return "", ""
 	}
+	if why, hint = n.certificateEnd(); why != "" {
+		return why, hint
+	}
 	doubtful, void := n.replog.Doubtful(), n.replog.Void()
 	var silent []core.RaftID
 	for _, id := range voters {
