@@ -34,6 +34,7 @@ func App(version string) *cli.App {
 			lockCommand(),
 			eventsCommand(),
 			statusCommand(),
+			topCommand(),
 			drainCommand(),
 			resumeCommand(),
 			leaveCommand(),

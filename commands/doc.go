@@ -9,6 +9,8 @@
 //	call.go     what one run of a command has: output, client, deadline
 //	fault.go    errors as two lines and an exit code
 //	stream.go   --count, --for, --no-reconnect, and watching
+//	live.go     what is watched in place: hb top, hb members --watch
+//	screen.go   the whole terminal: its size, its keys, and giving it back
 //	help.go     help on the terminal; the man pages are made of the same words
 //
 // # The library's traps

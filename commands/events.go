@@ -48,7 +48,7 @@ func runEvents(c *call) error {
 	}
 	follow := c.Bool("follow") || since == ""
 	return c.runStream(s, func(ctx context.Context) error {
-		return s.client.Events(ctx, since, follow, func(e *control.Event) error {
+		return s.client.Events(ctx, control.EventQuery{Since: since, Follow: follow}, func(e *control.Event) error {
 			if err := printEvent(c, e); err != nil {
 				return err
 			}
@@ -65,8 +65,18 @@ func printEvent(c *call, e *control.Event) error {
 		row := []string{e.Time.Format(time.RFC3339Nano), e.Kind, e.Subject, e.Detail}
 		return (&render.Table{Rows: [][]string{row}}).Plain(c.stdout)
 	}
+	_, err := fmt.Fprintln(c.stdout, eventLine(e))
+	return err
+}
+
+// eventLine is an event for people.
+func eventLine(e *control.Event) string {
 	line := fmt.Sprintf("%s  %-18s  %-26s  %s", e.Time.Local().Format("15:04:05.000"),
 		render.Safe(e.Kind), render.Safe(e.Subject), render.Safe(e.Detail))
-	_, err := fmt.Fprintln(c.stdout, strings.TrimRight(line, " "))
-	return err
+	return strings.TrimRight(line, " ")
+}
+
+// memberKinds are the kinds of events about members.
+func memberKinds() []string {
+	return []string{"member-alive", "member-suspect", "member-dead", "member-left", "member-unreachable", "agreed-up", "agreed-down"}
 }

@@ -30,7 +30,7 @@ it when leadership goes elsewhere.
 			&cli.BoolFlag{Name: "is-self", Usage: "print nothing (without -o); exit 0 when this node leads, else 1"},
 			&cli.BoolFlag{Name: "stale", Usage: "print what this node last knew, without asking the others"},
 			&cli.BoolFlag{Name: "wait", Usage: "wait until there is a leader"},
-			&cli.BoolFlag{Name: "watch", Usage: "print the leader again whenever it is another"},
+			&cli.BoolFlag{Name: "watch", Usage: "print the time and the leader whenever it is another"},
 		}, streamFlags()...),
 		Action: plainWords(0, runLeader),
 		Subcommands: []*cli.Command{leaderRunCommand(), {
@@ -88,6 +88,7 @@ func isNoQuorum(err error) bool {
 }
 
 func lookAtLeader(c *call) func(context.Context, *control.Client) (string, func() error, error) {
+	first := true
 	return func(ctx context.Context, client *control.Client) (string, func() error, error) {
 		l, err := client.Leader(ctx, c.Bool("stale"))
 		if isNoQuorum(err) {
@@ -97,7 +98,13 @@ func lookAtLeader(c *call) func(context.Context, *control.Client) (string, func(
 			return "", nil, err
 		}
 		state := orEmpty(l.ID) + " " + orEmpty(l.Term)
-		return state, func() error { return printLeader(c, l) }, nil
+		return state, func() error {
+			if c.form != "table" {
+				return printLeader(c, l)
+			}
+			defer func() { first = false }()
+			return printChange(c, l, first)
+		}, nil
 	}
 }
 
@@ -123,6 +130,10 @@ func printLeader(c *call, l *control.Leader) error {
 		_, err := fmt.Fprintln(c.stdout, "unknown")
 		return err
 	}
+	return c.print(l, []any{l}, leaderTable(l))
+}
+
+func leaderTable(l *control.Leader) *render.Table {
 	confirmed, age := "no", ""
 	if l.Confirmed {
 		confirmed = "yes"
@@ -130,10 +141,23 @@ func printLeader(c *call, l *control.Leader) error {
 	if l.Age != nil && !l.Confirmed {
 		age = time.Duration(*l.Age * float64(time.Second)).Round(time.Millisecond).String()
 	}
-	return c.print(l, []any{l}, &render.Table{
+	return &render.Table{
 		Header: []string{"NAME", "ID", "ADDRESS", "TERM", "CONFIRMED", "AGE"},
 		Rows:   [][]string{{orEmpty(l.Name), orEmpty(l.ID), orEmpty(l.Address), orEmpty(l.Term), confirmed, age}},
 		Drop:   []int{5, 2},
 		Paint:  5,
-	})
+	}
+}
+
+// printChange prints another leader below those before, with the time: a list that
+// stays on the terminal.
+func printChange(c *call, l *control.Leader, first bool) error {
+	t := leaderTable(l)
+	t.Header = append([]string{"TIME"}, t.Header...)
+	t.Rows[0] = append([]string{time.Now().Format(time.TimeOnly)}, t.Rows[0]...)
+	t.Drop, t.Paint, t.Bare = []int{6, 3, 5, 2}, 6, !first
+	if l.ID == nil {
+		t.Rows[0][1] = "unknown"
+	}
+	return t.Write(c.stdout, c.width(), c.color())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"time"
@@ -40,7 +41,7 @@ The exit code is 1 when nobody matches.`,
 			&cli.StringSliceFlag{Name: "tag", Usage: "only members with this tag `K=V`; may be repeated"},
 			&cli.BoolFlag{Name: "agreed", Usage: "show what the majority agreed on instead of this node's own belief"},
 			&cli.BoolFlag{Name: "stale", Usage: "with --agreed: ask no quorum"},
-			&cli.BoolFlag{Name: "watch", Usage: "print the list again whenever it changes"},
+			&cli.BoolFlag{Name: "watch", Usage: "on a terminal show the list live until q; else print it again whenever it changes"},
 		}, streamFlags()...),
 		Action: plainWords(-1, runMembers),
 	}
@@ -59,6 +60,10 @@ func runMembers(c *call) error {
 	}
 	if err := checkTags(c, "tag"); err != nil {
 		return err
+	}
+	if _, is := c.terminal(); is && c.Bool("watch") && c.form == "table" && !c.quiet {
+		c.stderr = io.Discard // it would be drawn over
+		return c.live(&membersView{c: c}, watchPause)
 	}
 	if c.Bool("watch") {
 		return c.watch(func(ctx context.Context, client *control.Client) (string, func() error, error) {
@@ -155,14 +160,14 @@ func membersState(list *control.Members) string {
 	return string(b)
 }
 
-func printMembers(c *call, list *control.Members) error {
+// membersTable is the list for people.
+func membersTable(c *call, list *control.Members) *render.Table {
 	t := &render.Table{
 		Header: []string{"NAME", "ID", "ADDRESS", "STATUS", "ROLE", "STRESS", "RTT", "TASKS", "APPLIED", "VERSION", "TAGS"},
 		Shrink: []int{0, 9, 10},
-		Drop:   []int{9, 8, 1, 6, 5, 10},
+		Drop:   []int{9, 8, 1, 6, 5, 10, 7, 2, 4},
 		Paint:  4,
 	}
-	var records []any
 	for _, m := range list.Members {
 		status := m.Status
 		if c.Bool("agreed") {
@@ -172,6 +177,14 @@ func printMembers(c *call, list *control.Members) error {
 			m.Name, m.ID, orEmpty(m.Address), status, m.Role, number(m.Stress), rtt(m.RTT),
 			slots(m.Tasks), orEmpty(m.Applied), orEmpty(m.Version), joined(m.Tags),
 		})
+	}
+	return t
+}
+
+func printMembers(c *call, list *control.Members) error {
+	t := membersTable(c, list)
+	var records []any
+	for _, m := range list.Members {
 		records = append(records, struct {
 			Schema string `json:"schema"`
 			control.Member

@@ -7,5 +7,8 @@
 // no spaces at the end of a line. On a terminal they fit its width, the widest
 // of the columns that may shrink giving way first; elsewhere nothing is cut.
 //
+// What a person watches is a Page (page.go): a function from what is to be seen and
+// the size of a terminal to lines. Who draws them is not this package's business.
+//
 // This package alone imports tablewriter.
 package render

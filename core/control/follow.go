@@ -46,22 +46,38 @@ func (c *Client) Output(ctx context.Context, id string, follow bool, each func(*
 	return task, err
 }
 
-// Events hands every event after a cursor to each; an empty cursor means from
-// now on. Without follow it ends with what the node has.
-func (c *Client) Events(ctx context.Context, since string, follow bool, each func(*Event) error) error {
-	path := func() string {
-		q := url.Values{"follow": {strconv.FormatBool(follow)}}
-		if since != "" {
-			q.Set("since", since)
-		}
-		return "/v1/events?" + q.Encode()
+// EventQuery says which events are wanted: those after a cursor (empty: from now
+// on), of these kinds and about these subjects (none: any). Without Follow that
+// is what the node has.
+type EventQuery struct {
+	Since           string
+	Follow          bool
+	Kinds, Subjects []string
+}
+
+func (q EventQuery) words() url.Values {
+	words := url.Values{"follow": {strconv.FormatBool(q.Follow)}}
+	if q.Since != "" {
+		words.Set("since", q.Since)
 	}
+	if len(q.Kinds) > 0 {
+		words["kind"] = q.Kinds
+	}
+	if len(q.Subjects) > 0 {
+		words["subject"] = q.Subjects
+	}
+	return words
+}
+
+// Events hands every event that is wanted to each.
+func (c *Client) Events(ctx context.Context, q EventQuery, each func(*Event) error) error {
+	path := func() string { return "/v1/events?" + q.words().Encode() }
 	return follower{client: c, path: path}.run(ctx, func(line []byte) error {
 		var event Event
 		if err := json.Unmarshal(line, &event); err != nil {
 			return err
 		}
-		since = event.Cursor
+		q.Since = event.Cursor
 		return each(&event)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/ledger"
 	"hb/core/node"
 	"hb/core/wire"
 )
@@ -133,12 +134,22 @@ func statusOf(v node.StatusView, who names) Status {
 		Uptime:       v.Uptime.Seconds(),
 		MembersAlive: v.MembersAlive,
 		Members:      v.Members,
+		Tasks:        workOf(v.Work),
 	}
 	for _, id := range v.Voters {
 		out.Voters = append(out.Voters, Named{ID: known(id.String(), true), Name: text(who[id])})
 	}
 	if n := len(v.Voters); n > 0 {
 		out.Survives = (n - 1) / 2
+	}
+	return out
+}
+
+// workOf names every way to end, so that none appears only once it has happened.
+func workOf(v node.WorkView) Work {
+	out := Work{Queued: v.Queued, Assigned: v.Granted, Ended: map[string]uint64{}}
+	for _, status := range ledger.Finals() {
+		out.Ended[status] = v.Ended[status]
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package control
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"hb/core"
 	"hb/core/node"
@@ -138,8 +139,10 @@ func (s server) events(r *http.Request) (node.Request, func(any) any, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	kinds, subjects := r.URL.Query()["kind"], r.URL.Query()["subject"]
+	among := func(words []string, word string) bool { return len(words) == 0 || slices.Contains(words, word) }
 	line := func(body any) any {
-		if v, is := body.(node.Record); is {
+		if v, is := body.(node.Record); is && among(kinds, v.Kind) && among(subjects, v.Subject) {
 			return eventOf(v)
 		}
 		return nil

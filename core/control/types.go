@@ -95,6 +95,15 @@ type Status struct {
 	Uptime       float64  `json:"uptime_seconds"`
 	MembersAlive int      `json:"members_alive"`
 	Members      int      `json:"members"`
+	Tasks        Work     `json:"tasks"`
+}
+
+// Work counts tasks: those that wait for a member, those that one has, and, by
+// how they ended, those that ended since this node started.
+type Work struct {
+	Queued   int               `json:"queued"`
+	Assigned int               `json:"assigned"`
+	Ended    map[string]uint64 `json:"ended"`
 }
 
 // Voters is the shape hb.voters/1: who votes on the log, and why. Without a

@@ -52,7 +52,7 @@ func pack(t *wire.Task) *past {
 // known gives the one string for a status, so that a record that was read does
 // not keep its own.
 func known(status string) string {
-	for _, s := range [...]string{Succeeded, Failed, TimedOut, Cancelled, Unknown} {
+	for _, s := range Finals() {
 		if s == status {
 			return s
 		}

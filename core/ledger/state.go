@@ -237,6 +237,12 @@ func (s *State) OpenGrant(f core.Fence) (*wire.Task, bool) {
 // Open is how many tasks have not ended.
 func (s *State) Open() int { return s.tasks.all.len() - s.tasks.finals }
 
+// Waiting is how many tasks wait for a member.
+func (s *State) Waiting() int { return s.tasks.queued.len() }
+
+// Granted is how many tasks a member has that has not reported yet.
+func (s *State) Granted() int { return len(s.tasks.granted) }
+
 // Holder finds the task with this exclusive key that has an open grant: until
 // that is closed no other gets one.
 func (s *State) Holder(key string) (*wire.Task, bool) {
@@ -298,6 +304,9 @@ func mintedMillis(id core.TaskID) int64 {
 	}
 	return ms
 }
+
+// Finals are the statuses of tasks that have ended.
+func Finals() []string { return []string{Succeeded, Failed, TimedOut, Cancelled, Unknown} }
 
 // IsFinal says whether a status is one of a task that has ended.
 func IsFinal(status string) bool {

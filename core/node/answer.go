@@ -2,6 +2,7 @@ package node
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -93,6 +94,7 @@ func (n *Node) statusView() StatusView {
 		return cmp.Or(cmp.Compare(n.nameOf(a), n.nameOf(b)), cmp.Compare(a, b))
 	})
 	v.Features = n.featuresView()
+	v.Work = WorkView{Queued: n.ledger.Waiting(), Granted: n.ledger.Granted(), Ended: maps.Clone(n.ended)}
 	v.Plight, v.ToDo = n.plight()
 	v.Members = n.membership.Table().Len()
 	v.MembersAlive = n.aliveCount()

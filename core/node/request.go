@@ -321,8 +321,16 @@ type (
 		Plight, ToDo    string // why there is no leader, as far as that is known, and what to do
 		Stress          uint16
 		Uptime          time.Duration
+		Work            WorkView
 		MembersAlive    int
 		Members         int
+	}
+
+	// WorkView counts tasks. Ended are those that ended since this node started,
+	// by their last status.
+	WorkView struct {
+		Queued, Granted int
+		Ended           map[string]uint64
 	}
 
 	// FeaturesView is the feature level of the cluster and of this program;

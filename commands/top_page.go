@@ -1,0 +1,225 @@
+package commands
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"hb/commands/render"
+	"hb/core/control"
+)
+
+// page is how the cluster looks.
+func (v *topView) page() *render.Page {
+	p := &render.Page{Head: v.head(), Table: v.table(), Selected: v.selected}
+	if v.help {
+		p.Over = topHelp()
+		return p
+	}
+	p.Foot = "q leave  j k choose  s sort: " + v.sort + "  ? help"
+	p.Tail = v.tail()
+	if v.selected >= 0 && v.selected < len(v.members) {
+		p.Detail = topDetail(v.sorted()[v.selected])
+	}
+	return p
+}
+
+// head is the cluster in a few words, the most important first.
+func (v *topView) head() [][]render.Item {
+	s := v.status
+	title := "cluster " + orEmpty(s.Cluster.Name) + " at " + s.Name
+	first := []render.Item{{Name: title, Value: s.Health}}
+	switch {
+	case v.gone != nil:
+		first = []render.Item{{Name: title, Value: "no answer"}, {Value: "since " + v.since.Format("15:04:05") + ": what follows is old"}}
+	case s.Plight != nil:
+		first = append(first, render.Item{Name: "no leader:", Value: *s.Plight})
+	}
+	leader := "unknown"
+	if s.Leader.ID != nil {
+		leader = cmp.Or(orEmpty(s.Leader.Name), *s.Leader.ID) + ", term " + orEmpty(s.Term)
+	}
+	return [][]render.Item{
+		append(first,
+			render.Item{Name: "leader", Value: leader},
+			render.Item{Name: "alive", Value: fmt.Sprintf("%d of %d", s.MembersAlive, s.Members)},
+			render.Item{Name: "may lose", Value: plural(s.Survives, "voter")},
+			render.Item{Value: v.at.Format("15:04:05")}),
+		{
+			{Name: "tasks: queued", Value: strconv.Itoa(s.Tasks.Queued)},
+			{Name: "running", Value: strconv.Itoa(s.Tasks.Assigned)},
+			{Name: "ended", Value: endedText(s)},
+			{Name: "a second", Value: v.rate(v.rates.tasks)},
+		}, {
+			{Name: "log: index", Value: zeroed(s.Commit)},
+			{Name: "to apply", Value: fmt.Sprint(max(0, position(s.Commit)-position(s.Applied)))},
+			{Name: "a second", Value: v.rate(v.rates.entries)},
+		},
+	}
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// endedText is how many tasks ended since the node started, and how many of them
+// not well.
+func endedText(s *control.Status) string {
+	text := fmt.Sprint(endedTasks(s))
+	if bad := s.Tasks.Ended["failed"] + s.Tasks.Ended["timed-out"] + s.Tasks.Ended["unknown"]; bad > 0 {
+		text += fmt.Sprintf(" (%d not well)", bad)
+	}
+	return text
+}
+
+// rate is the newest of some, with how they went where the terminal can show that.
+func (v *topView) rate(list []float64) string {
+	if len(list) == 0 {
+		return "-"
+	}
+	text := fmt.Sprintf("%-6s", rateText(list[len(list)-1]))
+	if v.wide {
+		const plotted = 20
+		text += " " + render.Spark(append(make([]float64, max(0, plotted-len(list))), list[max(0, len(list)-plotted):]...))
+	}
+	return text
+}
+
+// rateText is a rate with about three digits.
+func rateText(f float64) string {
+	switch {
+	case f >= 100:
+		return strconv.FormatFloat(f, 'f', 0, 64)
+	case f >= 10:
+		return strconv.FormatFloat(f, 'f', 1, 64)
+	}
+	return strings.TrimSuffix(strconv.FormatFloat(f, 'f', 2, 64), ".00")
+}
+
+// table is the members. Figures that move have fixed widths.
+func (v *topView) table() *render.Table {
+	t := &render.Table{
+		Header: []string{"NAME", "STATUS", "ROLE", "STRESS", "RTT", "TASKS", "LAG", "VERSION", "TAGS"},
+		Shrink: []int{0, 8},
+		Drop:   []int{7, 8, 4, 6, 2, 3},
+		Paint:  2,
+	}
+	for _, m := range v.sorted() {
+		trip := rtt(m.RTT)
+		if m.Self {
+			trip = ""
+		}
+		status := m.Status
+		if m.Drained {
+			status += ",drained"
+		}
+		t.Rows = append(t.Rows, []string{
+			m.Name, status, m.Role, v.stress(m), fixed(trip, 6), fixed(slots(m.Tasks), 5), fixed(v.lag(m), 5),
+			orEmpty(m.Version), joined(m.Tags),
+		})
+	}
+	return t
+}
+
+// fixed makes a figure, or the lack of it, so wide.
+func fixed(s string, width int) string { return fmt.Sprintf("%-*s", width, cmp.Or(s, "-")) }
+
+// stress is the figure with a bar, where the terminal can show one.
+func (v *topView) stress(m control.Member) string {
+	const bar = 5
+	switch {
+	case m.Stress == nil:
+		return fixed("", 4)
+	case !v.wide:
+		return fixed(strconv.Itoa(*m.Stress), 4)
+	}
+	full := min(bar, (*m.Stress*bar+500)/1000)
+	return fixed(strconv.Itoa(*m.Stress), 4) + " " + strings.Repeat("█", full) + strings.Repeat("░", bar-full)
+}
+
+// lag is how many entries a member has still to apply, of those that this node
+// knows of.
+func (v *topView) lag(m control.Member) string {
+	if m.Applied == nil {
+		return ""
+	}
+	return fmt.Sprint(max(0, position(v.status.Commit)-position(m.Applied)))
+}
+
+// position reads an index; unknown is 0.
+func position(text *string) float64 {
+	n, _ := strconv.ParseUint(orEmpty(text), 10, 64)
+	return float64(n)
+}
+
+// sorted is the members in the order that is wished: those first that want a look.
+func (v *topView) sorted() []control.Member {
+	list := slices.Clone(v.members)
+	known := func(n *int) int {
+		if n == nil {
+			return -1
+		}
+		return *n
+	}
+	order := map[string]func(a, b control.Member) int{
+		"status": func(a, b control.Member) int { return cmp.Compare(trouble(b), trouble(a)) },
+		"stress": func(a, b control.Member) int { return cmp.Compare(known(b.Stress), known(a.Stress)) },
+		"tasks":  func(a, b control.Member) int { return cmp.Compare(known(b.Tasks.Running), known(a.Tasks.Running)) },
+		"lag":    func(a, b control.Member) int { return cmp.Compare(position(a.Applied), position(b.Applied)) },
+		"rtt": func(a, b control.Member) int {
+			ra, rb := -1.0, -1.0
+			if a.RTT != nil {
+				ra = *a.RTT
+			}
+			if b.RTT != nil {
+				rb = *b.RTT
+			}
+			return cmp.Compare(rb, ra)
+		},
+	}
+	if by := order[v.sort]; by != nil {
+		slices.SortStableFunc(list, by)
+	}
+	return list
+}
+
+// trouble says how much a member wants a look.
+func trouble(m control.Member) int {
+	return slices.Index([]string{"left", "alive", "unreachable", "suspect", "dead"}, m.Status)
+}
+
+// topDetail is what else is known of a member.
+func topDetail(m control.Member) string {
+	parts := []string{m.Name, m.ID, orEmpty(m.Address), "hb " + orEmpty(m.Version)}
+	if m.Since != nil {
+		parts = append(parts, m.Status+" since "+m.Since.Local().Format(time.DateTime))
+	}
+	if len(m.Tags) > 0 {
+		parts = append(parts, joined(m.Tags))
+	}
+	if m.Blame != nil {
+		parts = append(parts, *m.Blame)
+	}
+	return strings.Join(parts, "  ")
+}
+
+// tail is what happened, newest last.
+func (v *topView) tail() []string {
+	v.mutex.Lock()
+	defer v.mutex.Unlock()
+	lines, widest := []string{"RECENT EVENTS"}, 0
+	for _, e := range v.events {
+		widest = max(widest, len(e.Subject))
+	}
+	for _, e := range v.events[max(0, len(v.events)-eventsShown):] {
+		lines = append(lines, fmt.Sprintf("%s  %-*s  %-*s  %s", e.Time.Local().Format(time.TimeOnly),
+			len("member-unreachable"), e.Kind, widest, e.Subject, e.Detail))
+	}
+	return lines
+}
