@@ -30,7 +30,7 @@ func (v *membersView) away(err error) { v.gone = err }
 
 func (v *membersView) page() *render.Page {
 	head := []render.Item{
-		{Name: "cluster", Value: orEmpty(v.list.Cluster.Name)},
+		{Label: "cluster", Value: orEmpty(v.list.Cluster.Name)},
 		{Value: plural(len(v.list.Members), "member")},
 		{Value: v.at.Format(time.TimeOnly)},
 	}

@@ -31,12 +31,12 @@ func (v *topView) page() *render.Page {
 func (v *topView) head() [][]render.Item {
 	s := v.status
 	title := "cluster " + orEmpty(s.Cluster.Name) + " at " + s.Name
-	first := []render.Item{{Name: title, Value: s.Health}}
+	first := []render.Item{{Label: title, Value: s.Health}}
 	switch {
 	case v.gone != nil:
-		first = []render.Item{{Name: title, Value: "no answer"}, {Value: "since " + v.since.Format("15:04:05") + ": what follows is old"}}
+		first = []render.Item{{Label: title, Value: "no answer"}, {Value: "since " + v.since.Format("15:04:05") + ": what follows is old"}}
 	case s.Plight != nil:
-		first = append(first, render.Item{Name: "no leader:", Value: *s.Plight})
+		first = append(first, render.Item{Label: "no leader:", Value: *s.Plight})
 	}
 	leader := "unknown"
 	if s.Leader.ID != nil {
@@ -44,19 +44,19 @@ func (v *topView) head() [][]render.Item {
 	}
 	return [][]render.Item{
 		append(first,
-			render.Item{Name: "leader", Value: leader},
-			render.Item{Name: "alive", Value: fmt.Sprintf("%d of %d", s.MembersAlive, s.Members)},
-			render.Item{Name: "may lose", Value: plural(s.Survives, "voter")},
+			render.Item{Label: "leader", Value: leader},
+			render.Item{Label: "alive", Value: fmt.Sprintf("%d of %d", s.MembersAlive, s.Members)},
+			render.Item{Label: "may lose", Value: plural(s.Survives, "voter")},
 			render.Item{Value: v.at.Format("15:04:05")}),
 		{
-			{Name: "tasks: queued", Value: strconv.Itoa(s.Tasks.Queued)},
-			{Name: "running", Value: strconv.Itoa(s.Tasks.Assigned)},
-			{Name: "ended", Value: endedText(s)},
-			{Name: "a second", Value: v.rate(v.rates.tasks)},
+			{Label: "tasks: queued", Value: strconv.Itoa(s.Tasks.Queued)},
+			{Label: "running", Value: strconv.Itoa(s.Tasks.Assigned)},
+			{Label: "ended", Value: endedText(s)},
+			{Label: "a second", Value: v.rate(v.rates.tasks)},
 		}, {
-			{Name: "log: index", Value: zeroed(s.Commit)},
-			{Name: "to apply", Value: fmt.Sprint(max(0, position(s.Commit)-position(s.Applied)))},
-			{Name: "a second", Value: v.rate(v.rates.entries)},
+			{Label: "log: index", Value: zeroed(s.Commit)},
+			{Label: "to apply", Value: fmt.Sprint(max(0, position(s.Commit)-position(s.Applied)))},
+			{Label: "a second", Value: v.rate(v.rates.entries)},
 		},
 	}
 }

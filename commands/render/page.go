@@ -29,7 +29,7 @@ type Page struct {
 }
 
 // Item is a word of the head and what it stands for; either may be empty.
-type Item struct{ Name, Value string }
+type Item struct{ Label, Value string }
 
 // Lines are at most height lines (0: as many as it takes), none wider than width
 // (0: as wide as it takes). What there is no room for is left out: first the
@@ -166,7 +166,7 @@ func (p *Page) tail(width, room int) (lines []string) {
 func flow(items []Item, width int, color bool) (lines []string) {
 	line, used := "", 0
 	for _, item := range items {
-		name, value := Safe(item.Name), Safe(item.Value)
+		name, value := Safe(item.Label), Safe(item.Value)
 		text := strings.TrimSpace(name + " " + value)
 		if width > 0 && twwidth.Width(text) > width {
 			text = clip(text, width)
