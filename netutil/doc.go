@@ -18,6 +18,7 @@
 //	unix.go       the local socket, and who is at its other end
 //	notify.go     what a service manager is told
 //	clock.go      the clock that counts suspend
+//	slack.go      how punctual timers are
 //
 // # Refused datagrams
 //

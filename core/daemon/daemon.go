@@ -223,6 +223,7 @@ func (d *daemon) measure(p *pace) {
 	}
 	var r *rest
 	if d.options.Alone {
+		_ = netutil.RelaxThreads(netutil.WatchSlack) // it is no harm where that is not allowed
 		r = newRest()
 	}
 	s.run(d.ctx.Done(), p, r, d.queue.tell, wallOffset)

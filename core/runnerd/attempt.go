@@ -38,7 +38,8 @@ type attempt struct {
 // surroundings are what all attempts share.
 type surroundings struct {
 	boot    string
-	nothing int // to read
+	nothing int           // to read
+	slack   time.Duration // of the timers of tasks
 	family  *family
 	cgroups *cgroups
 	started func(*wire.Started)
@@ -117,7 +118,7 @@ func (a *attempt) live(result *wire.Result) *refusal {
 func (a *attempt) start(stdout, stderr int) (*process, *refusal) {
 	a.cgroup = a.cgroups.take()
 	p, bad := a.family.born(a, func() (*process, *refusal) {
-		p, bad := command(a.exec, a.cgroup, a.nothing, stdout, stderr)
+		p, bad := a.command(stdout, stderr)
 		if p != nil {
 			a.mu.Lock()
 			a.pid = p.pid

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"hb/core"
-	"hb/core/wire"
 	"hb/netutil"
 )
 
@@ -73,10 +72,11 @@ func unfit(command, at string) *refusal {
 	return nil
 }
 
-// command makes a process of a command, as the leader of a session and a process
-// group of its own, with what travels with the task, or nothing, on its standard
-// input.
-func command(e *wire.RunnerExec, in *cgroup, nothing, stdout, stderr int) (*process, *refusal) {
+// command makes a process of the attempt's command, as the leader of a session and
+// a process group of its own, with what travels with the task, or nothing, on its
+// standard input.
+func (a *attempt) command(stdout, stderr int) (*process, *refusal) {
+	e, in := a.exec, a.cgroup
 	argv, env := texts(e.Argv), texts(e.Env)
 	if len(argv) == 0 || argv[0] == "" {
 		return nil, &refusal{core.CodeNotFound, "there is no command"}
@@ -85,17 +85,14 @@ func command(e *wire.RunnerExec, in *cgroup, nothing, stdout, stderr int) (*proc
 	if cwd == "" {
 		cwd = "/"
 	}
-	if info, err := os.Stat(cwd); err != nil || !info.IsDir() {
-		if err == nil {
-			err = syscall.ENOTDIR
-		}
+	if err := enterable(cwd); err != nil {
 		return nil, &refusal{core.CodeTaskLost, fmt.Sprintf("cannot change to %s: %v", cwd, netutil.Reason(err))}
 	}
 	path, bad := find(argv[0], cwd, env)
 	if bad != nil {
 		return nil, bad
 	}
-	input := uintptr(nothing)
+	input := uintptr(a.nothing)
 	if len(e.Stdin) > 0 {
 		file, err := inputOf(e.Stdin)
 		if err != nil {
@@ -113,11 +110,23 @@ func command(e *wire.RunnerExec, in *cgroup, nothing, stdout, stderr int) (*proc
 		path, argv = in.limited(e.Limits, path, argv)
 	}
 	in.enter(attr.Sys)
-	p, err := fork(path, argv, attr)
+	p, err := fork(path, argv, attr, a.slack)
 	if err != nil {
 		return nil, execRefusal(command, err)
 	}
 	return p, nil
+}
+
+// enterable says what is wrong with a directory, if one can see that.
+func enterable(dir string) error {
+	if dir == "/" {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = syscall.ENOTDIR
+	}
+	return err
 }
 
 func texts(list [][]byte) []string {

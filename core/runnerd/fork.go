@@ -4,8 +4,11 @@ import (
 	"os"
 	"runtime"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"hb/netutil"
 )
 
 // process is a child that runs. It is made and waited for with the kernel's own
@@ -15,10 +18,10 @@ type process struct {
 	watch *os.File // readable when it has ended; nil where the kernel has no such file
 }
 
-// fork makes a process, which ends with this one: its parent-death signal comes
+// fork makes a process with a timer slack, zero for the usual one, which ends with this one: its parent-death signal comes
 // when the thread that made it ends, and no thread of this process does before,
 // since none of its goroutines ends while it is bound to one.
-func fork(path string, argv []string, attr *syscall.ProcAttr) (p *process, err error) {
+func fork(path string, argv []string, attr *syscall.ProcAttr, slack time.Duration) (p *process, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if unix.Gettid() == os.Getpid() {
@@ -26,7 +29,7 @@ func fork(path string, argv []string, attr *syscall.ProcAttr) (p *process, err e
 		elsewhere := make(chan struct{})
 		go func() {
 			defer close(elsewhere)
-			p, err = fork(path, argv, attr)
+			p, err = fork(path, argv, attr, slack)
 		}()
 		<-elsewhere
 		return p, err
@@ -34,6 +37,9 @@ func fork(path string, argv []string, attr *syscall.ProcAttr) (p *process, err e
 	// What a thread has given up, its children have, too: no program that they
 	// execute, sudo say, makes them more than they are.
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return nil, err
+	}
+	if err := netutil.SetTimerSlack(slack); err != nil {
 		return nil, err
 	}
 	pidfd := -1

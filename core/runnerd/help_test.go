@@ -29,6 +29,7 @@ type workshop struct {
 	t     *testing.T
 	dir   string
 	link  *Link
+	pid   int64 // as it says
 	told  chan *wire.FromRunner
 	ended chan error // of Serve
 	fence core.Fence
@@ -75,7 +76,7 @@ func (w *workshop) connect(left ...*wire.Started) {
 	if err != nil || hello.Version != Version || hello.Build != "test" {
 		w.t.Fatalf("it says %v, %v", hello, err)
 	}
-	w.link, w.told = link, make(chan *wire.FromRunner, 1000)
+	w.link, w.pid, w.told = link, hello.Pid, make(chan *wire.FromRunner, 1000)
 	told := w.told
 	go func() {
 		defer close(told)

@@ -1,6 +1,7 @@
 package runnerd
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"hb/core"
 	"hb/core/wire"
+	"hb/netutil"
 )
 
 // as is an attempt with a user and limits; it gives the result.
@@ -100,5 +102,26 @@ func TestACgroupLimitsAllOfAnAttempt(t *testing.T) {
 	_, argv = g.limited(&wire.RunnerLimits{MemoryBytes: 64 << 20, Processes: 7, Files: 9}, "/bin/true", []string{"true", "x"})
 	if got, want := strings.Join(argv, " "), "hb runner limited as=67108864,nofile=9 /bin/true true x"; got != want {
 		t.Errorf("without a memory controller: %q, want %q", got, want)
+	}
+}
+
+func TestTheTimersOfTasksAreAsPunctualAsTheNodes(t *testing.T) {
+	w := &workshop{t: t, dir: t.TempDir()}
+	if err := Start(Options{DataDir: w.dir, Linger: 0, Build: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	w.connect()
+	want := fmt.Sprintln(netutil.TimerSlack().Nanoseconds())
+	if r := w.as(nil, nil, "cat", "/proc/self/timerslack_ns"); string(r.StdoutTail) != want {
+		t.Errorf("%q instead of %q, %v", r.StdoutTail, want, r)
+	}
+	if os.Geteuid() == 0 { // the right to look at others
+		about, err := os.ReadFile(fmt.Sprintf("/proc/%d/timerslack_ns", w.pid))
+		if want := fmt.Sprintln(netutil.WatchSlack.Nanoseconds()); err != nil || string(about) != want {
+			t.Errorf("the runner process itself has %q, not %q: %v", about, want, err)
+		}
+	}
+	w.send(&wire.ToRunner{Body: &wire.ToRunner_Quit{Quit: true}})
+	for range w.told {
 	}
 }

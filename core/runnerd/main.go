@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ import (
 
 	"hb/core"
 	"hb/core/supervise"
+	"hb/netutil"
 )
 
 // Word is the first argument by which a program becomes a runner process: then
@@ -46,6 +48,7 @@ func Main(args []string) int {
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.DataDir, "data", "", "")
 	flags.StringVar(&o.Build, "build", "", "")
+	flags.DurationVar(&o.Slack, "slack", 0, "")
 	flags.DurationVar(&o.Linger, "linger", supervise.Forever, "")
 	if err := flags.Parse(args); err != nil || o.DataDir == "" || flags.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "hb: runner: a node starts this by itself")
@@ -93,12 +96,12 @@ func Start(o Options) error {
 	defer said.Close()
 	// This program's own file, even if another has taken its name meanwhile.
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Args = []string{"hb", Word, "-data", o.DataDir, "-linger", o.Linger.String(), "-build", o.Build}
+	cmd.Args = []string{"hb", Word, "-data", o.DataDir, "-linger", o.Linger.String(), "-slack", netutil.TimerSlack().String(), "-build", o.Build}
 	cmd.Dir = "/"
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "NOTIFY_SOCKET=") })
 	cmd.ExtraFiles = []*os.File{say} // readyFD; the rest is /dev/null
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	err = cmd.Start()
+	err = relaxed(cmd.Start)
 	say.Close()
 	if err != nil {
 		return err
@@ -117,6 +120,18 @@ func Start(o Options) error {
 		return errors.New("it ended at once")
 	}
 	return err
+}
+
+// relaxed makes a process whose own threads, but not its tasks, need not be woken
+// in time to the microsecond (netutil.WatchSlack).
+func relaxed(start func() error) error {
+	runtime.LockOSThread() // the slack is the thread's
+	defer runtime.UnlockOSThread()
+	usual := netutil.TimerSlack()
+	if netutil.SetTimerSlack(netutil.WatchSlack) == nil {
+		defer netutil.SetTimerSlack(usual)
+	}
+	return start()
 }
 
 // Been says whether a data directory has ever had a runner process, as far as can

@@ -26,6 +26,8 @@ type Options struct {
 	Linger time.Duration
 	// Build is the program's own version.
 	Build string
+	// Slack is the timer slack of the tasks; zero: that of this process.
+	Slack time.Duration
 	// Ready is called once, when a daemon can connect; nil is allowed.
 	Ready func()
 	// Stop, when it is closed, says that the machine stops; nil: never.
@@ -123,7 +125,7 @@ func open(o Options) (*runner, *core.Fault) {
 		places = openCgroups(o.DataDir)
 	}
 	r.around = surroundings{
-		boot: boot, family: newFamily(), cgroups: places, nothing: nothing,
+		boot: boot, family: newFamily(), cgroups: places, nothing: nothing, slack: o.Slack,
 		started: func(s *wire.Started) { r.tell(supervise.Forked{Started: s}) },
 		ended:   func(f core.Fence, res *wire.Result) { r.tell(supervise.Ended{Fence: f, Result: res}) },
 	}

@@ -30,7 +30,7 @@ func (i idler) run() error {
 	}
 	o := daemon.Options{
 		Version: "bench", Name: i.Name, DataDir: i.Data, Socket: i.Socket, Bind: []netip.AddrPort{bind}, Dev: true,
-		Found: i.Seed == "", Slots: i.Slots, Nothing: true, Log: os.Stderr,
+		Found: i.Seed == "", Slots: i.Slots, Nothing: true, Alone: true, Log: os.Stderr,
 	}
 	if i.Seed != "" {
 		o.Seeds = []string{i.Seed}
