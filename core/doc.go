@@ -21,6 +21,7 @@
 //	          cron        when a cron line is due
 //	          agenda      what happens in virtual time, and when
 //	          wire        every message, log command and disk record, to bytes and back
+//	          alloctest   what decoders may allocate, for their tests
 //	floor 1   member      the membership table: which evidence overrides which
 //	          detect      the contract of failure detectors; detect/swim and others fulfil it
 //	          agree       which silent members the log shall call down, and when

@@ -8,9 +8,10 @@ import (
 	"io"
 )
 
-// MaxFrame is the longest frame a stream carries, in bytes. The largest
-// messages are pages of a snapshot and batches of log entries, far below it.
-const MaxFrame = 64 << 20
+// MaxFrame is the longest frame a stream carries, in bytes. Entries of the log and
+// pages have 1 MiB; what grows with the cluster is the table of all members, which
+// with nine tags each is of 2 MiB for 10,000.
+const MaxFrame = 16 << 20
 
 const frameHeader = 4
 

@@ -205,7 +205,7 @@ func (w *diskWriter) saveSnapshot(f node.SaveSnapshot, draft *store.Draft) error
 
 func snapshotOf(f node.SaveSnapshot) *raftpb.Snapshot {
 	snap := &raftpb.Snapshot{Data: f.Body, Metadata: &raftpb.SnapshotMetadata{}}
-	if err := proto.Unmarshal(f.Meta, snap.Metadata); err != nil {
+	if err := wire.Unmarshal(f.Meta, snap.Metadata); err != nil {
 		panic(fmt.Sprintf("the node saves a snapshot with metadata %x: %v", f.Meta, err))
 	}
 	return snap

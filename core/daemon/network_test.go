@@ -12,8 +12,15 @@ import (
 
 	"hb/core"
 	"hb/core/node"
+	"hb/core/wire"
 	"hb/netutil"
 )
+
+func TestWhatAFrameMayWeighIsFourTimesTheLongest(t *testing.T) {
+	if wire.MaxWeight != 4*netutil.MaxFrame {
+		t.Errorf("a message may take %d bytes, and the longest frame is of %d", wire.MaxWeight, netutil.MaxFrame)
+	}
+}
 
 // wire puts a network on loopback, and gives what it hears.
 func wired(t *testing.T, bind ...string) (*network, <-chan input) {

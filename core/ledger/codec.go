@@ -158,7 +158,7 @@ func Decode(b []byte) (*State, error) {
 	var l wire.Ledger
 	head, tasks, err := parts(b)
 	if err == nil {
-		err = wire.Unmarshal(head, &l)
+		err = wire.UnmarshalLong(head, &l)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)

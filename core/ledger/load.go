@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
 	"hb/core"
 	"hb/core/wire"
 )
@@ -18,7 +16,7 @@ func (s *State) loadTasks(tasks [][]byte) error {
 	var parent *entry // the last task with elements that has ended
 	for _, raw := range tasks {
 		t := &wire.Task{}
-		if err := proto.Unmarshal(unframed(raw), t); err != nil {
+		if err := wire.Unmarshal(unframed(raw), t); err != nil {
 			return err
 		}
 		if submitPlace(t).compare(order) <= 0 {

@@ -65,7 +65,7 @@ func (p *past) unpack() *wire.Task { return unpack(p.packed, p.spec) }
 // unpack reads a record that was packed here, or has been read before.
 func unpack(packed []byte, spec *wire.Spec) *wire.Task {
 	t := &wire.Task{}
-	if err := proto.Unmarshal(unframed(packed), t); err != nil {
+	if err := wire.Unmarshal(unframed(packed), t); err != nil {
 		panic(fmt.Sprintf("ledger: a packed record does not unpack: %v", err))
 	}
 	t.Spec = spec

@@ -66,7 +66,7 @@ func (n *Node) sendBeat(id core.NodeID, p wire.Packet) bool {
 // the raft ID it speaks for.
 func (n *Node) raftCame(from core.NodeID, b []byte) {
 	m := &raftpb.Message{}
-	if err := proto.Unmarshal(b, m); err != nil {
+	if err := wire.Unmarshal(b, m); err != nil {
 		return
 	}
 	n.engineSaid(from, m)

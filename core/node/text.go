@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 
 	"hb/core"
 	"hb/core/ledger"
@@ -98,13 +97,13 @@ func (n *Node) confText(e *raftpb.Entry) string {
 	var v2 *raftpb.ConfChangeV2
 	if e.GetType() == raftpb.EntryConfChange {
 		cc := &raftpb.ConfChange{}
-		if proto.Unmarshal(e.Data, cc) != nil {
+		if wire.Unmarshal(e.Data, cc) != nil {
 			return "voters: unreadable"
 		}
 		v2 = cc.AsV2()
 	} else {
 		v2 = &raftpb.ConfChangeV2{}
-		if proto.Unmarshal(e.Data, v2) != nil {
+		if wire.Unmarshal(e.Data, v2) != nil {
 			return "voters: unreadable"
 		}
 	}

@@ -5,11 +5,11 @@ import (
 	"slices"
 
 	"hb/core"
+	"hb/core/wire"
 
 	"go.etcd.io/raft/v3/confchange"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.etcd.io/raft/v3/tracker"
-	"google.golang.org/protobuf/proto"
 )
 
 // confAfter is the configuration after an entry that changes it, worked out as
@@ -63,11 +63,11 @@ func changesConf(e *raftpb.Entry) bool { return e.GetType() != raftpb.EntryNorma
 func readConfChange(e *raftpb.Entry) (*raftpb.ConfChangeV2, error) {
 	if e.GetType() == raftpb.EntryConfChange {
 		var cc raftpb.ConfChange
-		err := proto.Unmarshal(e.GetData(), &cc)
+		err := wire.Unmarshal(e.GetData(), &cc)
 		return cc.AsV2(), err
 	}
 	cc := &raftpb.ConfChangeV2{}
-	err := proto.Unmarshal(e.GetData(), cc)
+	err := wire.Unmarshal(e.GetData(), cc)
 	return cc, err
 }
 

@@ -12,7 +12,6 @@ import (
 	"go.etcd.io/raft/v3/confchange"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.etcd.io/raft/v3/tracker"
-	"google.golang.org/protobuf/proto"
 )
 
 const (
@@ -232,7 +231,7 @@ func (l *Log) takeEntries(p *wire.Page) string {
 	var entries []*raftpb.Entry
 	for _, b := range p.GetEntries() {
 		e := &raftpb.Entry{}
-		if proto.Unmarshal(b, e) != nil {
+		if wire.Unmarshal(b, e) != nil {
 			return "an entry is unreadable"
 		}
 		at := positionOf(e)
@@ -286,7 +285,7 @@ func (l *Log) takePiece(from core.NodeID, p *wire.Page) string {
 	f := &l.follow
 	meta := &raftpb.SnapshotMetadata{}
 	switch {
-	case proto.Unmarshal(p.GetSnapshotMeta(), meta) != nil || !soundConf(meta):
+	case wire.Unmarshal(p.GetSnapshotMeta(), meta) != nil || !soundConf(meta):
 		return "a snapshot's description is unreadable"
 	case meta.GetIndex() <= l.Commit():
 		return "a snapshot is older than what was asked for"

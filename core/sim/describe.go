@@ -3,8 +3,6 @@ package sim
 import (
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	"go.etcd.io/raft/v3/raftpb"
 
 	"hb/core"
@@ -72,7 +70,7 @@ func describeFrame(data []byte) string {
 	from := core.NodeID(e.From)
 	if body, ok := e.Body.(*wire.Envelope_Raft); ok {
 		m := &raftpb.Message{}
-		if proto.Unmarshal(body.Raft, m) == nil {
+		if wire.Unmarshal(body.Raft, m) == nil {
 			return clip(fmt.Sprintf("of %s: raft %s term %d index %d logterm %d commit %d reject %t, %d entries",
 				from, m.GetType(), m.GetTerm(), m.GetIndex(), m.GetLogTerm(), m.GetCommit(), m.GetReject(), len(m.GetEntries())))
 		}
@@ -86,12 +84,12 @@ func describeRecords(records []*wire.Record) string {
 		switch body := r.Body.(type) {
 		case *wire.Record_Entry:
 			e := &raftpb.Entry{}
-			if proto.Unmarshal(body.Entry, e) == nil {
+			if wire.Unmarshal(body.Entry, e) == nil {
 				text += fmt.Sprintf(" entry %d/%d (%s, %d bytes)", e.GetIndex(), e.GetTerm(), e.GetType(), len(e.Data))
 			}
 		case *wire.Record_HardState:
 			hs := &raftpb.HardState{}
-			if proto.Unmarshal(body.HardState, hs) == nil {
+			if wire.Unmarshal(body.HardState, hs) == nil {
 				text += fmt.Sprintf(" hard(term %d vote %x commit %d)", hs.GetTerm(), hs.GetVote(), hs.GetCommit())
 			}
 		default:

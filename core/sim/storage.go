@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"go.etcd.io/raft/v3/raftpb"
 
 	"hb/core/node"
@@ -96,7 +94,7 @@ func (s *storage) draft(e node.SaveSnapshot) {
 
 func metaOf(e node.SaveSnapshot) *raftpb.SnapshotMetadata {
 	meta := &raftpb.SnapshotMetadata{}
-	if err := proto.Unmarshal(e.Meta, meta); err != nil {
+	if err := wire.Unmarshal(e.Meta, meta); err != nil {
 		panic(fmt.Sprintf("sim: the node saves a snapshot with metadata %x: %v", e.Meta, err))
 	}
 	return meta

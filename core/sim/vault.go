@@ -118,7 +118,7 @@ func (h *host) vaultOf() node.Vault {
 // hosts have theirs.
 func (w *World) letIn(body []byte) []byte {
 	l := &wire.Ledger{}
-	if err := wire.Unmarshal(body, l); err != nil {
+	if err := wire.UnmarshalLong(body, l); err != nil {
 		panic(err)
 	}
 	l.Authority, l.Features = []byte("a certificate"), uint32(core.FeaturesNow)

@@ -38,8 +38,20 @@ func Marshal(m proto.Message) []byte {
 }
 
 // Unmarshal decodes into m, which is emptied first. Its error is an
-// ErrMalformed that names the kind of message.
-func Unmarshal(b []byte, m proto.Message) error {
+// ErrMalformed that names the kind of message; also if decoding would allocate
+// more than is good for its length (weigh.go).
+func Unmarshal(b []byte, m proto.Message) error { return unmarshal(b, m, allowance(len(b))) }
+
+// UnmarshalLong is Unmarshal of what may be longer than a frame is: the head of a
+// Ledger. What it allocates is bound to the length alone.
+func UnmarshalLong(b []byte, m proto.Message) error {
+	return unmarshal(b, m, max(leastWeight, weightOfByte*len(b)))
+}
+
+func unmarshal(b []byte, m proto.Message, most int) error {
+	if tooHeavy(b, m, most) {
+		return fmt.Errorf("%s of %d bytes: %w: it would take more than %d bytes of memory", m.ProtoReflect().Descriptor().Name(), len(b), ErrMalformed, most)
+	}
 	if err := proto.Unmarshal(b, m); err != nil {
 		return fmt.Errorf("%s of %d bytes: %w: %v", m.ProtoReflect().Descriptor().Name(), len(b), ErrMalformed, err)
 	}
@@ -106,7 +118,7 @@ func EncodeEntry(e *Entry) []byte { return Marshal(e) }
 // what the engine itself appends at a new term, are an entry of no commands.
 func DecodeEntry(b []byte) (*Entry, error) {
 	e := &Entry{}
-	if err := Unmarshal(b, e); err != nil {
+	if err := unmarshal(b, e, MaxWeight); err != nil {
 		return nil, err
 	}
 	return e, nil

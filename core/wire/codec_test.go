@@ -9,6 +9,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"hb/core/alloctest"
 )
 
 func TestEveryEnvelopeComesBackAsItWent(t *testing.T) {
@@ -127,7 +129,9 @@ func FuzzDecodeEnvelope(f *testing.F) {
 		f.Add(EncodeEnvelope(e))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		e, err := DecodeEnvelope(b)
+		var e *Envelope
+		var err error
+		alloctest.Within(t, allowance(len(b))/4+1024, func() { e, err = DecodeEnvelope(b) })
 		if err != nil {
 			if !errors.Is(err, ErrVersion) && !errors.Is(err, ErrMalformed) {
 				t.Fatalf("refused with %v", err)
@@ -150,7 +154,10 @@ func FuzzDecodeEntry(f *testing.F) {
 		f.Add(EncodeEntry(e))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if e, err := DecodeEntry(b); err == nil {
+		var e *Entry
+		var err error
+		alloctest.Within(t, MaxWeight/4, func() { e, err = DecodeEntry(b) })
+		if err == nil {
 			again, err := DecodeEntry(EncodeEntry(e))
 			if err != nil || !proto.Equal(e, again) {
 				t.Fatalf("%v came back as %v, %v", e, again, err)
@@ -171,7 +178,13 @@ func FuzzUnmarshal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind uint16, b []byte) {
 		of := kinds.Get(int(kind) % kinds.Len())
 		m, again := newOf(of), newOf(of)
-		if Unmarshal(b, m) != nil {
+		var err, long error
+		alloctest.Within(t, allowance(len(b))/4+1024, func() { err = Unmarshal(b, m) })
+		alloctest.Within(t, allowance(len(b))/4+1024, func() { long = UnmarshalLong(b, m) })
+		if (err == nil) != (long == nil) {
+			t.Fatalf("%v, and %v", err, long)
+		}
+		if err != nil {
 			return
 		}
 		if err := Unmarshal(Marshal(m), again); err != nil || !proto.Equal(m, again) {

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"hb/core"
+	"hb/core/alloctest"
 )
 
 func samplePackets() []Packet {
@@ -253,7 +254,12 @@ func FuzzDecodePacket(f *testing.F) {
 	f.Add([]byte("hb"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var p Packet
-		if DecodePacket(&p, b) != nil {
+		var err error
+		alloctest.Within(t, MaxPacket, func() {
+			p = Packet{}
+			err = DecodePacket(&p, b)
+		})
+		if err != nil {
 			return
 		}
 		if len(b) > PlainPacket || p.Kind == KindBeaconAnswer && len(b) > BeaconSize {

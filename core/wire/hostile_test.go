@@ -3,26 +3,12 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
-	"runtime"
 	"testing"
 
 	"go.etcd.io/raft/v3/raftpb"
-)
 
-// allocates says how many bytes a function takes, and whether those are more than
-// the most that it may, whenever it is asked: others take some meanwhile.
-func allocates(most uint64, do func()) (took uint64, more bool) {
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		do()
-		runtime.ReadMemStats(&after)
-		if took = after.TotalAlloc - before.TotalAlloc; took <= most {
-			return took, false
-		}
-	}
-	return took, true
-}
+	"hb/core/alloctest"
+)
 
 // mutants are datagrams in which one byte of a good one says the most, or
 // nothing, and those that break off at any place.
@@ -46,12 +32,12 @@ func mutants(visit func(name string, b []byte)) {
 func TestNoCountInADatagramAllocatesMoreThanFourTimesItsCap(t *testing.T) {
 	mutants(func(name string, b []byte) {
 		var p Packet
-		took, more := allocates(4*MaxPacket, func() {
+		alloctest.Within(t, MaxPacket, func() {
 			p = Packet{}
 			_ = DecodePacket(&p, b)
 		})
-		if more || len(p.News) > MaxNews || len(p.Beats) > MaxBeats {
-			t.Fatalf("%s of %d bytes takes %d, for %d rows and %d beats: %x", name, len(b), took, len(p.News), len(p.Beats), b)
+		if t.Failed() || len(p.News) > MaxNews || len(p.Beats) > MaxBeats {
+			t.Fatalf("%s of %d bytes, for %d rows and %d beats: %x", name, len(b), len(p.News), len(p.Beats), b)
 		}
 	})
 }
@@ -80,14 +66,11 @@ func TestNoLengthInASnapshotReachesBeyondIt(t *testing.T) {
 			b := bytes.Clone(good)
 			binary.LittleEndian.PutUint64(b[at:], n)
 			binary.LittleEndian.PutUint32(b, Checksum(b[4:snapshotHead]))
-			took, more := allocates(4<<10, func() {
+			alloctest.Within(t, 1<<10, func() {
 				if s, err := DecodeSnapshot(b); err == nil {
 					t.Errorf("a length of %d is believed: %v", n, s)
 				}
 			})
-			if more {
-				t.Errorf("a length of %d takes %d bytes", n, took)
-			}
 		}
 	}
 	for n := range good {

@@ -23,7 +23,7 @@ func reservedPackages() []reserved {
 		{"go.etcd.io/raft", []string{"core/", "scripts/peers/", "scripts/cmd/bench/wal.go"}, "commands know of a leader and a log, not of raft"},
 		{"pgregory.net/rapid", nil, "it is for tests"},
 		{"github.com/rogpeppe/go-internal", nil, "it is for tests"},
-		{"testing", []string{"core/detect/detecttest/"}, "it is for tests"},
+		{"testing", []string{"core/detect/detecttest/", "core/alloctest/"}, "it is for tests"},
 	}
 }
 

@@ -26,7 +26,7 @@ func rules() []rule {
 	return []rule{
 		floorsRule, mapRule, purityRule, orderRule, globalsRule,
 		importersRule, packageDocsRule, exportedDocsRule, sleepRule,
-		decodersRule, messagesRule, schemaRule, commandsRule, configRule,
+		decodersRule, messagesRule, weighedRule, schemaRule, commandsRule, configRule,
 		placesRule, fileLengthRule, functionLengthRule,
 	}
 }

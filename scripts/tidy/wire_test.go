@@ -95,6 +95,25 @@ var messagesRule = rule{
 		"core/wire/a.go": "package wire\n\nconst KindA = 1\n\nvar KindOfSomething = 1\n"},
 }
 
+// weighedRule: nothing is decoded that was not weighed.
+var weighedRule = rule{
+	name: "messages are weighed",
+	why:  "a few bytes of protobuf can take a hundred times their memory; wire.Unmarshal refuses those, proto.Unmarshal does not",
+	check: func(t *tree) (found []finding) {
+		for _, f := range t.pick(func(f *file) bool { return !f.test && f.dir != "core/wire" }) {
+			ast.Inspect(f.ast, func(n ast.Node) bool {
+				if call, ok := n.(*ast.CallExpr); ok && dotted(call.Fun) == "proto.Unmarshal" {
+					found = append(found, t.at(f, call.Pos(), "decodes without weighing: wire.Unmarshal does both"))
+				}
+				return true
+			})
+		}
+		return found
+	},
+	bad:  []fixture{{"core/node/a.go": "package node\n\nfunc f() { proto.Unmarshal(nil, nil) }\n"}},
+	good: fixture{"core/wire/a.go": "package wire\n\nfunc f() { proto.Unmarshal(nil, nil) }\n", "core/node/a.go": "package node\n\nfunc f() { wire.Unmarshal(nil, nil) }\n"},
+}
+
 // packetKinds are the constants that name the kinds of datagrams.
 func packetKinds(f *ast.File) (names []*ast.Ident) {
 	for _, d := range f.Decls {
