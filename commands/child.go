@@ -19,7 +19,9 @@ import (
 // childGroup is a running command, alone in its process group.
 type childGroup struct {
 	pid   int
-	ended chan error // its exit code, once
+	tty   bool          // it has the terminal that hb had
+	stops chan struct{} // its user has stopped it (^Z)
+	ended chan error    // its exit code, once
 }
 
 // done gives the exit code; of none, never.
@@ -28,6 +30,27 @@ func (c *childGroup) done() <-chan error {
 		return nil
 	}
 	return c.ended
+}
+
+// stopped says when its user has stopped it; of none, never.
+func (c *childGroup) stopped() <-chan struct{} {
+	if c == nil {
+		return nil
+	}
+	return c.stops
+}
+
+// rest stops hb after its command was, as a shell expects; it returns when hb
+// goes on.
+func (c *childGroup) rest() {
+	ownTerminal(syscall.Getpgrp())
+	syscall.Kill(0, syscall.SIGSTOP)
+}
+
+// goOn lets a command go on that was stopped.
+func (c *childGroup) goOn() {
+	ownTerminal(c.pid)
+	c.signal(syscall.SIGCONT)
 }
 
 func (c *childGroup) signal(sig syscall.Signal) { syscall.Kill(-c.pid, sig) }
@@ -47,7 +70,7 @@ func startGroup(path string, argv, env []string, keep *os.File) (*childGroup, er
 		cmd.SysProcAttr.Foreground, cmd.SysProcAttr.Ctty = true, int(os.Stdin.Fd())
 	}
 	started := make(chan error)
-	c := &childGroup{ended: make(chan error, 1)}
+	c := &childGroup{tty: tty, stops: make(chan struct{}, 1), ended: make(chan error, 1)}
 	go func() {
 		runtime.LockOSThread() // Pdeathsig is of the thread that starts it
 		err := cmd.Start()
@@ -56,7 +79,7 @@ func startGroup(path string, argv, env []string, keep *os.File) (*childGroup, er
 		}
 		started <- err
 		if err == nil {
-			c.ended <- c.wait(tty)
+			c.ended <- c.wait()
 		}
 	}()
 	if err := <-started; err != nil {
@@ -75,9 +98,8 @@ func foreground() bool {
 	return term.IsTerminal(fd) && err == nil && group == syscall.Getpgrp()
 }
 
-// wait gives the exit code of the command. When its user stops it (^Z) hb stops
-// with it, and both go on together.
-func (c *childGroup) wait(tty bool) error {
+// wait gives the exit code of the command.
+func (c *childGroup) wait() error {
 	for {
 		var status syscall.WaitStatus
 		_, err := syscall.Wait4(c.pid, &status, syscall.WUNTRACED, nil)
@@ -85,23 +107,21 @@ func (c *childGroup) wait(tty bool) error {
 		case errors.Is(err, syscall.EINTR):
 		case err != nil:
 			return core.Faultf(core.CodeTaskLost, "waiting for the command: %v", err)
-		case status.Stopped() && tty && slices.Contains([]syscall.Signal{syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU}, status.StopSignal()):
-			ownTerminal(syscall.Getpgrp())
-			syscall.Kill(0, syscall.SIGSTOP)
-			ownTerminal(c.pid)
-			c.signal(syscall.SIGCONT)
 		case status.Stopped():
+			if c.tty && slices.Contains([]syscall.Signal{syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU}, status.StopSignal()) {
+				c.stops <- struct{}{}
+			}
 		case status.Signaled():
-			return c.back(tty, exit(128+int(status.Signal())))
+			return c.back(exit(128 + int(status.Signal())))
 		default:
-			return c.back(tty, exit(status.ExitStatus()))
+			return c.back(exit(status.ExitStatus()))
 		}
 	}
 }
 
 // back takes the terminal back from a command that has ended.
-func (c *childGroup) back(tty bool, code exit) error {
-	if tty {
+func (c *childGroup) back(code exit) error {
+	if c.tty {
 		ownTerminal(syscall.Getpgrp())
 	}
 	if code == 0 {

@@ -21,6 +21,12 @@ const (
 	// is asked to end, and is ended.
 	termBefore = 2 * time.Second
 	killBefore = 500 * time.Millisecond
+	// lastBefore is how long before it the kernel ends hb itself, and with it the
+	// command: that happens only to one who is stopped.
+	lastBefore = 250 * time.Millisecond
+	// freshWithin is how long the news that came while hb was stopped may take to
+	// be read.
+	freshWithin = 2 * time.Second
 	// lookEvery is how often the clock that counts suspend is looked at: a timer
 	// does not count it.
 	lookEvery = 200 * time.Millisecond
@@ -37,7 +43,9 @@ type holding struct {
 	path  string        // of the command
 	line  chan net.Conn // the connection that the lock hangs on
 	until core.Instant
+	last  deadline // hb's own, for until
 	child *childGroup
+	woke  core.Instant   // when hb went on after its user had stopped both, and the child not yet; 0: no such time
 	sent  syscall.Signal // the last with which the child was told to end; 0: none
 	lost  error
 }
@@ -127,7 +135,12 @@ func (h *holding) run(client *control.Client, limit time.Duration, code exit) er
 			h.child.signal(sig.(syscall.Signal))
 		case <-ticks.C:
 			h.watchLease()
+		case <-h.child.stopped():
+			h.last.clear()
+			h.child.rest()
+			h.woke = bootTime()
 		case status := <-h.child.done():
+			h.last.clear()
 			h.letGo()
 			if h.lost != nil {
 				return h.lost
@@ -166,7 +179,11 @@ func (h *holding) told(l *control.Lock) error {
 		return nil
 	}
 	h.until = l.Instant()
-	if h.child != nil || bootTime().Add(termBefore) >= h.until {
+	if h.child == nil && bootTime().Add(termBefore) >= h.until {
+		return nil
+	}
+	h.last.set(h.until.Add(-lastBefore))
+	if h.child != nil {
 		return nil
 	}
 	env := append(os.Environ(), h.env...)
@@ -205,7 +222,16 @@ func (h *holding) watchLease() {
 	if h.child == nil {
 		return
 	}
-	left := h.until.Sub(bootTime())
+	now := bootTime()
+	left := h.until.Sub(now)
+	if h.woke != 0 {
+		if left <= termBefore && now < h.woke.Add(freshWithin) {
+			return
+		}
+		if h.woke = 0; left > termBefore {
+			h.child.goOn()
+		}
+	}
 	if left <= termBefore && h.lost == nil {
 		h.lost = lockLost{core.Faultf(core.CodeTaskLost, "the lease was not renewed in time; %s was ended", h.behind[0])}
 		h.end(syscall.SIGTERM)

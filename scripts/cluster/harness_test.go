@@ -27,6 +27,9 @@ func binary(t *testing.T) string {
 }
 
 func TestMain(m *testing.M) {
+	if file := os.Getenv(lockFile); file != "" {
+		os.Exit(holdLock(file))
+	}
 	dir, err := os.MkdirTemp("", "hb-cluster-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
