@@ -223,6 +223,11 @@ func nodeOptions(c *call, conf *config.Config) (*daemon.Options, error) {
 	if o.Advertise, err = advertised(conf.Node.Advertise); err != nil {
 		return nil, err
 	}
+	if at := conf.Metrics.Listen; at != "" {
+		if o.Metrics, err = netip.ParseAddrPort(at); err != nil {
+			return nil, usage("metrics.listen = %q: %v", at, err)
+		}
+	}
 	o.Ready = func(info daemon.Info) {
 		fmt.Fprintf(c.stdout, "export HB_SOCKET=%s\n", shellWord(info.Socket))
 	}

@@ -19,6 +19,7 @@
 //
 //	floor 0   core        IDs, Instant, Status, Load, Fault
 //	          cron        when a cron line is due
+//	          metric      figures, in the text format of Prometheus
 //	          agenda      what happens in virtual time, and when
 //	          wire        every message, log command and disk record, to bytes and back
 //	          alloctest   what decoders may allocate, for their tests

@@ -100,6 +100,20 @@ func checkBind(s string) string {
 	return ""
 }
 
+// checkLoopback sees what only this machine reaches.
+func checkLoopback(s string) string {
+	at, err := netip.ParseAddrPort(s)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("%q is not an IP address and a port", s)
+	case !at.Addr().IsLoopback():
+		return fmt.Sprintf("%q can be reached from elsewhere", s)
+	case at.Port() == 0:
+		return fmt.Sprintf("%q has no port that could be asked", s)
+	}
+	return ""
+}
+
 // checkAdvertise cannot work a template out, as that depends on the machine; it
 // only sees that it is one.
 func checkAdvertise(s string) string {

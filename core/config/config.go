@@ -15,6 +15,7 @@ type Config struct {
 	Discover Discover
 	Detector Detector
 	Log      Log
+	Metrics  Metrics
 	// Tasks are the sections [tasks.NAME], by name.
 	Tasks map[string]*Task
 }
@@ -88,6 +89,13 @@ type Log struct {
 	// Voters is how many members shall vote in a cluster that this node founds:
 	// 1, 3, 5 or 7.
 	Voters int
+}
+
+// Metrics is the section about figures for Prometheus.
+type Metrics struct {
+	// Listen is where they are served by HTTP, IP:PORT on loopback; empty means
+	// nowhere but on the local socket.
+	Listen string
 }
 
 // Finding is one fault of a configuration, with what would be right. Line and

@@ -53,6 +53,7 @@ func sections() []section {
 		{"discover", "How members find each other without being told addresses."},
 		{"detector", "How the living are told from the dead."},
 		{"log", "The log that all members agree on."},
+		{"metrics", "Figures for Prometheus. They are always at /metrics of the local socket."},
 		{tasksSection, "What may be run here by name: a section [tasks.NAME] for each task."},
 	}
 }
@@ -164,6 +165,10 @@ func clusterKeys() []key {
 			"1, 3, 5 or 7", oneOf("1", "3", "5", "7"),
 			"How many members shall vote in a cluster that this node founds, once there are so many: of 3 one may be lost, of 5 two. Later `hb voters set` changes it.",
 			func(c *Config) any { return &c.Log.Voters }},
+		{"metrics", "listen", text, `""`,
+			`IP:PORT on loopback, like "127.0.0.1:7119", or "" for nowhere`, maybe(checkLoopback),
+			"Where to serve /metrics by HTTP, besides. Whoever is on this machine may ask there. Empty: nowhere.",
+			func(c *Config) any { return &c.Metrics.Listen }},
 	}
 }
 

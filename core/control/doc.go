@@ -37,6 +37,7 @@
 //	GET  /v1/tokens                         hb.tokens/1
 //	POST /v1/tokens           {"id","hash","ttl_seconds","uses"}  hb.tokens/1
 //	POST /v1/tokens/ID/revoke               hb.tokens/1
+//	GET  /metrics                           Prometheus' text
 //
 // # Rights
 //

@@ -21,6 +21,7 @@ var needed = map[Right]string{
 		GET /v1/locks
 		GET /v1/log
 		GET /v1/log/positions
+		GET /metrics
 		GET /v1/members
 		GET /v1/schedules
 		GET /v1/schedules/{name}

@@ -59,6 +59,8 @@ func (s server) routes() map[string]route {
 		"POST /v1/schedules/{name}/resume": {Submit, handler(s.resumeSchedule)},
 		"POST /v1/schedules/{name}/remove": {Submit, handler(s.removeSchedule)},
 
+		"GET /metrics": {Read, http.HandlerFunc(s.metrics)},
+
 		"/": {Read, handler(s.nothing)},
 	}
 }

@@ -39,6 +39,8 @@ type daemon struct {
 	tasks       *tasks
 	nothing     *nothing // in the place of tasks; nil: tasks run
 	socket      net.Listener
+	scraped     net.Listener // of metrics; nil: they are on the socket only
+	figures     *figures
 	gate        atomic.Pointer[gate]
 	seeds       atomic.Pointer[[]string]
 	herald      herald
@@ -73,7 +75,7 @@ func (d *daemon) run(ctx context.Context) *core.Fault {
 	logging.Go(func() { d.logger.run(d.options.Log) })
 	writing.Go(d.writer.run)
 	d.network.serve(d.ctx, d.group.Go)
-	server := d.serveClients()
+	server, scraped := d.serveClients(), d.serveMetrics()
 	p := newPace()
 	d.group.Go(func() { d.measure(p) })
 	if d.nothing != nil {
@@ -86,7 +88,7 @@ func (d *daemon) run(ctx context.Context) *core.Fault {
 
 	l := &loop{
 		machine: d.machine, now: now, at: now(), queue: d.queue, clients: clients{}, longest: d.herald.longest(),
-		carry: d.carry, flush: d.network.pool.Flush, seen: d.tasks.seen, stepped: p.step, turned: d.herald.turn,
+		carry: d.carry, flush: d.network.pool.Flush, seen: d.tasks.seen, stepped: p.step, late: d.figures.woke, turned: d.herald.turn,
 	}
 	l.step(node.Clock{Offset: wallOffset()}) // before anything has a time
 	fault := l.run(ctx)
@@ -102,6 +104,7 @@ func (d *daemon) run(ctx context.Context) *core.Fault {
 	d.writer.box.close()
 	writing.Wait()
 	closeServer(server)
+	closeServer(scraped)
 	if d.nothing != nil {
 		d.nothing.box.close()
 	} else {

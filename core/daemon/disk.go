@@ -39,11 +39,12 @@ const maxFrame = 8 << 20
 // and tells the loop what is kept. Whatever queued up during one sync goes to
 // disk under the next: one frame, one sync, however many wait.
 type diskWriter struct {
-	disk disk
-	box  *mailbox[node.Effect]
-	tell func(node.Event) bool
-	log  func(warn bool, text string)
-	quit <-chan struct{} // ends the patience with a full disk
+	disk    disk
+	box     *mailbox[node.Effect]
+	tell    func(node.Event) bool
+	log     func(warn bool, text string)
+	figures *figures
+	quit    <-chan struct{} // ends the patience with a full disk
 	// retry is how often a full disk is tried; default fullRetry.
 	retry time.Duration
 
@@ -123,7 +124,7 @@ func (w *diskWriter) flush() error {
 		err := w.patiently(func() error { return w.disk.Write(g.records) })
 		if err == nil {
 			giveWay()
-			err = w.disk.Sync()
+			err = timed(w.figures.log, w.disk.Sync)
 		}
 		if err != nil {
 			return err
@@ -135,7 +136,7 @@ func (w *diskWriter) flush() error {
 		err := w.patiently(func() error { return w.disk.WriteJournal(g.records) })
 		if err == nil {
 			giveWay()
-			err = w.disk.SyncJournal()
+			err = timed(w.figures.journal, w.disk.SyncJournal)
 		}
 		if err != nil {
 			return err

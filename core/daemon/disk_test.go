@@ -56,7 +56,7 @@ func (f *fakeDisk) Close() error                      { return nil }
 
 func startWriter(t *testing.T, f *fakeDisk) (*diskWriter, <-chan node.Event, func()) {
 	told := make(chan node.Event, 1000)
-	w := &diskWriter{disk: f, box: newMailbox[node.Effect](), retry: time.Nanosecond,
+	w := &diskWriter{disk: f, figures: newFigures(), box: newMailbox[node.Effect](), retry: time.Nanosecond,
 		tell: func(ev node.Event) bool { told <- ev; return true }, log: func(bool, string) {}}
 	ended := make(chan struct{})
 	go func() { defer close(ended); w.run() }()

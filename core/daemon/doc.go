@@ -7,6 +7,7 @@
 //	loop.go     the one goroutine that owns the node
 //	queue.go    how events reach it, and how things leave it
 //	clients.go  requests of the local API
+//	figures.go  what is counted, for Prometheus
 //	access.go   who may make them
 //	credentials.go who this node is to others, and they to it
 //	notary.go   the authority's key, on a voter, and what is signed with it

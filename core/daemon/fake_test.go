@@ -78,7 +78,7 @@ func startLoopWith(t *testing.T, m *fake, change func(*loop)) *looping {
 	d := &daemon{queue: newQueue()}
 	r := &looping{daemon: d, carried: make(chan node.Effect, 10_000), ended: make(chan *core.Fault, 1)}
 	r.loop = &loop{machine: m, now: now, queue: d.queue, clients: clients{},
-		carry: func(f node.Effect) { r.carried <- f }, flush: func() {}, seen: func(node.Event) {}, stepped: func(core.Instant) {}, turned: func(core.Instant) {}, longest: longestSleep}
+		carry: func(f node.Effect) { r.carried <- f }, flush: func() {}, seen: func(node.Event) {}, stepped: func(core.Instant) {}, late: func(time.Duration) {}, turned: func(core.Instant) {}, longest: longestSleep}
 	change(r.loop)
 	var ctx context.Context
 	ctx, r.stop = context.WithCancel(context.Background())

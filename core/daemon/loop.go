@@ -40,6 +40,9 @@ type loop struct {
 	// seen is told of each event before the machine is, stepped when it was.
 	seen    func(node.Event)
 	stepped func(now core.Instant)
+	// late is told how long after its machine's time the loop woke up; mostly
+	// it is early.
+	late func(time.Duration)
 	// turned is told that the loop goes round: nothing holds it up. It does so
 	// every longest, or sooner.
 	turned  func(now core.Instant)
@@ -68,7 +71,7 @@ func (l *loop) run(ctx context.Context) *core.Fault {
 		l.flush()
 		select {
 		case i := <-l.queue.in:
-			l.at = l.now()
+			l.wakeUp()
 			l.take(i)
 			l.takeMore(min(len(l.queue.in), together))
 		case <-timer.C:
@@ -98,12 +101,18 @@ func (l *loop) until(next core.Instant) time.Duration {
 // tick lets time pass, but first hands over what had come before it did: a
 // process that was paused must read its mail before it judges others.
 func (l *loop) tick() {
-	l.at = l.now()
+	l.wakeUp()
 	l.takeMore(len(l.queue.in))
 	l.at = l.now()
 	if !l.stopped && l.machine.Next() <= l.at {
 		l.step(node.Tick{})
 	}
+}
+
+// wakeUp reads the clock after a sleep, and tells how much too long that was.
+func (l *loop) wakeUp() {
+	l.at = l.now()
+	l.late(l.at.Sub(l.machine.Next()))
 }
 
 // takeMore gives the machine what else has come: all at one time, and what it

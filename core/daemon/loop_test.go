@@ -60,7 +60,7 @@ func TestATickComesAtNextAndNotBefore(t *testing.T) {
 func TestMailThatCameBeforeATickIsReadBeforeIt(t *testing.T) {
 	m := newFake(nil)
 	m.next = 0 // long overdue
-	l := &loop{machine: m, now: now, queue: newQueue(), clients: clients{}, carry: func(node.Effect) {}, flush: func() {}, seen: func(node.Event) {}, stepped: func(core.Instant) {}, turned: func(core.Instant) {}, longest: longestSleep}
+	l := &loop{machine: m, now: now, queue: newQueue(), clients: clients{}, carry: func(node.Effect) {}, flush: func() {}, seen: func(node.Event) {}, stepped: func(core.Instant) {}, turned: func(core.Instant) {}, late: func(time.Duration) {}, longest: longestSleep}
 	l.queue.tell(frame("one"))
 	l.queue.tell(frame("two"))
 	l.tick()

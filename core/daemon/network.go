@@ -21,13 +21,14 @@ const freePortTries = 32
 
 // network is every socket but the local one.
 type network struct {
-	udp    []*netutil.UDP
-	tcp    []net.Listener
-	beacon *netutil.Beacon // nil: neither sends nor hears beacons
-	pool   *netutil.Pool
-	answer *netutil.Pool // to strangers
-	queue  *queue
-	guard  *netutil.Guard // of all streams; nil: they are in the clear
+	udp     []*netutil.UDP
+	tcp     []net.Listener
+	beacon  *netutil.Beacon // nil: neither sends nor hears beacons
+	pool    *netutil.Pool
+	answer  *netutil.Pool // to strangers
+	queue   *queue
+	figures *figures
+	guard   *netutil.Guard // of all streams; nil: they are in the clear
 	// stranger answers whoever has no certificate.
 	stranger func(context.Context, netip.AddrPort, *tls.Conn) error
 	log      func(warn bool, text string)
@@ -126,6 +127,7 @@ func (n *network) serve(ctx context.Context, spawn func(func())) {
 					}
 				},
 				Deliver: func(a netutil.Arrival) bool {
+					n.figures.framesIn.add(len(a.Frame))
 					return n.queue.put(input{ev: node.Frame{From: a.From, Peer: core.NodeID(a.Peer), Data: a.Frame}, done: a.Done})
 				},
 				Reject: reject,
@@ -157,7 +159,10 @@ func (n *network) read(next func() (netutil.Received, error), beacon bool) {
 		case got.Refused:
 			n.queue.offer(node.Unreachable{To: got.From})
 		default:
-			n.queue.offer(node.Datagram{From: got.From, Data: got.Data, Beacon: beacon})
+			n.figures.datagramsIn.add(len(got.Data))
+			if !n.queue.offer(node.Datagram{From: got.From, Data: got.Data, Beacon: beacon}) {
+				n.figures.lost.Add(1)
+			}
 		}
 	}
 }
@@ -186,6 +191,7 @@ func (n *network) closePools(grace time.Duration) {
 
 // sendFrame queues a frame; one for a peer leaves with the next flush.
 func (n *network) sendFrame(f node.SendFrame) {
+	n.figures.framesOut.add(len(f.Data))
 	if f.Stranger {
 		n.answer.Send(f.To, f.Data)
 		return
@@ -197,6 +203,7 @@ func (n *network) sendFrame(f node.SendFrame) {
 // network loses: the protocols live with that.
 func (n *network) send(to netip.AddrPort, data []byte) {
 	if from := n.source(to.Addr()); from != nil {
+		n.figures.datagramsOut.add(len(data))
 		_ = from.Write(data, to)
 	}
 }
@@ -221,6 +228,7 @@ func (n *network) source(to netip.Addr) *netutil.UDP {
 // sendBeacon calls on every chosen interface.
 func (n *network) sendBeacon(data []byte) {
 	if n.beacon != nil {
+		n.figures.datagramsOut.add(len(data))
 		_ = n.beacon.Send(data) // an interface may be down for a while
 	}
 }

@@ -32,7 +32,7 @@ func wired(t *testing.T, bind ...string) (*network, <-chan input) {
 func wiredBehind(t *testing.T, g *netutil.Guard, bind ...string) (*network, <-chan input) {
 	t.Helper()
 	q := newQueue()
-	n := &network{queue: q, guard: g, log: func(_ bool, text string) { t.Log(text) }}
+	n := &network{queue: q, figures: newFigures(), guard: g, log: func(_ bool, text string) { t.Log(text) }}
 	n.openPools()
 	var at []netip.AddrPort
 	for _, b := range bind {
@@ -132,7 +132,7 @@ func TestAnAddressThatCannotBeHeardAtNamesItself(t *testing.T) {
 		at   string
 		code core.Code
 	}{{a.udp[0].Addr().String(), core.CodeIO}, {"192.0.2.1:7117", core.CodeConfig}} {
-		n := &network{}
+		n := &network{figures: newFigures()}
 		fault := n.listen([]netip.AddrPort{netip.MustParseAddrPort(c.at)})
 		if fault == nil || fault.Code != c.code || !strings.Contains(fault.Message, c.at) {
 			t.Errorf("%s: %v", c.at, fault)

@@ -74,6 +74,9 @@ type Options struct {
 	// Nothing says that tasks end well as soon as they begin, and that nothing is
 	// run: to measure what is around them.
 	Nothing bool
+	// Metrics is where Prometheus may ask for them by HTTP, on loopback; invalid:
+	// nowhere but on the socket.
+	Metrics netip.AddrPort
 	// Log gets the operator's lines; nil drops them.
 	Log io.Writer
 	// Ready is called once, when the socket answers; nil is allowed.

@@ -88,6 +88,13 @@ func (m *mailbox[T]) put(item T) int {
 	return len(m.items)
 }
 
+// len is how many wait.
+func (m *mailbox[T]) len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.items)
+}
+
 // close says that no more will come; what is there can still be taken.
 func (m *mailbox[T]) close() {
 	m.mu.Lock()

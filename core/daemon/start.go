@@ -39,7 +39,7 @@ func open(o Options) (d *daemon, fault *core.Fault) {
 	if fault != nil {
 		return nil, fault
 	}
-	d = &daemon{options: o, queue: newQueue(), logger: newLogger(), credentials: credentials, herald: newHerald(o.Notify)}
+	d = &daemon{options: o, queue: newQueue(), logger: newLogger(), credentials: credentials, herald: newHerald(o.Notify), figures: newFigures()}
 	d.seeds.Store(&o.Seeds)
 	d.ctx, d.quit = context.WithCancel(context.Background())
 	defer func() {
@@ -61,11 +61,14 @@ func open(o Options) (d *daemon, fault *core.Fault) {
 	if fault := d.agreeWith(&restored); fault != nil {
 		return d, fault
 	}
-	d.writer = &diskWriter{disk: st, box: newMailbox[node.Effect](), tell: d.queue.tell, log: d.logger.line, quit: d.ctx.Done()}
+	d.writer = &diskWriter{disk: st, box: newMailbox[node.Effect](), tell: d.queue.tell, log: d.logger.line, quit: d.ctx.Done(), figures: d.figures}
 	if fault := d.openNetwork(); fault != nil {
 		return d, fault
 	}
 	if fault := d.openSocket(); fault != nil {
+		return d, fault
+	}
+	if fault := d.openMetrics(); fault != nil {
 		return d, fault
 	}
 	if fault := d.openTasks(core.NodeID(restored.Identity.GetNode()), restored.JournalDamaged != nil); fault != nil {
@@ -86,6 +89,9 @@ func (d *daemon) abandon() {
 	d.quit()
 	if d.socket != nil {
 		d.socket.Close()
+	}
+	if d.scraped != nil {
+		d.scraped.Close()
 	}
 	if d.network != nil {
 		d.network.closePools(0)
@@ -215,7 +221,7 @@ func foundCluster(st *store.Store, r *node.Restored, o *Options) *core.Fault {
 // that others shall use.
 func (d *daemon) openNetwork() *core.Fault {
 	o := &d.options
-	d.network = &network{queue: d.queue, guard: d.credentials.guard(), stranger: d.stranger, log: d.logger.line}
+	d.network = &network{queue: d.queue, guard: d.credentials.guard(), stranger: d.stranger, log: d.logger.line, figures: d.figures}
 	d.network.openPools()
 	if fault := d.network.listen(o.Bind); fault != nil {
 		return fault

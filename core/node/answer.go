@@ -94,7 +94,7 @@ func (n *Node) statusView() StatusView {
 		return cmp.Or(cmp.Compare(n.nameOf(a), n.nameOf(b)), cmp.Compare(a, b))
 	})
 	v.Features = n.featuresView()
-	v.Work = WorkView{Queued: n.ledger.Waiting(), Granted: n.ledger.Granted(), Ended: maps.Clone(n.ended)}
+	v.Work = WorkView{Queued: n.ledger.Waiting(), Granted: n.ledger.Granted(), Ended: maps.Clone(n.counted.ended)}
 	v.Plight, v.ToDo = n.plight()
 	v.Members = n.membership.Table().Len()
 	v.MembersAlive = n.aliveCount()

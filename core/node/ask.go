@@ -40,6 +40,8 @@ func (n *Node) asked(ev Asked) {
 		n.askMembers(ev.ID, q)
 	case GetStatus:
 		n.reply(ev.ID, n.statusView(), true)
+	case GetFigures:
+		n.reply(ev.ID, n.figuresView(), true)
 	case GetLeader:
 		n.askLeader(ev.ID, q)
 	case SubmitTask:

@@ -76,10 +76,14 @@ func (n *Node) unseal(ev *Datagram) (h seal.Header, ok bool) {
 		ev.Data = plain
 		return h, true
 	case errors.Is(err, seal.ErrGeneration):
+		n.countRefused(err)
 		n.strangeGeneration(h)
 	case errors.Is(err, seal.ErrOver):
+		n.countRefused(err)
 		n.fromEarlierStart(h.From, h.Instance, ev.From)
-	case !errors.Is(err, seal.ErrReplayed): // the network itself doubles some
+	case errors.Is(err, seal.ErrReplayed): // the network itself doubles some
+		n.countRefused(err)
+	default:
 		n.complainOnce(ev.From.Addr(), err)
 	}
 	return h, false

@@ -154,6 +154,7 @@ func (n *Node) taskFrame(from core.NodeID, e *wire.Envelope) {
 
 // complainOnce counts bad input and says so once per source.
 func (n *Node) complainOnce(from netip.Addr, err error) {
+	n.countRefused(err)
 	key := complaint{from, err.Error()}
 	if errors.Is(err, wire.ErrMalformed) {
 		key.what = wire.ErrMalformed.Error()

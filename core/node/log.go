@@ -163,6 +163,7 @@ func (n *Node) finishApplied(o *ledger.Outcome) {
 // led begins what only a leader does.
 func (n *Node) led() {
 	n.leading, n.admission.look = true, n.now
+	n.counted.led++
 	n.beginAgreement()
 	n.keys.look = n.now
 	n.dispatches.do(n.now, dispatch.Led{})

@@ -118,8 +118,8 @@ type shared struct {
 	following    bool
 	left         bool
 	disk         diskWatch
-	ended        map[string]uint64 // tasks since this node started, by their last status
-	packet       wire.Packet       // decoded into, over and over
+	counted      counted
+	packet       wire.Packet // decoded into, over and over
 }
 
 // New makes a node of what it is told and what its disk holds. It does nothing
@@ -131,7 +131,7 @@ func New(o Options, from Restored) *Node {
 	n.unmet = map[core.NodeID]*unmet{}
 	n.peers = map[core.NodeID]peer{}
 	n.finishing = map[core.Fence]bool{}
-	n.ended = map[string]uint64{}
+	n.counted = counted{ended: map[string]uint64{}, refused: map[string]uint64{}}
 	n.complaints = map[complaint]int{}
 	n.told = map[core.NodeID]core.Instant{}
 	n.doubted = map[core.NodeID]doubtful{}

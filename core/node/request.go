@@ -23,6 +23,9 @@ type (
 	// GetStatus is answered by a StatusView.
 	GetStatus struct{}
 
+	// GetFigures is answered by a FiguresView.
+	GetFigures struct{}
+
 	// GetLeader is answered by a LeaderView: confirmed by a quorum between the
 	// question and the answer, or (Stale) what this node last knew. Without a
 	// quorum it is refused with CodeNoQuorum after two seconds.
@@ -189,6 +192,7 @@ type (
 
 func (GetMembers) request()     {}
 func (GetStatus) request()      {}
+func (GetFigures) request()     {}
 func (GetLeader) request()      {}
 func (SubmitTask) request()     {}
 func (GetTask) request()        {}

@@ -107,7 +107,7 @@ func (n *Node) waitTask(id uint64, t *wire.Task) {
 // taskEnded answers those who waited for it.
 func (n *Node) taskEnded(t *wire.Task) {
 	if t.EndedNanos >= n.wallAt(n.started) { // and not told again at a start
-		n.ended[t.Status]++
+		n.counted.ended[t.Status]++
 	}
 	for _, w := range n.clients.tasks {
 		if bytes.Equal(w.task[:], t.Id) {

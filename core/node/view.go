@@ -283,6 +283,7 @@ func (n *Node) leaderChanged() {
 	leader := n.leader()
 	if leader.id != 0 && (leader.id != n.lastLeader.id || leader.term != n.lastLeader.term) {
 		n.emit("leader", n.nameOf(leader.id), fmt.Sprintf("term %d", leader.term))
+		n.counted.leaders++
 		n.runnersNewLeader()
 		n.reportLoad(true)
 		for _, pr := range n.proposals.order {
