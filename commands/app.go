@@ -44,6 +44,7 @@ func App(version string) *cli.App {
 			keysCommand(),
 			snapshotCommand(),
 			recoverCommand(),
+			doctorCommand(),
 			configCommand(),
 			logCommand(),
 			simulateCommand(),

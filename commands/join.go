@@ -116,9 +116,15 @@ func (c *call) joinToken() (pki.Token, error) {
 	if len(c.words) > 0 && !(word != "" && len(c.words) == 1 && isHost(c.words[0])) {
 		word, c.words = c.words[0], c.words[1:]
 	}
-	switch {
-	case word == "":
+	if word == "" {
 		return pki.Token{}, usage("hb join needs a token").WithHint("hb token create, on a member, prints one")
+	}
+	return c.readToken(word)
+}
+
+// readToken reads a token from where a word says it is.
+func (c *call) readToken(word string) (pki.Token, error) {
+	switch {
 	case word == "-":
 		b, err := io.ReadAll(io.LimitReader(c.App.Reader, 1<<16))
 		if err != nil {
@@ -146,14 +152,22 @@ func (s *setup) hosts() ([]string, error) {
 	if len(s.words) == 0 {
 		return s.conf.Cluster.Seeds, nil
 	}
-	host := s.words[0]
-	if !isHost(host) && !strings.Contains(host, ":") {
-		host = net.JoinHostPort(host, "7117")
-	}
-	if !isHost(host) {
-		return nil, usage("%s: HOST:PORT is meant", s.words[0])
+	host, err := hostPort(s.words[0])
+	if err != nil {
+		return nil, err
 	}
 	return []string{host}, nil
+}
+
+// hostPort is the HOST:PORT that a word names; the port may be left out.
+func hostPort(word string) (string, error) {
+	switch {
+	case isHost(word):
+		return word, nil
+	case word == "" || strings.Contains(word, ":"):
+		return "", usage("%s: HOST:PORT is meant", word)
+	}
+	return net.JoinHostPort(word, "7117"), nil
 }
 
 // findMembers calls on the local network, a few times, until members of a cluster

@@ -7,9 +7,9 @@ func paint(word string) string {
 	switch word {
 	case "alive", "succeeded", "healthy", "yes", "ok":
 		code = "32"
-	case "suspect", "degraded", "cancelling", "unreachable", "queued", "assigned", "running":
+	case "suspect", "degraded", "cancelling", "unreachable", "queued", "assigned", "running", "warn":
 		code = "33"
-	case "dead", "failed", "timed-out", "isolated", "no-quorum", "unknown", "no":
+	case "dead", "failed", "timed-out", "isolated", "no-quorum", "unknown", "no", "bad":
 		code = "31"
 	case "left", "cancelled":
 		code = "2"

@@ -141,3 +141,26 @@ func FuzzSafe(f *testing.F) {
 		}
 	})
 }
+
+func TestEntriesAreBrokenBetweenWordsOnATerminalOnly(t *testing.T) {
+	text := strings.Repeat("some words ", 12)
+	for _, width := range []int{0, 40, 80} {
+		p := Entries{Width: width}
+		p.Entry("warn", text)
+		p.Detail("why", text)
+		p.Detail("do", "")
+		var b strings.Builder
+		if err := p.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+		for _, line := range lines {
+			if n := twwidth.Width(line); width > 0 && n > width {
+				t.Errorf("at %d: a line is %d wide: %q", width, n, line)
+			}
+		}
+		if width == 0 != (len(lines) == 2) || !strings.HasPrefix(lines[0], "warn  some") {
+			t.Errorf("at %d: %d lines\n%s", width, len(lines), b.String())
+		}
+	}
+}

@@ -72,7 +72,7 @@ func (d *door) listen() {
 				return
 			}
 			if conn.(*tls.Conn).HandshakeContext(context.Background()) == nil {
-				Serve(context.Background(), conn.(*tls.Conn), time.Now(), d.admit)
+				Desk{Program: "test", Admit: d.admit, Try: d.try}.Serve(context.Background(), conn.(*tls.Conn), time.Now())
 			}
 			conn.Close()
 		}
@@ -100,6 +100,14 @@ func (d *door) admit(_ context.Context, a *wire.Admit) (*wire.Enrolled, error) {
 	cert, err := authority.Sign(pki.Identity{Cluster: cluster, Node: core.NodeID(a.Node), Role: pki.RoleMember, Name: a.Name},
 		pki.PublicKeys{Sign: a.SignKey, Wrap: a.WrapKey}, time.Now())
 	return &wire.Enrolled{Certificate: cert, Cluster: cluster[:], ClusterName: "lab", Detector: "swim"}, err
+}
+
+// try is what the same cluster says to who only asks.
+func (d *door) try(_ context.Context, a *wire.Admit) error {
+	if v := d.state.WouldAdmit(a, time.Now().UnixNano()); v != nil {
+		return &core.Fault{Code: core.Code(v.Code), Message: v.Message, Hint: v.Hint}
+	}
+	return nil
 }
 
 // joining is how a machine of its own joins by this door.

@@ -134,7 +134,7 @@ func (s *State) roomForToken() bool {
 	if len(s.admission.tokens) < KeepTokens {
 		return true
 	}
-	i := slices.IndexFunc(s.admission.tokens, func(t *wire.JoinToken) bool { return s.whyNotBy(t) != nil })
+	i := slices.IndexFunc(s.admission.tokens, func(t *wire.JoinToken) bool { return whyNotBy(t, s.wall) != nil })
 	if i < 0 {
 		return false
 	}
@@ -171,13 +171,13 @@ func (s *State) revokeToken(c *wire.RevokeToken) *wire.Verdict {
 	return nil
 }
 
-// whyNotBy says why a token lets nobody in any more; nil if it does.
-func (s *State) whyNotBy(t *wire.JoinToken) *wire.Verdict {
+// whyNotBy says why a token lets nobody in any more at a time; nil if it does.
+func whyNotBy(t *wire.JoinToken, wall int64) *wire.Verdict {
 	switch {
 	case t.Revoked:
 		return refuse(core.CodeDenied, "token %x was revoked", t.Id)
-	case s.wall >= t.ExpiresNanos:
-		return refuse(core.CodeDenied, "token %x expired at %s; the clock of the cluster's leader says %s", t.Id, core.Stamp(t.ExpiresNanos), core.Stamp(s.wall))
+	case wall >= t.ExpiresNanos:
+		return refuse(core.CodeDenied, "token %x expired at %s; the clock of the cluster's leader says %s", t.Id, core.Stamp(t.ExpiresNanos), core.Stamp(wall))
 	case t.Uses > 0 && t.Used >= t.Uses:
 		return refuse(core.CodeDenied, "token %x is used up: %d of %d machines have joined by it", t.Id, t.Used, t.Uses)
 	}
@@ -194,30 +194,21 @@ func (s *State) admit(o *Outcome, c *wire.Admit) *wire.Verdict {
 	if c.GetNode() == 0 || len(c.SignKey) != keyBytes || len(c.WrapKey) != keyBytes || c.Name == "" || len(c.Name) > maxNameBytes {
 		return refuse(core.CodeBadInput, "a machine without a usable ID, name or key")
 	}
-	t := s.token(c.Token)
-	if t == nil || !bytes.Equal(t.Hash, c.Hash) {
-		v := refuse(core.CodeDenied, "token %x is none of this cluster's", c.Token)
-		v.Hint = "it was made long ago or before a recovery: hb token create, on a member, makes another"
+	k, v := s.knock(c, s.wall)
+	if v != nil {
 		return v
 	}
-	id := core.NodeID(c.Node)
-	old, known := s.admission.credentials[id]
-	again := known && bytes.Equal(old.Token, t.Id) && sameKeys(old, c)
-	served := again && old.Name == c.Name && (len(old.Certificate) == 0 || old.UntilNanos-s.wall > int64(renewable))
-	if v := s.whyNotBy(t); v != nil && (!served || t.Revoked) {
-		v.Hint = "hb token create, on a member, makes another"
-		return v
-	}
+	id, t, old := core.NodeID(c.Node), k.token, k.old
 	if v := s.whyNotIdentity(c, old); v != nil {
 		return v
 	}
 	if v := s.takeName(o, c); v != nil {
 		return v
 	}
-	if served {
+	if k.served {
 		return nil
 	}
-	if !again {
+	if !k.again {
 		next := proto.CloneOf(t)
 		next.Used++
 		s.setToken(t, next)
@@ -225,11 +216,56 @@ func (s *State) admit(o *Outcome, c *wire.Admit) *wire.Verdict {
 	fresh := &wire.Credential{
 		Node: c.Node, Name: c.Name, SignKey: c.SignKey, WrapKey: c.WrapKey, Token: t.Id, Index: s.applied,
 	}
-	if known {
+	if old != nil {
 		fresh.Authority = old.Authority
 	}
 	s.admission.credentials[id] = fresh
 	return nil
+}
+
+// knock is how a machine comes: by which token, what is known of it, whether it
+// has come by that token before, and whether it needs nothing but what it was
+// given then.
+type knock struct {
+	token         *wire.JoinToken
+	old           *wire.Credential
+	again, served bool
+}
+
+// knock judges a machine's token at a time.
+func (s *State) knock(c *wire.Admit, wall int64) (k knock, v *wire.Verdict) {
+	k.token = s.token(c.Token)
+	if k.token == nil || !bytes.Equal(k.token.Hash, c.Hash) {
+		v := refuse(core.CodeDenied, "token %x is none of this cluster's", c.Token)
+		v.Hint = "it was made long ago or before a recovery: hb token create, on a member, makes another"
+		return k, v
+	}
+	k.old = s.admission.credentials[core.NodeID(c.Node)]
+	k.again = k.old != nil && bytes.Equal(k.old.Token, k.token.Id) && sameKeys(k.old, c)
+	k.served = k.again && k.old.Name == c.Name && (len(k.old.Certificate) == 0 || k.old.UntilNanos-wall > int64(renewable))
+	if v := whyNotBy(k.token, wall); v != nil && (!k.served || k.token.Revoked) {
+		v.Hint = "hb token create, on a member, makes another"
+		return k, v
+	}
+	return k, nil
+}
+
+// WouldAdmit says why a machine would not be let in at a time, and changes nothing;
+// nil if it would. A machine that has no ID yet, and no keys, may ask too.
+func (s *State) WouldAdmit(c *wire.Admit, wall int64) *wire.Verdict {
+	if v := s.noAuthority(); v != nil {
+		return v
+	}
+	k, v := s.knock(c, wall)
+	if v != nil {
+		return v
+	}
+	if c.Node != 0 {
+		if v := s.whyNotIdentity(c, k.old); v != nil {
+			return v
+		}
+	}
+	return s.whyNotName(c)
 }
 
 // renewable is what a certificate must have left for a machine that is let in
@@ -257,19 +293,12 @@ func (s *State) whyNotIdentity(c *wire.Admit, old *wire.Credential) *wire.Verdic
 // takeName refuses a name that another has, unless that one is dead and to be
 // forgotten.
 func (s *State) takeName(o *Outcome, c *wire.Admit) *wire.Verdict {
-	holder, state := s.holderOf(c.Name, core.NodeID(c.Node))
+	if v := s.whyNotName(c); v != nil {
+		return v
+	}
+	holder, _ := s.holderOf(c.Name, core.NodeID(c.Node))
 	if holder == 0 {
 		return nil
-	}
-	if state == Up {
-		v := refuse(core.CodeBadInput, "the name %s is taken by a living member (%v)", c.Name, holder)
-		v.Hint = "choose another with --name"
-		return v
-	}
-	if !c.Replace {
-		v := refuse(core.CodeBadInput, "the name %s is taken by a member that is down (%v)", c.Name, holder)
-		v.Hint = "choose another with --name; or --replace, to forget that one for good"
-		return v
 	}
 	if m, there := s.members[holder]; there {
 		s.forgetMember(o, &wire.Forget{Node: uint64(holder), Instance: m.Row.Instance})
@@ -277,6 +306,24 @@ func (s *State) takeName(o *Outcome, c *wire.Admit) *wire.Verdict {
 	}
 	s.bury(&wire.Tombstone{Node: uint64(holder), Name: c.Name, Index: s.applied})
 	delete(s.admission.credentials, holder)
+	return nil
+}
+
+// whyNotName refuses a name that another has and keeps.
+func (s *State) whyNotName(c *wire.Admit) *wire.Verdict {
+	holder, state := s.holderOf(c.Name, core.NodeID(c.Node))
+	switch {
+	case holder == 0:
+		return nil
+	case state == Up:
+		v := refuse(core.CodeBadInput, "the name %s is taken by a living member (%v)", c.Name, holder)
+		v.Hint = "choose another with --name"
+		return v
+	case !c.Replace:
+		v := refuse(core.CodeBadInput, "the name %s is taken by a member that is down (%v)", c.Name, holder)
+		v.Hint = "choose another with --name; or --replace, to forget that one for good"
+		return v
+	}
 	return nil
 }
 

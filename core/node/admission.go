@@ -62,7 +62,7 @@ const (
 // enroll lets a machine in.
 func (n *Node) enroll(id uint64, q Enroll) {
 	if !n.self.joined {
-		n.reply(id, core.Faultf(core.CodeBusy, "%s is in no cluster itself yet", n.opts.Name).WithHint("try again in a moment"), true)
+		n.reply(id, n.noClusterYet(), true)
 		return
 	}
 	n.propose(&wire.Command{Body: &wire.Command_Admit{Admit: q.Admit}}, func(a answer) {
@@ -72,6 +72,30 @@ func (n *Node) enroll(id uint64, q Enroll) {
 		}
 		n.admission.waiting = append(n.admission.waiting, &enrolling{id: id, admit: q.Admit, limit: n.now.Add(certifyLimit)})
 	})
+}
+
+// tryEnroll judges a machine by the newest that was agreed.
+func (n *Node) tryEnroll(id uint64, q TryEnroll) {
+	if !n.self.joined {
+		n.reply(id, n.noClusterYet(), true)
+		return
+	}
+	n.readIndex(true, func(res readResult) {
+		if !res.ok {
+			n.reply(id, n.noQuorum(), true)
+			return
+		}
+		if v := n.ledger.WouldAdmit(q.Admit, n.wall()); v != nil {
+			n.reply(id, &core.Fault{Code: core.Code(v.Code), Message: v.Message, Hint: v.Hint}, true)
+			return
+		}
+		n.reply(id, nil, true)
+	})
+}
+
+// noClusterYet is what a node can say of admission that waits to be let in itself.
+func (n *Node) noClusterYet() *core.Fault {
+	return core.Faultf(core.CodeBusy, "%s is in no cluster itself yet", n.opts.Name).WithHint("try again in a moment")
 }
 
 // serveEnrolling answers those whose certificate the log has brought here.

@@ -90,6 +90,25 @@ func TestAMachineIsLetInWithACertificateOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestWhetherAMachineWouldBeLetInIsToldWithoutLettingItIn(t *testing.T) {
+	s, _ := chartered(t, 90*24*time.Hour)
+	before := s.n.ledger.Applied()
+	if v := s.one(TryEnroll{Admit: admitOf(42, "n2").Admit}); v != nil {
+		t.Errorf("got %v", v)
+	}
+	taken := admitOf(0, "n1").Admit
+	if f := s.fault(TryEnroll{Admit: taken}, core.CodeBadInput); !strings.Contains(f.Message, "is taken by a living member") {
+		t.Errorf("%v", f)
+	}
+	s.now = s.now.Add(2 * time.Hour) // no entry has told the ledger
+	if f := s.fault(TryEnroll{Admit: admitOf(42, "n2").Admit}, core.CodeDenied); !strings.Contains(f.Message, "expired at") {
+		t.Errorf("%v", f)
+	}
+	if now := s.n.ledger.Applied(); now != before || len(s.n.ledger.Credentials()) != 1 {
+		t.Errorf("the log went from %d to %d", before, now)
+	}
+}
+
 func TestWithoutTheKeyNobodyIsCertifiedAndWhoWaitsIsTold(t *testing.T) {
 	s, c := chartered(t, 90*24*time.Hour)
 	c.Close()

@@ -130,6 +130,8 @@ func (n *Node) askedOfQuorum(ev Asked) {
 		n.askSnapshot(ev.ID, q)
 	case Enroll:
 		n.enroll(ev.ID, q)
+	case TryEnroll:
+		n.tryEnroll(ev.ID, q)
 	case GetTokens:
 		n.askTokens(ev.ID)
 	case ChangeToken:

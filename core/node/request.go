@@ -184,6 +184,9 @@ type (
 	// Enroll lets a machine in whose keys were proven; answered by an EnrolledView
 	// when its certificate is made.
 	Enroll struct{ Admit *wire.Admit }
+	// TryEnroll asks whether Enroll would let a machine in, and changes nothing. Its
+	// ID and keys may be left out. Answered by nothing, if it would.
+	TryEnroll struct{ Admit *wire.Admit }
 	// GetTokens is answered by a TokensView, read linearizably.
 	GetTokens struct{}
 	// ChangeToken proposes a command about a join token; answered by a TokensView.
@@ -226,6 +229,7 @@ func (EndLock) request()        {}
 func (ListLocks) request()      {}
 func (Leave) request()          {}
 func (Enroll) request()         {}
+func (TryEnroll) request()      {}
 func (GetTokens) request()      {}
 func (ChangeToken) request()    {}
 

@@ -3225,6 +3225,7 @@ type Enroll struct {
 	Replace       bool                   `protobuf:"varint,10,opt,name=replace,proto3" json:"replace,omitempty"`                      // forget the dead holder of the name
 	WallNanos     int64                  `protobuf:"varint,11,opt,name=wall_nanos,json=wallNanos,proto3" json:"wall_nanos,omitempty"` // Unix time, as the machine's clock goes
 	Features      uint32                 `protobuf:"varint,12,opt,name=features,proto3" json:"features,omitempty"`                    // core.Features of its program
+	Trial         bool                   `protobuf:"varint,330,opt,name=trial,proto3" json:"trial,omitempty"`                         // whether it would be let in is asked, and nothing more; there is no proof
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3343,6 +3344,13 @@ func (x *Enroll) GetFeatures() uint32 {
 	return 0
 }
 
+func (x *Enroll) GetTrial() bool {
+	if x != nil {
+		return x.Trial
+	}
+	return false
+}
+
 // Enrolled answers it.
 type Enrolled struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3354,6 +3362,7 @@ type Enrolled struct {
 	Detector      string                 `protobuf:"bytes,6,opt,name=detector,proto3" json:"detector,omitempty"`                             // kind of the cluster's failure detector
 	DatagramKeys  []byte                 `protobuf:"bytes,7,opt,name=datagram_keys,json=datagramKeys,proto3" json:"datagram_keys,omitempty"` // for sealed datagrams, as core/seal lays them out
 	WallNanos     int64                  `protobuf:"varint,8,opt,name=wall_nanos,json=wallNanos,proto3" json:"wall_nanos,omitempty"`         // Unix time, as the answering member's clock goes
+	Program       string                 `protobuf:"bytes,330,opt,name=program,proto3" json:"program,omitempty"`                             // version of the member's program, to a trial
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3442,6 +3451,13 @@ func (x *Enrolled) GetWallNanos() int64 {
 		return x.WallNanos
 	}
 	return 0
+}
+
+func (x *Enrolled) GetProgram() string {
+	if x != nil {
+		return x.Program
+	}
+	return ""
 }
 
 // Entry is the payload of one log entry: commands applied in order.
@@ -9347,7 +9363,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x03eof\x18\x05 \x01(\bR\x03eof\x12\x14\n" +
 	"\x05error\x18\x06 \x01(\tR\x05error\x12\x19\n" +
 	"\askipped\x18\x91\x01 \x01(\x04R\askipped\x12\x0f\n" +
-	"\x02at\x18\x92\x01 \x01(\x04R\x02at\"\xb3\x02\n" +
+	"\x02at\x18\x92\x01 \x01(\x04R\x02at\"\xca\x02\n" +
 	"\x06Enroll\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\aprogram\x18\x02 \x01(\tR\aprogram\x12\x14\n" +
@@ -9362,7 +9378,8 @@ const file_hb_proto_rawDesc = "" +
 	" \x01(\bR\areplace\x12\x1d\n" +
 	"\n" +
 	"wall_nanos\x18\v \x01(\x03R\twallNanos\x12\x1a\n" +
-	"\bfeatures\x18\f \x01(\rR\bfeatures\"\x8a\x02\n" +
+	"\bfeatures\x18\f \x01(\rR\bfeatures\x12\x15\n" +
+	"\x05trial\x18\xca\x02 \x01(\bR\x05trial\"\xa5\x02\n" +
 	"\bEnrolled\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12%\n" +
 	"\arefused\x18\x02 \x01(\v2\v.hb.VerdictR\arefused\x12 \n" +
@@ -9372,7 +9389,8 @@ const file_hb_proto_rawDesc = "" +
 	"\bdetector\x18\x06 \x01(\tR\bdetector\x12#\n" +
 	"\rdatagram_keys\x18\a \x01(\fR\fdatagramKeys\x12\x1d\n" +
 	"\n" +
-	"wall_nanos\x18\b \x01(\x03R\twallNanos\"O\n" +
+	"wall_nanos\x18\b \x01(\x03R\twallNanos\x12\x19\n" +
+	"\aprogram\x18\xca\x02 \x01(\tR\aprogram\"O\n" +
 	"\x05Entry\x12\x1d\n" +
 	"\n" +
 	"wall_nanos\x18\x01 \x01(\x03R\twallNanos\x12'\n" +
