@@ -26,6 +26,8 @@ type Unix struct {
 	Socket, Dir fs.FileMode
 	// Group owns the socket and a directory made here; negative: unchanged.
 	Group int
+	// Given says that the directory was made for this socket, though not here.
+	Given bool
 }
 
 // ListenUnix listens on a path. A socket left by a dead process is replaced; a
@@ -65,16 +67,23 @@ func ListenUnix(path string, who Unix) (*net.UnixListener, error) {
 }
 
 func makeDir(dir string, who Unix) error {
-	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+	switch _, err := os.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := os.MkdirAll(dir, who.Dir); err != nil {
+			return err
+		}
+	case err != nil || !who.Given:
 		return err
 	}
-	if err := os.MkdirAll(dir, who.Dir); err != nil {
-		return err
+	if who.Group < 0 {
+		return nil
 	}
-	if who.Group >= 0 {
-		return os.Chown(dir, -1, who.Group)
+	// The group first: the mode opens the directory to whatever group it has.
+	err := os.Chown(dir, -1, who.Group)
+	if err == nil && who.Given {
+		err = os.Chmod(dir, who.Dir)
 	}
-	return nil
+	return err
 }
 
 // lockDir keeps two starting processes from both finding the same socket

@@ -127,3 +127,21 @@ func TestTheKernelVouchesForThePeer(t *testing.T) {
 		t.Fatalf("groups %v, want %v", peer.Groups, groups)
 	}
 }
+
+func TestADirectoryThatWasMadeForTheSocketIsOpenedToItsGroup(t *testing.T) {
+	for _, given := range []bool{true, false} {
+		dir := filepath.Join(t.TempDir(), "d")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		l, err := ListenUnix(filepath.Join(dir, "s"), Unix{Socket: 0o660, Dir: 0o750, Group: os.Getegid(), Given: given})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		info, err := os.Stat(dir)
+		if err != nil || info.Mode().Perm() == 0o750 != given {
+			t.Errorf("given: %v; its mode is %v, %v", given, info.Mode(), err)
+		}
+	}
+}

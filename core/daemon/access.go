@@ -174,6 +174,12 @@ func (g *gate) judge(conn net.Conn) control.Caller {
 	return control.Caller{Right: g.of(peer), Who: fmt.Sprintf("user %d", peer.UID)}
 }
 
+// givenByManager says whether systemd made a directory for this process
+// (RuntimeDirectory=).
+func givenByManager(dir string) bool {
+	return slices.Contains(filepath.SplitList(os.Getenv("RUNTIME_DIRECTORY")), dir)
+}
+
 // openSocket opens the local socket for those who may use it.
 func (d *daemon) openSocket() *core.Fault {
 	o := &d.options
@@ -182,7 +188,7 @@ func (d *daemon) openSocket() *core.Fault {
 		return fault
 	}
 	d.gate.Store(&gate)
-	who := netutil.Unix{Socket: 0o600, Dir: 0o700, Group: gate.group}
+	who := netutil.Unix{Socket: 0o600, Dir: 0o700, Group: gate.group, Given: givenByManager(filepath.Dir(o.Socket))}
 	if gate.group >= 0 {
 		who.Socket, who.Dir = 0o660, 0o750
 	}
