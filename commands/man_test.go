@@ -96,6 +96,11 @@ const apiWords = "# LOCAL API\nThe socket speaks HTTP/1.1 with JSON, in the shap
 func manPages() map[string][]byte {
 	app := App("")
 	pages := map[string][]byte{"hb.1": page(hbPage(app)), "hb.toml.5": md2man.Render([]byte(config.Manual()))}
+	jobs, err := os.ReadFile(jobsPage)
+	if err != nil {
+		panic(err)
+	}
+	pages["hb-jobs.7"] = md2man.Render(jobs)
 	for _, c := range app.Commands {
 		pages["hb-"+c.Name+".1"] = page(commandPage(c))
 	}
@@ -115,7 +120,7 @@ func hbPage(app *cli.App) string {
 		fmt.Fprintf(&b, "**hb-%s**(1)\n:   %s\n\n", c.Name, marked(c.Usage))
 	}
 	b.WriteString("# FLAGS\n" + flagList(app.Flags) + exitCodes + "\n" + environmentWords + "\n" + fileWords + "\n" + apiWords)
-	b.WriteString("\n# SEE ALSO\n**hb.toml**(5)\n")
+	b.WriteString("\n# SEE ALSO\n**hb-jobs**(7), **hb.toml**(5)\n")
 	return b.String()
 }
 

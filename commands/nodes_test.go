@@ -38,6 +38,7 @@ func TestRealScripts(t *testing.T) {
 			"restart": all.restart,
 			"use":     all.use,
 			"lines":   lines,
+			"guide":   guide,
 			"manager": all.manager,
 			"told":    all.told,
 			"hangup":  all.hangup,

@@ -15,6 +15,7 @@ import (
 
 	"hb/core"
 	"hb/core/config"
+	"hb/core/ledger"
 	"hb/core/node"
 	"hb/core/wire"
 )
@@ -144,11 +145,11 @@ func (d *definition) excess(spec *wire.Spec) string {
 	return ""
 }
 
-// foreign says whether a variable is not one that the ledger or the dispatcher
-// sets. HB_SOCKET, say, would lead hb itself astray.
+// foreign says whether a variable is not one that hb itself tells a task.
+// HB_SOCKET, say, would lead hb itself astray.
 func foreign(kv string) bool {
 	name, _, _ := strings.Cut(kv, "=")
-	return name != "HB_ARRAY_INDEX" && name != "HB_ARRAY_ID" && !strings.HasPrefix(name, "HB_FAILED_")
+	return !ledger.TellsWhy(name)
 }
 
 // offer is what the cluster is told.

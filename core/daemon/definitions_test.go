@@ -30,7 +30,7 @@ func TestOnlyWhatIsDefinedIsRun(t *testing.T) {
 		"by name":                  {false, &wire.Spec{Name: "backup"}, "/bin/backup --all"},
 		"with arguments":           {false, &wire.Spec{Name: "say", Args: []string{"a b"}}, "echo a b"},
 		"with input":               {false, &wire.Spec{Name: "say", Stdin: []byte("x")}, "echo"},
-		"with hb's own variables":  {false, &wire.Spec{Name: "backup", Env: []string{"HB_ARRAY_INDEX=3", "HB_FAILED_TASK=x"}}, "/bin/backup --all"},
+		"with hb's own variables":  {false, &wire.Spec{Name: "backup", Env: []string{"HB_ARRAY_INDEX=3", "HB_FAILED_TASK=x", "HB_SCHEDULE=nightly", "HB_EVENT_SUBJECT=c"}}, "/bin/backup --all"},
 		"with unwanted arguments":  {true, &wire.Spec{Name: "backup", Args: []string{"/etc"}}, "!arguments"},
 		"with unwanted input":      {true, &wire.Spec{Name: "backup", Stdin: []byte("x")}, "!standard input"},
 		"with variables":           {true, &wire.Spec{Name: "say", Env: []string{"LD_PRELOAD=/tmp/x.so"}}, "!variables"},

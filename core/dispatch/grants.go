@@ -195,7 +195,7 @@ func specOf(t *wire.Task) *wire.Spec {
 		return t.Spec
 	}
 	spec := proto.Clone(t.Spec).(*wire.Spec)
-	spec.Env = append(spec.Env, fmt.Sprintf("HB_ARRAY_INDEX=%d", t.N), "HB_ARRAY_ID="+core.TaskID(t.Parent).String())
+	spec.Env = append(spec.Env, fmt.Sprintf("%s=%d", ledger.EnvArrayIndex, t.N), ledger.EnvArrayID+"="+core.TaskID(t.Parent).String())
 	return spec
 }
 

@@ -31,7 +31,7 @@ func (s *State) afterFailure(o *Outcome, t *wire.Task) {
 		Spec: &wire.Spec{
 			Name: command[strings.LastIndexByte(command, '/')+1:],
 			Argv: []string{command, t.Spec.Name, t.Status, core.TaskID(t.Id).String()},
-			Env:  []string{"HB_FAILED_TASK=" + core.TaskID(t.Id).String(), "HB_FAILED_NAME=" + t.Spec.Name, "HB_FAILED_STATUS=" + t.Status},
+			Env:  []string{EnvFailedTask + "=" + core.TaskID(t.Id).String(), EnvFailedName + "=" + t.Spec.Name, EnvFailedStatus + "=" + t.Status},
 		},
 	}
 	if s.features >= core.FeaturesNamedTasks && s.defines(command) {

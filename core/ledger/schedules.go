@@ -270,9 +270,9 @@ func (s *State) objection(sc *wire.Schedule) string {
 // which schedule, and for which time in Unix seconds, 0 for none.
 func scheduledSpec(sc *wire.Schedule, at int64, env ...string) *wire.Spec {
 	spec := proto.CloneOf(sc.Spec)
-	spec.Env = append(spec.Env, "HB_SCHEDULE="+sc.Name)
+	spec.Env = append(spec.Env, EnvSchedule+"="+sc.Name)
 	if at != 0 {
-		spec.Env = append(spec.Env, fmt.Sprintf("HB_SCHEDULED_TIME=%d", at))
+		spec.Env = append(spec.Env, fmt.Sprintf("%s=%d", EnvScheduledTime, at))
 	}
 	spec.Env = append(spec.Env, env...)
 	if sc.Overlap == OverlapQueue && spec.Exclusive == "" {
@@ -323,7 +323,7 @@ func (s *State) answerEvent(o *Outcome, sc *wire.Schedule, ev Event, n uint64) {
 		return
 	}
 	id := scheduledID(s.wall/1e6, fmt.Sprintf("%s\x00%d\x00%d\x00%d", sc.Name, sc.Order, o.Fence, n))
-	spec := scheduledSpec(sc, 0, "HB_EVENT_KIND="+ev.Kind, "HB_EVENT_SUBJECT="+ev.Subject, "HB_EVENT_DETAIL="+ev.Detail)
+	spec := scheduledSpec(sc, 0, EnvEventKind+"="+ev.Kind, EnvEventSubject+"="+ev.Subject, EnvEventDetail+"="+ev.Detail)
 	t := &wire.Task{Id: id[:], Spec: spec, Schedule: sc.Name, Cause: madeByEvent + n}
 	s.fired(o, sc, t)
 	before := o.Task
