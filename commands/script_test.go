@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"testing"
 	"time"
@@ -92,4 +93,34 @@ func scriptFake(ts *testscript.TestScript, neg bool, args []string) {
 		os.RemoveAll(dir)
 	})
 	ts.Setenv("HB_SOCKET", socket)
+}
+
+// Scripts act upon the exit code, so each is one that a script here has seen. (130,
+// a second ^C, takes a terminal: signals_test.go.)
+func TestEveryExitCodeIsReachedByAScript(t *testing.T) {
+	source, err := os.ReadFile("../core/fault.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts, err := filepath.Glob("testdata/*/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []byte
+	for _, script := range scripts {
+		text, err := os.ReadFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, text...)
+	}
+	codes := regexp.MustCompile(`(?m)^\t(Code\w+) +Code = (\d+)`).FindAllSubmatch(source, -1)
+	if len(codes) < 16 || len(all) == 0 {
+		t.Fatalf("%d codes in core/fault.go, %d bytes of scripts", len(codes), len(all))
+	}
+	for _, code := range codes {
+		if !regexp.MustCompile(`(?m)^exits ` + string(code[2]) + ` `).Match(all) {
+			t.Errorf("no script comes to %s (%s)", code[2], code[1])
+		}
+	}
 }
