@@ -45,7 +45,10 @@ type keys struct {
 }
 
 // sharedSecret is what this node has in common with a member's wrapping key.
-type sharedSecret struct{ wrap, secret string }
+type sharedSecret struct {
+	wrap   string
+	secret func() []byte // a function, so that nothing that prints a node prints it
+}
 
 const (
 	keyBytes = 32
@@ -82,14 +85,14 @@ func (n *Node) sharedWith(id core.NodeID) ([]byte, bool) {
 	if !known {
 		return nil, false
 	}
-	if s := n.keys.shared[id]; s.wrap == string(c.WrapKey) {
-		return []byte(s.secret), true
+	if s, has := n.keys.shared[id]; has && s.wrap == string(c.WrapKey) {
+		return s.secret(), true
 	}
 	secret, err := n.opts.Vault.Shared(c.WrapKey)
 	if err != nil {
 		return nil, false
 	}
-	n.keys.shared[id] = sharedSecret{string(c.WrapKey), string(secret)}
+	n.keys.shared[id] = sharedSecret{string(c.WrapKey), func() []byte { return secret }}
 	return secret, true
 }
 

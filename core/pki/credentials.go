@@ -1,9 +1,11 @@
 package pki
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"time"
 
 	"hb/core"
@@ -48,7 +50,17 @@ func NewCredentials(keys *Keys, certificate, ca []byte) (*Credentials, error) {
 // TLS is what a TLS configuration shows of the node: its certificate, followed by
 // the CA's, which a joiner needs to see.
 func (c *Credentials) TLS() tls.Certificate {
-	return tls.Certificate{Certificate: [][]byte{c.Certificate, c.CA}, PrivateKey: c.Keys.sign(), Leaf: c.leaf}
+	return tls.Certificate{Certificate: [][]byte{c.Certificate, c.CA}, PrivateKey: signer{c.Keys.sign}, Leaf: c.leaf}
+}
+
+// signer signs for TLS, and does not show the key to whoever prints a
+// configuration.
+type signer struct{ key func() ed25519.PrivateKey }
+
+func (s signer) Public() crypto.PublicKey { return s.key().Public() }
+
+func (s signer) Sign(random io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return s.key().Sign(random, message, opts)
 }
 
 // Pool holds the CA alone: what a peer's certificate is to be verified with.

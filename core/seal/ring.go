@@ -55,10 +55,10 @@ type Ring struct {
 // key is one generation.
 type key struct {
 	generation Generation
-	secret     []byte
-	from       core.Instant // seals from here on
-	until      core.Instant // opens until here; Never while it is the newest
-	own        direction    // how this member seals for all
+	secret     func() []byte // a function, so that nothing that prints a ring prints it
+	from       core.Instant  // seals from here on
+	until      core.Instant  // opens until here; Never while it is the newest
+	own        direction     // how this member seals for all
 	pairs      map[core.NodeID]direction
 }
 
@@ -87,7 +87,8 @@ func (r *Ring) Learn(now core.Instant, g Generation, secret []byte) {
 		panic(fmt.Sprintf("seal: a key of %d bytes for generation %d", len(secret), g))
 	}
 	r.Turn(now)
-	k := key{generation: g, secret: slices.Clone(secret), from: now, until: core.Never, pairs: map[core.NodeID]direction{}}
+	kept := slices.Clone(secret)
+	k := key{generation: g, secret: func() []byte { return kept }, from: now, until: core.Never, pairs: map[core.NodeID]direction{}}
 	if n := len(r.keys); n > 0 {
 		last := &r.keys[n-1]
 		if g <= last.generation {
@@ -121,7 +122,7 @@ func (r *Ring) Secret() []byte {
 	if len(r.keys) == 0 {
 		return nil
 	}
-	return r.keys[len(r.keys)-1].secret
+	return r.keys[len(r.keys)-1].secret()
 }
 
 // Accepts says whether a generation is opened.
@@ -138,7 +139,7 @@ func (r *Ring) Turn(now core.Instant) {
 func (r *Ring) drop(g Generation) {
 	for i := range r.keys {
 		if r.keys[i].generation == g {
-			clear(r.keys[i].secret)
+			clear(r.keys[i].secret())
 			r.keys = append(r.keys[:i:i], r.keys[i+1:]...)
 			break
 		}
@@ -186,10 +187,10 @@ func (r *Ring) derive(k *key, h Header, shared []byte, to core.NodeID) direction
 	info = binary.BigEndian.AppendUint32(info, uint32(h.Generation))
 	info = binary.BigEndian.AppendUint64(info, uint64(h.From))
 	info = binary.BigEndian.AppendUint32(info, uint32(h.Instance))
-	secret := k.secret
+	secret := k.secret()
 	if shared != nil {
 		info = binary.BigEndian.AppendUint64(info, uint64(to))
-		secret = append(append(make([]byte, 0, len(k.secret)+len(shared)), k.secret...), shared...)
+		secret = append(append(make([]byte, 0, len(secret)+len(shared)), secret...), shared...)
 	}
 	b, err := hkdf.Key(sha256.New, secret, r.o.Cluster[:], string(info), keySize+saltSize)
 	if err != nil {

@@ -5,8 +5,12 @@
 //	neighbour --to 10.0.0.1:7117 --for 10s speak impersonate truncate strangle flood
 //	neighbour --to 10.0.0.1:7117 --hold 10000 --for 30s hold
 //	neighbour --to 10.0.0.1:7117 --as /copy/of/data haunt
+//	neighbour --to 10.0.0.1:7117 --rate 5000 replay forge spray
+//	neighbour --to 10.0.0.1:7117 --record FILE listen
 //
-// "heard" are bytes that came to it beyond a handshake: it should be none.
+// "heard" are bytes that came to it beyond a handshake, and datagrams to its own
+// address: it should be none. What it does with datagrams needs root, or
+// CAP_NET_RAW.
 package main
 
 import (
@@ -14,6 +18,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -27,26 +32,34 @@ import (
 type trick struct {
 	name, what string
 	try        func(ctx context.Context, to string, c *counts)
+	hears      bool // what others send each other
 }
 
-// tricks are all there are. One against another port, or over UDP, is one more
-// line here.
+// tricks are all there are.
 func tricks() []trick {
 	return []trick{
-		{"speak", "say frames of all kinds in the clear", speak},
-		{"impersonate", "make handshakes with certificates of an authority of its own, of a member's name, and say frames of all kinds", impersonate},
-		{"haunt", "come with the credentials in --as, of a member that was forgotten, and say frames of all kinds in its name", haunt},
-		{"strangle", "ask for the protocol of joining, and say what is no question", strangle},
-		{"truncate", "break off in the middle of a handshake", truncate},
-		{"flood", "open connections, say rubbish, and close them, as fast as it goes", flood},
-		{"hold", "open --hold connections, begin a handshake on each, and keep them", nil},
+		{"speak", "say frames of all kinds in the clear", speak, false},
+		{"impersonate", "make handshakes with certificates of an authority of its own, of a member's name, and say frames of all kinds", impersonate, false},
+		{"haunt", "come with the credentials in --as, of a member that was forgotten, and say frames of all kinds in its name", haunt, false},
+		{"strangle", "ask for the protocol of joining, and say what is no question", strangle, false},
+		{"truncate", "break off in the middle of a handshake", truncate, false},
+		{"flood", "open connections, say rubbish, and close them, as fast as it goes", flood, false},
+		{"hold", "open --hold connections, begin a handshake on each, and keep them", nil, false},
+		{"listen", "hear what passes, and write it down to --record", listen, true},
+		{"replay", "send datagrams again that passed, or that --from has, whole, cut and changed, to whomever, in anybody's name", replay, true},
+		{"forge", "say in members' names, unsealed, that others are dead, and who leads", forge, true},
+		{"spray", "send noise that looks sealed", spray, true},
 	}
 }
 
 // counts is what it came to, and what the tricks share.
 type counts struct {
-	as string // the directory of haunt's credentials
+	as    string // the directory of haunt's credentials
+	rate  int    // datagrams a second, by each that sends some; 0: no limit
+	ear   *ear
+	spoof *spoof
 
+	datagrams                                atomic.Int64
 	opened, refused, handshakes, sent, heard atomic.Int64
 	why                                      atomic.Value // of the last one that was refused
 }
@@ -58,6 +71,8 @@ type report struct {
 	Why        any      `json:"why,omitempty"` // the last of them
 	Handshakes int64    `json:"handshakes"`    // that the other side ended well, as far as it looks from here
 	Sent       int64    `json:"sent"`          // bytes
+	Datagrams  int64    `json:"datagrams"`     // sent
+	Overheard  int      `json:"overheard"`     // datagrams of others that are remembered
 	Heard      int64    `json:"heard"`         // bytes, beyond handshakes
 }
 
@@ -68,6 +83,9 @@ func main() {
 	var c counts
 	flag.StringVar(&c.as, "as", "", "a data `DIRECTORY` with credentials, for haunt")
 	at := flag.Int("at", 8, "how many try at a time")
+	flag.IntVar(&c.rate, "rate", 0, "how many datagrams a second each of them may send; 0: as many as it can")
+	record := flag.String("record", "", "write all packets that are heard to `FILE`")
+	from := flag.String("from", "", "replay also what is in this `FILE` of --record")
 	flag.Usage = usage
 	flag.Parse()
 	if *to == "" || flag.NArg() == 0 {
@@ -77,13 +95,13 @@ func main() {
 	ctx, stop := context.WithTimeout(context.Background(), *lasts)
 	defer stop()
 	var all sync.WaitGroup
-	for _, name := range flag.Args() {
-		i := slices.IndexFunc(tricks(), func(t trick) bool { return t.name == name })
-		if i < 0 {
-			usage()
-			os.Exit(64)
+	for _, t := range chosen() {
+		if t.hears && c.ear == nil {
+			if err := c.hear(ctx, &all, *to, *record, *from); err != nil {
+				fmt.Fprintln(os.Stderr, "neighbour:", err)
+				os.Exit(69)
+			}
 		}
-		t := tricks()[i]
 		if t.try == nil {
 			hold(ctx, &all, *to, *most, &c)
 			continue
@@ -97,14 +115,44 @@ func main() {
 		}
 	}
 	all.Wait()
-	json.NewEncoder(os.Stdout).Encode(report{
+	said := report{
 		Tricks: flag.Args(), Opened: c.opened.Load(), Refused: c.refused.Load(), Why: c.why.Load(),
-		Handshakes: c.handshakes.Load(), Sent: c.sent.Load(), Heard: c.heard.Load(),
-	})
+		Handshakes: c.handshakes.Load(), Sent: c.sent.Load(), Datagrams: c.datagrams.Load(), Heard: c.heard.Load(),
+	}
+	if c.ear != nil {
+		said.Overheard, said.Heard = len(c.ear.packets), said.Heard+int64(c.ear.heard)
+	}
+	json.NewEncoder(os.Stdout).Encode(said)
+}
+
+// chosen are the tricks that were named.
+func chosen() (list []trick) {
+	for _, name := range flag.Args() {
+		i := slices.IndexFunc(tricks(), func(t trick) bool { return t.name == name })
+		if i < 0 {
+			usage()
+			os.Exit(64)
+		}
+		list = append(list, tricks()[i])
+	}
+	return list
+}
+
+// hear opens what the tricks with datagrams need.
+func (c *counts) hear(ctx context.Context, all *sync.WaitGroup, to, record, from string) error {
+	at, err := netip.ParseAddrPort(to)
+	if err != nil {
+		return err
+	}
+	if c.spoof, err = newSpoof(); err != nil {
+		return err
+	}
+	c.ear, err = openEar(ctx, all, at, record, from)
+	return err
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: neighbour --to ADDRESS:PORT [--for 5s] [--at 8] [--hold 1000] TRICK...")
+	fmt.Fprintln(os.Stderr, "usage: neighbour --to ADDRESS:PORT [--for 5s] [--at 8] [--hold 1000] [--rate 0] [--record FILE] [--from FILE] TRICK...")
 	for _, t := range tricks() {
 		fmt.Fprintf(os.Stderr, "  %s%s%s\n", t.name, strings.Repeat(" ", 14-len(t.name)), t.what)
 	}
