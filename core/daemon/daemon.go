@@ -160,6 +160,8 @@ func (d *daemon) carry(f node.Effect) {
 		d.writer.box.put(f)
 	case node.Exec:
 		d.tasks.exec(f)
+	case node.Recall:
+		d.tasks.recall(f.Fence)
 	case node.Renew:
 		d.tasks.renew(f)
 	case node.Terminate:

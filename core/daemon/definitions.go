@@ -178,7 +178,7 @@ func (t *tasks) exec(e node.Exec) {
 		return
 	}
 	t.live[e.Fence] = 0
-	order.Fence, order.Until = uint64(e.Fence), int64(e.Until)
+	order.Fence, order.Until, order.Abreast = uint64(e.Fence), int64(e.Until), uint32(e.Abreast)
 	order.Env = raw(environment(e, as.env, t.name, t.id))
 	t.session.send(&wire.ToRunner{Body: &wire.ToRunner_Exec{Exec: order}})
 }

@@ -28,7 +28,7 @@ func (n *nothing) carry(f node.Effect) bool {
 		n.box.put(node.Reaped{Fence: f.Fence})
 	case node.ReadSpool:
 		n.box.put(node.Spooled{Ticket: f.Ticket, EOF: true})
-	case node.Renew, node.Terminate, node.Release, node.DropSpool:
+	case node.Recall, node.Renew, node.Terminate, node.Release, node.DropSpool:
 	default:
 		return false
 	}

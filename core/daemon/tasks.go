@@ -239,6 +239,8 @@ func (t *tasks) listen(s *session, l *runnerd.Link) {
 			t.tell(node.ExecStarted{Fence: core.Fence(b.Started.GetFence()), Pid: int(b.Started.GetPid()), StartTicks: b.Started.GetStartTicks(), Boot: b.Started.GetBoot()})
 		case *wire.FromRunner_Ended:
 			t.tell(node.ExecEnded{Fence: core.Fence(b.Ended.GetFence()), Result: b.Ended.GetResult()})
+		case *wire.FromRunner_Unbegun:
+			t.tell(node.Unbegun{Fence: core.Fence(b.Unbegun)})
 		case *wire.FromRunner_Gone:
 			t.tell(node.Reaped{Fence: core.Fence(b.Gone)})
 		case *wire.FromRunner_Output:
@@ -279,6 +281,11 @@ func raw(words []string) [][]byte {
 	return out
 }
 
+// recall takes back an attempt that waits.
+func (t *tasks) recall(f core.Fence) {
+	t.session.send(&wire.ToRunner{Body: &wire.ToRunner_Recall{Recall: uint64(f)}})
+}
+
 // renew lets an exclusive attempt run longer.
 func (t *tasks) renew(e node.Renew) {
 	t.session.send(&wire.ToRunner{Body: &wire.ToRunner_Renew{Renew: &wire.RunnerRenew{Fence: uint64(e.Fence), Until: int64(e.Until)}}})
@@ -317,6 +324,8 @@ func (t *tasks) seen(ev node.Event) {
 	case node.ExecStarted:
 		t.live[ev.Fence] = ev.Pid
 		t.publish()
+	case node.Unbegun:
+		delete(t.live, ev.Fence)
 	case node.Reaped:
 		delete(t.live, ev.Fence)
 	case node.ExecEnded:

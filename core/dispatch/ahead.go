@@ -17,7 +17,7 @@ const (
 	// aheadTime is how much work at most waits for each slot of a member, and
 	// aheadMost how many tasks for all of them: a few turns of the log.
 	aheadTime = 100 * time.Millisecond
-	aheadMost = 64
+	aheadMost = 128
 	// aheadLate is when a task that its member has not started yet is asked back.
 	aheadLate = 500 * time.Millisecond
 )

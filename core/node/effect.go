@@ -100,7 +100,13 @@ type (
 		// Until is when the process group must be gone at the latest, even if
 		// the node is paused or gone, unless a Renew says later; zero: never.
 		Until core.Instant
+		// Abreast has it wait until fewer than so many run here; zero: it starts
+		// at once.
+		Abreast int
 	}
+
+	// Recall takes back an Exec that waits. Unbegun follows, unless it has begun.
+	Recall struct{ Fence core.Fence }
 
 	// Renew lets an Exec with an end go on until a later one.
 	Renew struct {
@@ -117,8 +123,8 @@ type (
 
 	// Adopt names all attempts that an earlier run of this node, or of its
 	// runner process, may have left. Of each follows ExecStarted when it still
-	// runs here, ExecEnded when it has ended meanwhile, or Reaped once what may
-	// be left of it is ended. Processes of other attempts are ended. It comes
+	// runs here, ExecEnded when it has ended meanwhile, Unbegun if it waited, or
+	// Reaped once what may be left of it is ended. Processes of other attempts are ended. It comes
 	// with the first Step, and after each Orphaned; until then nothing is
 	// expected of the runner process, and nothing before it counts.
 	Adopt struct{ Attempts []*wire.Started }
@@ -176,6 +182,7 @@ func (SaveCertificate) effect() {}
 func (SetAside) effect()        {}
 func (Journal) effect()         {}
 func (Exec) effect()            {}
+func (Recall) effect()          {}
 func (Renew) effect()           {}
 func (Terminate) effect()       {}
 func (Adopt) effect()           {}

@@ -106,6 +106,9 @@ type (
 		Result *wire.Result
 	}
 
+	// Unbegun says that an Exec that waited has not begun, and never will.
+	Unbegun struct{ Fence core.Fence }
+
 	// Reaped answers Adopt: nothing of the attempt is left, and how it ended is
 	// not known.
 	Reaped struct{ Fence core.Fence }
@@ -156,6 +159,7 @@ func (Asked) event()           {}
 func (Gone) event()            {}
 func (ExecStarted) event()     {}
 func (ExecEnded) event()       {}
+func (Unbegun) event()         {}
 func (Reaped) event()          {}
 func (Orphaned) event()        {}
 func (Spooled) event()         {}

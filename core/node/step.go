@@ -128,6 +128,8 @@ func (n *Node) outerDisk(ev Event) {
 		n.runners.do(n.now, runner.Ended{Fence: ev.Fence, Result: ev.Result})
 	case Orphaned:
 		n.runners.do(n.now, runner.Orphaned{})
+	case Unbegun:
+		n.runners.do(n.now, runner.Unbegun{Fence: ev.Fence})
 	case Reaped:
 		n.runners.do(n.now, runner.Reaped{Fence: ev.Fence})
 	case Spooled:

@@ -58,7 +58,9 @@ func (n *Node) carryRunner(f runner.Effect) {
 	case runner.Journal:
 		n.put(Journal{Seq: f.Seq, Records: f.Records})
 	case runner.Exec:
-		n.put(Exec{Fence: f.Fence, Task: f.Task, Attempt: f.Attempt, Spec: f.Spec, Until: f.Until})
+		n.put(Exec{Fence: f.Fence, Task: f.Task, Attempt: f.Attempt, Spec: f.Spec, Until: f.Until, Abreast: f.Abreast})
+	case runner.Recall:
+		n.put(Recall{Fence: f.Fence})
 	case runner.Renew:
 		n.put(Renew{Fence: f.Fence, Until: f.Until})
 	case runner.AskLease:

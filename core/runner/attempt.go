@@ -14,6 +14,7 @@ type phase int
 const (
 	waiting   phase = iota // granted; for a free slot
 	intending              // for its intent to be on disk (seq), and then for a slot
+	handed                 // for a slot, where the processes are: perhaps it has begun
 	starting               // for the driver to start it
 	running
 	adopting  // left by an earlier run; for news of what became of it
@@ -26,7 +27,7 @@ const (
 // and its intent be written before there is a slot: it is of a task that may run
 // again at any time. That of another is kept as short as can be.
 func (a *attempt) revocable() bool {
-	return (a.phase == waiting || a.phase == intending) && !a.exclusive() && !a.spec.GetOnce()
+	return a.phase <= handed && !a.exclusive() && !a.spec.GetOnce()
 }
 
 // cause is why an attempt is being ended.
@@ -184,7 +185,8 @@ func (m *Machine) intendWaiting(now core.Instant) {
 }
 
 // startReady starts what has its intent on disk, and its lease, in the slots that
-// are free.
+// are free, and hands on what may wait for one there, but nothing that would
+// overtake what waits here.
 func (m *Machine) startReady(now core.Instant) {
 	c := m.census()
 	if c[intending] == 0 || c[adopting] > 0 {
@@ -192,12 +194,15 @@ func (m *Machine) startReady(now core.Instant) {
 	}
 	free := m.opt.Slots - c.occupied()
 	for _, a := range m.live {
-		if free <= 0 {
-			return
-		}
-		if a.phase == intending && a.seq == 0 && a.mayBegin(now) && !m.olderRuns(a) {
-			m.start(a)
+		ready := a.phase == intending && a.seq == 0 && a.mayBegin(now) && !m.olderRuns(a)
+		switch {
+		case ready && free > 0:
 			free--
+			m.start(a, starting)
+		case ready && a.revocable() && a.cause == byItself:
+			m.start(a, handed)
+		case a.phase < handed && !a.revocable() && a.mayBegin(now):
+			return
 		}
 	}
 }
@@ -212,13 +217,17 @@ func (m *Machine) census() (c census) {
 
 type census [phases]int
 
-// occupied is how many slots are taken.
-func (c census) occupied() int { return c[starting] + c[running] + c[adopting] }
+// occupied is how many slots are taken, or will be before another can be.
+func (c census) occupied() int { return c[handed] + c[starting] + c[running] + c[adopting] }
 
 // start hands an attempt to the driver.
-func (m *Machine) start(a *attempt) {
-	a.phase = starting
-	m.put(Exec{Fence: a.fence, Task: a.task, Attempt: a.n, Spec: a.spec, Until: a.lease})
+func (m *Machine) start(a *attempt, to phase) {
+	a.phase = to
+	e := Exec{Fence: a.fence, Task: a.task, Attempt: a.n, Spec: a.spec, Until: a.lease}
+	if to == handed {
+		e.Abreast = m.opt.Slots
+	}
+	m.put(e)
 }
 
 // intent is the record of an attempt that is about to start. Of the spec it
@@ -263,7 +272,7 @@ func (m *Machine) journaled(now core.Instant, seq uint64) {
 // started notes the process, so that it can be found after a crash.
 func (m *Machine) started(now core.Instant, ev Started) {
 	a, ok := m.find(ev.Fence)
-	if !ok || a.phase != starting && a.phase != adopting {
+	if !ok || a.phase != handed && a.phase != starting && a.phase != adopting {
 		return
 	}
 	if a.process.Pid == 0 {
@@ -282,7 +291,7 @@ func (m *Machine) started(now core.Instant, ev Started) {
 // ended takes the end of a process.
 func (m *Machine) ended(now core.Instant, ev Ended) {
 	a, ok := m.find(ev.Fence)
-	if !ok || a.phase != starting && a.phase != running && a.phase != adopting {
+	if !ok || a.phase < handed || a.phase > adopting {
 		return
 	}
 	r := ev.Result
@@ -296,6 +305,13 @@ func (m *Machine) ended(now core.Instant, ev Ended) {
 func (m *Machine) reaped(now core.Instant, f core.Fence) {
 	if a, ok := m.find(f); ok && a.phase == adopting {
 		m.end(now, a, &wire.Result{Lost: true})
+	}
+}
+
+// unbegun takes the news that an attempt was handed on in vain.
+func (m *Machine) unbegun(f core.Fence) {
+	if a, ok := m.find(f); ok && (a.phase == handed || a.phase == adopting) {
+		m.withdraw(a, "it had not begun yet")
 	}
 }
 
@@ -324,7 +340,8 @@ func (m *Machine) writeEnds(now core.Instant) {
 // backlog says whether every slot is taken, and something is to start as soon as
 // one is free.
 func (m *Machine) backlog() bool {
-	return m.Running() >= m.opt.Slots && slices.ContainsFunc(m.live, func(a *attempt) bool { return a.phase == intending && a.revocable() })
+	c := m.census()
+	return c.occupied() > m.opt.Slots || c.occupied() == m.opt.Slots && slices.ContainsFunc(m.live, func(a *attempt) bool { return a.phase == intending && a.revocable() })
 }
 
 func (m *Machine) done(a *attempt) *wire.Done {
@@ -338,7 +355,7 @@ func (m *Machine) killed(now core.Instant, k *wire.Kill) {
 		if !k.Unstarted {
 			m.kill(now, a, byKill)
 		} else if a.revocable() && a.cause == byItself {
-			m.withdraw(a, "it waited too long for a slot")
+			m.giveBack(a, "it waited too long for a slot")
 		}
 		return
 	}
@@ -360,7 +377,7 @@ func (m *Machine) killed(now core.Instant, k *wire.Kill) {
 func (m *Machine) parting() {
 	for _, a := range slices.Clone(m.live) {
 		if a.revocable() && a.cause == byItself {
-			m.withdraw(a, "its member is started again")
+			m.giveBack(a, "its member is started again")
 		}
 	}
 }
@@ -378,7 +395,8 @@ func (m *Machine) stopping(now core.Instant) {
 func (m *Machine) kill(now core.Instant, a *attempt, why cause) {
 	switch {
 	case a.phase == waiting, a.revocable() && a.cause == byItself:
-		m.withdraw(a, "it was ended before it began")
+		a.cause = why // of what was handed on: when it turns out to have begun
+		m.giveBack(a, "it was ended before it began")
 	case a.phase == reporting:
 		m.report(now, a)
 	case a.cause != byItself, a.phase == ending:
@@ -393,10 +411,19 @@ func (m *Machine) kill(now core.Instant, a *attempt, why cause) {
 	}
 }
 
+// giveBack gives an attempt back, if it has not started.
+func (m *Machine) giveBack(a *attempt, why string) {
+	if a.phase == handed {
+		m.put(Recall{a.fence})
+		return
+	}
+	m.withdraw(a, why)
+}
+
 // withdraw gives an attempt back that has not started. Should its intent outlive
 // that, it is reported as lost once more, and nobody counts it.
 func (m *Machine) withdraw(a *attempt, why string) {
-	if a.phase == intending {
+	if a.phase != waiting {
 		m.journalSoon(&wire.Record{Body: &wire.Record_Forgotten{Forgotten: uint64(a.fence)}})
 	}
 	m.remove(a)

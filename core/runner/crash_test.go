@@ -86,13 +86,22 @@ func TestWhatStillRunsIsAdopted(t *testing.T) {
 	b.do(Started{Fence: 1, Pid: 101, StartTicks: 7, Boot: "boot"})
 	b.want("journal intent 2;") // it is noted, and takes the slot
 	b.sync()
-	b.want("")
+	b.want("queue at 1 2;")
 	b.do(kill(1, 1))
 	b.want("terminate 1 after 5s;")
 	b.do(Ended{1, &wire.Result{Exit: 3}})
-	b.want("exec 2;journal ended 1;")
+	b.want("journal ended 1;")
 	b.sync()
 	b.want("report 1 exit 3;")
+	b.restart()
+	b.want("adopt 2 pid 0;report 1 exit 3;")
+	b.do(Unbegun{2}) // it waited all the time
+	b.want("refuse 2;")
+	b.do(Unbegun{2})
+	b.want("")
+	b.do(Acked{1})
+	b.after(soon)
+	b.want("journal forgotten 2 forgotten 1;")
 }
 
 func TestTheEndWithoutANodeIsReported(t *testing.T) {

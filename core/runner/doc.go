@@ -56,11 +56,17 @@
 //
 // Grants above the number of slots wait in the order of their fences: the leader
 // gives short tasks ahead of time (core/dispatch). The intents of these are written
-// at once, many in one write, so that the next starts as soon as a slot is free; but
-// not that of an attempt that must not run again or holds a key, for an intent
-// without an end is one that nobody can know of. What has not started is given back,
-// by Refuse, when the leader asks for it (Kill.Unstarted), at the end of this run
-// of the node (Parting), and instead of a kill.
+// at once, many in one write, and then they are handed on to the process that runs
+// the attempts (Exec.Abreast), which begins the next as soon as another has ended.
+// That is not done with an attempt that must not run again or holds a key, for an
+// intent without an end is one that nobody can know of. Such a one waits here for a
+// slot, and what came after it is not handed on before.
+//
+// What has not started is given back, by Refuse, when the leader asks for it
+// (Kill.Unstarted), at the end of this run of the node (Parting), and instead of a
+// kill. Of what was handed on only that process knows whether it has started: it is
+// asked (Recall), and says so if it has not (Unbegun). The same it says of what it
+// finds waiting when a run of this node adopts.
 //
 // While every slot is taken and others are ready, nobody is idle for want of news:
 // then ends are gathered for endsFor, to be written and reported together.

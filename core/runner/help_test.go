@@ -104,6 +104,13 @@ func fenceOf(r *wire.Record) uint64 {
 // grant grants attempt 1 of task n, with the fence n.
 func (b *bench) grant(n int) []Effect { return b.do(Granted{grant(n, 1, n)}) }
 
+// once grants attempt 1 of task n, which must not run twice.
+func (b *bench) once(n int) []Effect {
+	g := grant(n, 1, n)
+	g.Spec.Once = true
+	return b.do(Granted{g})
+}
+
 // running takes attempt 1 of task n until it runs.
 func (b *bench) running(n int) {
 	b.Helper()
@@ -150,7 +157,13 @@ func shape(effects []Effect) string {
 			}
 			s += ";"
 		case Exec:
-			s += fmt.Sprintf("exec %d;", f.Fence)
+			word := "exec"
+			if f.Abreast > 0 {
+				word = fmt.Sprintf("queue at %d", f.Abreast)
+			}
+			s += fmt.Sprintf("%s %d;", word, f.Fence)
+		case Recall:
+			s += fmt.Sprintf("recall %d;", f.Fence)
 		case Terminate:
 			s += fmt.Sprintf("terminate %d after %v;", f.Fence, f.Grace)
 		case Adopt:

@@ -80,6 +80,10 @@ type (
 		Result *wire.Result
 	}
 
+	// Unbegun says that an attempt that waited for a slot has not begun, and never
+	// will.
+	Unbegun struct{ Fence core.Fence }
+
 	// Reaped says that nothing of an adopted attempt is left, and nobody knows
 	// how it ended.
 	Reaped struct{ Fence core.Fence }
@@ -120,6 +124,7 @@ func (Killed) event()    {}
 func (Journaled) event() {}
 func (Started) event()   {}
 func (Ended) event()     {}
+func (Unbegun) event()   {}
 func (Reaped) event()    {}
 func (Orphaned) event()  {}
 func (Stopping) event()  {}
@@ -150,7 +155,13 @@ type (
 		// Until is when the process must be gone at the latest, whatever
 		// becomes of this machine, unless a Renew says later; zero: no such time.
 		Until core.Instant
+		// Abreast has it wait until fewer than so many run; zero: it starts at once.
+		Abreast int
 	}
+
+	// Recall takes back an Exec that has to wait. Unbegun follows, unless it has
+	// begun.
+	Recall struct{ Fence core.Fence }
 
 	// Renew lets an exclusive Exec go on until a later instant.
 	Renew struct {
@@ -194,8 +205,8 @@ type (
 	Refuse struct{ Refused *wire.Refused }
 
 	// Held tells whoever leads which attempts this runner has and has not
-	// ended, and which of these it has not started and would give back, sorted;
-	// soft state.
+	// ended, and which of these it would give back, for they have not started as
+	// far as it knows; sorted; soft state.
 	Held struct{ Fences, Waiting []core.Fence }
 
 	// DropSpool deletes the output of an attempt.
@@ -210,6 +221,7 @@ type (
 
 func (Journal) effect()   {}
 func (Exec) effect()      {}
+func (Recall) effect()    {}
 func (Renew) effect()     {}
 func (AskLease) effect()  {}
 func (Terminate) effect() {}
@@ -305,6 +317,8 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 		m.ended(now, ev)
 	case Leased:
 		m.leased(ev)
+	case Unbegun:
+		m.unbegun(ev.Fence)
 	case Reaped:
 		m.reaped(now, ev.Fence)
 	case Orphaned:
@@ -373,7 +387,7 @@ func (m *Machine) adopt() {
 // orphaned has the attempts of a process that is gone looked for.
 func (m *Machine) orphaned() {
 	for _, a := range m.live {
-		if a.phase == starting || a.phase == running {
+		if a.phase >= handed && a.phase <= running {
 			a.phase = adopting
 		}
 	}
@@ -394,7 +408,11 @@ func (m *Machine) Next() core.Instant {
 }
 
 // Running is how many processes run here now, or are about to.
-func (m *Machine) Running() int { return m.census().occupied() }
+func (m *Machine) Running() int {
+	c := m.census()
+	begun := c.occupied() - c[handed]
+	return begun + max(0, min(c[handed], m.opt.Slots-begun))
+}
 
 // Holds says whether the attempt is here and has not ended.
 func (m *Machine) Holds(f core.Fence) bool {

@@ -117,16 +117,38 @@ func TestGrantsAboveTheSlotsWaitInOrder(t *testing.T) {
 		b.grant(n)
 	}
 	b.sync()
-	b.want("exec 1;exec 2;")
+	b.want("exec 1;exec 2;queue at 2 3;queue at 2 4;")
 	if fmt.Sprint(b.Fences()) != "[1 2 3 4]" || b.Running() != 2 || b.LastGrant() != 4 {
 		t.Fatalf("it holds %v, runs %d, last granted %v", b.Fences(), b.Running(), b.LastGrant())
 	}
-	b.do(Ended{1, &wire.Result{}})
-	b.want("exec 3;") // at once; how the other ended may wait for more of its like
+	b.do(Started{Fence: 1, Pid: 101})
 	b.do(Ended{2, &wire.Result{}})
-	b.want("exec 4;journal ended 1 ended 2;") // nothing is left to do meanwhile
+	b.want("") // others begin meanwhile: how one ended may wait for more of its like
+	b.do(Ended{3, &wire.Result{}})
+	b.want("journal ended 2 ended 3;") // nothing is left to begin
+	b.do(Ended{1, &wire.Result{}})
+	b.do(Ended{4, &wire.Result{}})
+	b.want("journal ended 4;")
+	if b.Running() != 0 {
+		t.Fatalf("%d run", b.Running())
+	}
+}
+
+func TestWhatMustNotRunTwiceWaitsHereAndNothingOvertakesIt(t *testing.T) {
+	b := newBench(t, 1)
+	b.running(1)
+	b.grant(2)
+	b.once(3)
+	b.grant(4)
+	b.want("journal intent 4;")
 	b.sync()
-	b.want("report 1 exit 0;report 2 exit 0;")
+	b.want("queue at 1 2;")
+	b.do(Ended{1, &wire.Result{}})
+	b.want("")
+	b.do(Ended{2, &wire.Result{}})
+	b.want("journal intent 3 ended 1 ended 2;")
+	b.sync()
+	b.want("report 1 exit 0;report 2 exit 0;exec 3;queue at 1 4;")
 }
 
 func TestAGrantThatMakesNoSenseIsDropped(t *testing.T) {
@@ -379,12 +401,10 @@ func TestWhatWaitsForASlotHasItsIntentOnDiskAndMayBeTakenBack(t *testing.T) {
 	b.running(1)
 	b.grant(2)
 	b.want("journal intent 2;")
-	once := grant(3, 1, 3)
-	once.Spec.Once = true
-	b.do(Granted{once})
+	b.once(3)
 	b.want("") // its intent would make an end of it that nobody can undo
 	b.sync()
-	b.want("")
+	b.want("queue at 1 2;")
 	b.after(heldEvery)
 	if got := fmt.Sprint(b.waiting()); got != "[2]" {
 		t.Fatalf("it would give back %s", got)
@@ -393,14 +413,41 @@ func TestWhatWaitsForASlotHasItsIntentOnDiskAndMayBeTakenBack(t *testing.T) {
 		k := kill(n, n)
 		k.Kill.Unstarted = true
 		b.do(k)
-		b.want(map[int]string{1: "", 2: "refuse 2;", 3: ""}[n])
+		b.want(map[int]string{1: "", 2: "recall 2;", 3: ""}[n])
 	}
+	b.do(Unbegun{2})
+	b.want("refuse 2;")
 	b.grant(2)
 	b.want("refuse 2;")
 	b.do(Ended{1, &wire.Result{}})
 	b.want("journal forgotten 2 intent 3 ended 1;")
 	b.sync()
 	b.want("report 1 exit 0;exec 3;")
+}
+
+func TestWhatHasBegunMeanwhileIsNotTakenBack(t *testing.T) {
+	b := newBench(t, 1)
+	b.running(1)
+	for n := 2; n <= 3; n++ {
+		b.grant(n)
+	}
+	b.sync()
+	b.do(kill(2, 2))
+	b.want("recall 2;")
+	b.do(kill(3, 3))
+	b.want("recall 3;")
+	b.do(kill(3, 3)) // again
+	b.want("")
+	b.do(Ended{1, &wire.Result{}}) // and 2 begins before it hears of that
+	b.do(Started{Fence: 2, Pid: 102})
+	b.want("terminate 2 after 5s;journal started 2;")
+	b.do(Unbegun{3})
+	b.want("refuse 3;journal forgotten 3 ended 1;")
+	b.do(Unbegun{2})
+	b.want("")
+	b.do(Ended{2, &wire.Result{Cancelled: true}})
+	b.sync()
+	b.want("report 1 exit 0;report 2 cancelled;")
 }
 
 // waiting is what the last step told of what has not started.
@@ -418,7 +465,10 @@ func TestWhoPartsGivesBackWhatHasNotStarted(t *testing.T) {
 	b.running(1)
 	b.grant(2)
 	b.sync()
+	b.grant(3)
 	b.do(Parting{})
+	b.want("recall 2;refuse 3;")
+	b.do(Unbegun{2})
 	b.want("refuse 2;")
 	if got := fmt.Sprint(b.Fences()); got != "[1]" {
 		t.Fatalf("it holds %s", got)
@@ -433,24 +483,24 @@ func TestEndsGatherWhileOthersAreReady(t *testing.T) {
 	}
 	b.sync()
 	b.do(Ended{1, &wire.Result{}})
-	b.want("exec 2;")
+	b.want("")
 	b.after(endsFor - 1)
 	b.want("")
 	b.do(Ended{2, &wire.Result{}})
-	b.want("exec 3;")
+	b.want("")
 	b.after(1)
 	b.want("journal ended 1 ended 2;")
 	b.sync()
 	b.want("report 1 exit 0;report 2 exit 0;")
 	b.do(Ended{3, &wire.Result{}})
 	b.do(Ended{4, &wire.Result{}})
-	b.want("exec 5;journal ended 3 ended 4;") // nothing is ready any more
+	b.want("journal ended 3 ended 4;") // nothing waits any more
 }
 
 func TestMoreSlotsLetWaitingGrantsStartAndFewerEndNothing(t *testing.T) {
 	b := newBench(t, 1)
 	for _, n := range []int{1, 2, 3, 4} {
-		b.grant(n)
+		b.once(n)
 	}
 	b.sync()
 	b.want("exec 1;")
@@ -465,5 +515,7 @@ func TestMoreSlotsLetWaitingGrantsStartAndFewerEndNothing(t *testing.T) {
 		t.Fatalf("%d run of %v", b.Running(), b.Fences())
 	}
 	b.do(Ended{3, &wire.Result{}})
-	b.want("exec 4;journal ended 1 ended 2 ended 3;")
+	b.want("journal intent 4 ended 3;")
+	b.sync()
+	b.want("report 1 exit 0;report 2 exit 0;report 3 exit 0;exec 4;")
 }

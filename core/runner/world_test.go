@@ -20,10 +20,14 @@ type world struct {
 	*rapid.T
 	b        *bench
 	execs    map[core.Fence]int
+	began    map[core.Fence]bool
 	alive    map[core.Fence]bool // processes
 	ghosts   map[core.Fence]bool // of them: left by a runner process that is gone
 	kept     map[core.Fence]*wire.Result
 	starting []core.Fence
+	abreast  map[core.Fence]int // of what waits until fewer run, at the runner process
+	recalled []core.Fence       // from there
+	unbegun  map[core.Fence]bool
 	asked    []core.Fence // of which it wants to know what became of them
 	granted  map[core.Fence]*wire.Grant
 	reports  map[core.Fence]string // the last report
@@ -38,8 +42,8 @@ type world struct {
 func TestWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := &world{
-			T: rt, b: newBench(t, rapid.IntRange(1, 3).Draw(rt, "slots")), execs: map[core.Fence]int{}, alive: map[core.Fence]bool{},
-			ghosts: map[core.Fence]bool{}, kept: map[core.Fence]*wire.Result{},
+			T: rt, b: newBench(t, rapid.IntRange(1, 3).Draw(rt, "slots")), execs: map[core.Fence]int{}, began: map[core.Fence]bool{}, alive: map[core.Fence]bool{},
+			ghosts: map[core.Fence]bool{}, abreast: map[core.Fence]int{}, unbegun: map[core.Fence]bool{}, kept: map[core.Fence]*wire.Result{},
 			granted: map[core.Fence]*wire.Grant{}, reports: map[core.Fence]string{}, acked: map[core.Fence]bool{}, refused: map[core.Fence]bool{},
 		}
 		steps := map[string]func(*rapid.T){
@@ -86,6 +90,9 @@ func (w *world) carry(effects []Effect) {
 				}
 			}
 			w.starting = append(w.starting, f.Fence)
+			w.abreast[f.Fence] = f.Abreast
+		case Recall:
+			w.recalled = append(w.recalled, f.Fence)
 		case Adopt:
 			w.asked = nil
 			for _, s := range f.Attempts {
@@ -101,7 +108,7 @@ func (w *world) carry(effects []Effect) {
 			w.reported(f.Done)
 		case Refuse:
 			fence := core.Fence(f.Refused.Fence)
-			if w.execs[fence] > 0 && !w.acked[fence] {
+			if w.began[fence] && !w.acked[fence] {
 				w.Fatalf("fence %v has run, and is refused", fence)
 			}
 			w.refused[fence] = true
@@ -173,14 +180,32 @@ func (w *world) kill(rt *rapid.T) {
 	w.carry(w.b.do(Killed{k}))
 }
 
+// start lets the runner process do the next thing: take back what was recalled, or
+// begin what there is room for.
 func (w *world) start() {
-	if len(w.starting) == 0 {
+	if len(w.recalled) > 0 {
+		f := w.recalled[0]
+		w.recalled = w.recalled[1:]
+		if at := slices.Index(w.starting, f); at >= 0 {
+			w.starting = slices.Delete(w.starting, at, at+1)
+			w.carry(w.b.do(Unbegun{f}))
+		}
 		return
 	}
-	f := w.starting[0]
-	w.starting = w.starting[1:]
-	w.alive[f] = true
-	w.carry(w.b.do(Started{Fence: f, Pid: int(f)}))
+	busy := 0
+	for f := range w.alive {
+		if w.alive[f] && !w.ghosts[f] {
+			busy++
+		}
+	}
+	for i, f := range w.starting {
+		if w.abreast[f] == 0 || w.abreast[f] > busy {
+			w.starting = slices.Delete(w.starting, i, i+1)
+			w.alive[f], w.began[f] = true, true
+			w.carry(w.b.do(Started{Fence: f, Pid: int(f)}))
+			return
+		}
+	}
 }
 
 func (w *world) end(rt *rapid.T) {
@@ -214,6 +239,8 @@ func (w *world) answer() {
 	switch {
 	case w.kept[f] != nil:
 		w.carry(w.b.do(Ended{f, w.kept[f]}))
+	case w.unbegun[f]:
+		w.carry(w.b.do(Unbegun{f}))
 	case w.alive[f] && !w.ghosts[f]:
 		w.carry(w.b.do(Started{Fence: f, Pid: int(f)}))
 	default:
@@ -235,6 +262,10 @@ func (w *world) dropUnknown() {
 			delete(w.kept, f)
 		}
 	}
+	for _, f := range w.starting {
+		w.unbegun[f] = true
+	}
+	w.starting = nil
 }
 
 func (w *world) ack(rt *rapid.T) {
@@ -262,15 +293,21 @@ func (w *world) perhapsCrash(rt *rapid.T) {
 // crash ends the runner; its processes live on in the runner process, unless the
 // machine goes down.
 func (w *world) crash(machine bool) {
-	for _, f := range w.starting { // the driver was about to, or had just
-		w.alive[f] = f%2 == 0
-	}
+	w.recalled = nil
+	w.starting = slices.DeleteFunc(w.starting, func(f core.Fence) bool {
+		if w.abreast[f] > 0 { // waits there for whoever comes
+			return machine
+		}
+		w.alive[f] = f%2 == 0 // the driver was about to, or had just
+		w.began[f] = w.alive[f]
+		return true
+	})
 	if machine {
+		clear(w.unbegun)
 		clear(w.alive)
 		clear(w.kept)
 		clear(w.ghosts)
 	}
-	w.starting = nil
 	w.carry(w.b.restart())
 }
 
@@ -283,7 +320,8 @@ func (w *world) runnerCrash(both bool) {
 		}
 	}
 	clear(w.kept)
-	w.starting = nil
+	w.starting, w.recalled = nil, nil
+	clear(w.unbegun)
 	if both {
 		w.carry(w.b.restart())
 		return
@@ -326,14 +364,14 @@ func (w *world) drain() {
 	if held := w.b.Fences(); len(held) > 0 {
 		w.Fatalf("%v never end", held)
 	}
-	for f := range w.execs {
+	for f := range w.began {
 		if w.reports[f] == "" {
 			w.Fatalf("the end of %v was lost", f)
 		}
 	}
 	clear(w.reports)
 	w.pass(time.Minute)
-	for f := range w.execs {
+	for f := range w.began {
 		if !w.acked[f] && w.reports[f] == "" {
 			w.Fatalf("nobody acknowledged the end of %v, and it is reported no more", f)
 		}

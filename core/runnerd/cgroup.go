@@ -189,14 +189,7 @@ func (g *cgroup) pids() (pids []int) {
 	if g == nil {
 		return nil
 	}
-	var b [8 << 10]byte
-	n, _ := g.procs.ReadAt(b[:], 0)
-	for _, word := range strings.Fields(string(b[:n])) {
-		if pid, err := strconv.Atoi(word); err == nil {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
+	return numbers(filepath.Join(g.dir.Name(), "cgroup.procs"), func(room []byte) (int, error) { return unix.Pread(int(g.procs.Fd()), room, 0) })
 }
 
 // kill ends all that is in it, however fast it forks.

@@ -82,15 +82,28 @@ func startTicks(pid int) uint64 {
 // taken over, none where the kernel was built without that file. The first
 // thread of a process has the process's number.
 func Children(pid, thread int) []int {
-	var room [16 << 10]byte
-	b, err := readShort(fmt.Sprintf("/proc/%d/task/%d/children", pid, thread), room[:])
-	if err != nil || len(b) == 0 {
+	path := fmt.Sprintf("/proc/%d/task/%d/children", pid, thread)
+	return numbers(path, func(room []byte) (int, error) {
+		b, err := readShort(path, room)
+		return len(b), err
+	})
+}
+
+// numbers are the process IDs in a list of the kernel's. Most are so short that one
+// read, with what room a new goroutine's stack has, is enough.
+func numbers(path string, read func(room []byte) (int, error)) (pids []int) {
+	var room [512]byte
+	n, err := read(room[:])
+	list := room[:max(n, 0)]
+	if n == len(room) {
+		list, err = os.ReadFile(path)
+	}
+	if err != nil {
 		return nil
 	}
-	var pids []int
-	for _, word := range strings.Fields(string(b)) {
-		if child, err := strconv.Atoi(word); err == nil {
-			pids = append(pids, child)
+	for word := range bytes.FieldsSeq(list) {
+		if pid, err := strconv.Atoi(string(word)); err == nil {
+			pids = append(pids, pid)
 		}
 	}
 	return pids

@@ -263,8 +263,14 @@ func (r *runner) asked(m *wire.ToRunner) {
 		if r.attempts[f] == nil {
 			r.execs[f] = b.Exec
 		}
-		r.step(supervise.Exec{Fence: f, Limit: time.Duration(b.Exec.GetLimitNanos()), Until: core.Instant(b.Exec.GetUntil())})
-		delete(r.execs, f)
+		r.step(supervise.Exec{
+			Fence: f, Limit: time.Duration(b.Exec.GetLimitNanos()), Until: core.Instant(b.Exec.GetUntil()), Abreast: int(b.Exec.GetAbreast()),
+		})
+		if !r.machine.Waits(f) {
+			delete(r.execs, f)
+		}
+	case *wire.ToRunner_Recall:
+		r.step(supervise.Recall{Fence: core.Fence(b.Recall)})
 	case *wire.ToRunner_Renew:
 		r.step(supervise.Renew{Fence: core.Fence(b.Renew.GetFence()), Until: core.Instant(b.Renew.GetUntil())})
 	case *wire.ToRunner_Terminate:
@@ -301,6 +307,7 @@ func (r *runner) carry(f supervise.Effect) {
 	case supervise.Fork:
 		a := &attempt{fence: f.Fence, exec: r.execs[f.Fence], spool: newSpool(spoolPath(r.spools, f.Fence)), surroundings: &r.around}
 		r.attempts[f.Fence] = a
+		delete(r.execs, f.Fence)
 		go a.run()
 	case supervise.Kill:
 		if a := r.attempts[f.Fence]; a != nil {
@@ -313,9 +320,14 @@ func (r *runner) carry(f supervise.Effect) {
 			f.Started.StartTicks = a.startTicks()
 		}
 		r.send(&wire.FromRunner{Body: &wire.FromRunner_Started{Started: f.Started}})
+	case supervise.TellUnbegun:
+		delete(r.execs, f.Fence)
+		r.send(&wire.FromRunner{Body: &wire.FromRunner_Unbegun{Unbegun: uint64(f.Fence)}})
 	case supervise.TellEnded:
+		delete(r.execs, f.Fence) // it may have ended in the queue
 		r.send(&wire.FromRunner{Body: &wire.FromRunner_Ended{Ended: &wire.Done{Fence: uint64(f.Fence), Result: f.Result}}})
 	case supervise.TellGone:
+		delete(r.execs, f.Fence)
 		r.send(&wire.FromRunner{Body: &wire.FromRunner_Gone{Gone: uint64(f.Fence)}})
 	case supervise.Exit:
 		r.exited = true

@@ -41,8 +41,9 @@ func TestShortTasksThatTurnOutLongGoWhereThereIsRoom(t *testing.T) {
 
 func TestWhatHasNotStartedIsNotLostWithItsMember(t *testing.T) {
 	for name, strike := range map[string]func(w *World, host int){
-		"power": func(w *World, host int) { w.PowerCut(host) },
-		"crash": func(w *World, host int) { w.Kill(host); w.Restart(host) },
+		"power":  func(w *World, host int) { w.PowerCut(host) },
+		"crash":  func(w *World, host int) { w.Kill(host); w.Restart(host) },
+		"runner": func(w *World, host int) { w.KillRunner(host) },
 		"restart": func(w *World, host int) {
 			w.ShutdownToRestart(host)
 			until(t, w, 20*time.Second, func() bool { return !w.hosts[host].up() })
@@ -55,7 +56,7 @@ func TestWhatHasNotStartedIsNotLostWithItsMember(t *testing.T) {
 			id := submitSpec(t, w, 0, &wire.Spec{Name: "x", Argv: []string{Work, "20ms"}, Array: 200})
 			victim := (w.Leader() + 1) % 3
 			who := w.referee.who[victim]
-			until(t, w, 10*time.Second, func() bool { return len(w.referee.ledger.OpenOn(who)) > 2 })
+			until(t, w, 10*time.Second, func() bool { return len(w.referee.ledger.OpenOn(who)) > 2 && w.hosts[victim].children.waits() > 0 })
 			strike(w, victim)
 			ends(t, w, 5*time.Minute, ledger.Succeeded, id)
 		})

@@ -162,6 +162,7 @@ func (d *digest) effect(eff node.Effect) {
 		d.num(uint64(e.Attempt))
 		d.proto(e.Spec)
 		d.num(uint64(e.Until))
+		d.num(uint64(e.Abreast))
 	case node.Renew:
 		d.num(118)
 		d.num(uint64(e.Fence))

@@ -30,7 +30,7 @@ func (h *host) perform(eff node.Effect) {
 		h.later(time.Millisecond, e.Decode())
 	case node.Append, node.Journal, node.SaveIdentity, node.SetAside:
 		h.storage.put(e)
-	case node.Exec, node.Renew, node.Terminate, node.Disown, node.Release, node.DropSpool:
+	case node.Exec, node.Recall, node.Renew, node.Terminate, node.Disown, node.Release, node.DropSpool:
 		h.children.toRunner(eff)
 	case node.Adopt:
 		h.children.adopt(e)

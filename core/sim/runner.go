@@ -133,8 +133,10 @@ func (c *children) toRunner(eff node.Effect) {
 	case node.Exec:
 		s.send(func(r *runner) {
 			r.execs[e.Fence] = e
-			r.step(supervise.Exec{Fence: e.Fence, Limit: time.Duration(e.Spec.GetTimeLimitNanos()), Until: e.Until})
+			r.step(supervise.Exec{Fence: e.Fence, Limit: time.Duration(e.Spec.GetTimeLimitNanos()), Until: e.Until, Abreast: e.Abreast})
 		})
+	case node.Recall:
+		s.send(func(r *runner) { r.step(supervise.Recall{Fence: e.Fence}) })
 	case node.Renew:
 		s.send(func(r *runner) { r.step(supervise.Renew{Fence: e.Fence, Until: e.Until}) })
 	case node.Terminate:
@@ -237,6 +239,9 @@ func (r *runner) carry(f supervise.Effect) {
 		r.tell(node.ExecStarted{Fence: core.Fence(f.Started.GetFence()), Pid: int(f.Started.GetPid()), StartTicks: f.Started.GetStartTicks(), Boot: f.Started.GetBoot()})
 	case supervise.TellEnded:
 		r.tell(node.ExecEnded{Fence: f.Fence, Result: f.Result})
+	case supervise.TellUnbegun:
+		delete(r.execs, f.Fence)
+		r.tell(node.Unbegun{Fence: f.Fence})
 	case supervise.TellGone:
 		r.tell(node.Reaped{Fence: f.Fence})
 	case supervise.Exit:
@@ -251,6 +256,18 @@ func (r *runner) tell(ev node.Event) {
 	if r.session != nil {
 		r.session.tell(ev)
 	}
+}
+
+// waits is how many attempts the runner process is to begin when others have ended.
+func (c *children) waits() (n int) {
+	if c.runner != nil {
+		for f := range c.runner.execs {
+			if c.runner.m.Waits(f) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // schedule sees to it that a tick is on the heap at the supervisor's deadline.

@@ -56,7 +56,7 @@ func allEvents() []node.Event {
 		node.Seeds{}, node.Seeds{Addrs: []netip.AddrPort{a}}, node.Asked{ID: 1, Body: node.GetLeader{}},
 		node.Asked{ID: 1, Body: node.GetStatus{}}, node.Gone{ID: 1}, node.ExecStarted{Fence: 1}, node.ExecStarted{Fence: 1, Pid: 2},
 		node.ExecEnded{Fence: 1, Result: &wire.Result{Exit: 1}}, node.ExecEnded{Fence: 1, Result: &wire.Result{Exit: 2}},
-		node.ExecEnded{Fence: 1}, node.Reaped{Fence: 1}, node.Spooled{Ticket: 1}, node.Spooled{Ticket: 1, Err: errors.New("gone")},
+		node.ExecEnded{Fence: 1}, node.Reaped{Fence: 1}, node.Unbegun{Fence: 1}, node.Unbegun{Fence: 2}, node.Spooled{Ticket: 1}, node.Spooled{Ticket: 1, Err: errors.New("gone")},
 		node.Shutdown{}, node.Shutdown{Restart: true}, node.Orphaned{},
 	}
 }
@@ -72,7 +72,7 @@ func allEffects() []node.Effect {
 		node.Append{Seq: 1, Records: []*wire.Record{hard}}, node.Append{Seq: 1, Records: []*wire.Record{entry, hard}},
 		node.SaveSnapshot{Index: 1, Body: []byte("b")}, node.SaveSnapshot{Index: 1, Body: []byte("c")},
 		node.SaveIdentity{Identity: &wire.Identity{Node: 1}}, node.SaveIdentity{Identity: &wire.Identity{Node: 2}}, node.SetAside{},
-		node.Journal{Seq: 1, Records: []*wire.Record{done}}, node.Journal{Seq: 1}, node.Exec{Fence: 1}, node.Exec{Fence: 2},
+		node.Journal{Seq: 1, Records: []*wire.Record{done}}, node.Journal{Seq: 1}, node.Exec{Fence: 1}, node.Exec{Fence: 2}, node.Exec{Fence: 1, Abreast: 1}, node.Recall{Fence: 1}, node.Recall{Fence: 2},
 		node.Terminate{Fence: 1, Grace: 1}, node.Terminate{Fence: 1, Grace: 2}, node.Adopt{Attempts: []*wire.Started{{Pid: 1}}},
 		node.Adopt{Attempts: []*wire.Started{{Pid: 2}}}, node.Release{Fence: 1}, node.Disown{Fence: 1}, node.ReadSpool{Ticket: 1}, node.DropSpool{Fence: 1}, node.ResolveSeeds{}, node.Bar{Node: 1}, node.Bar{Node: 2},
 		node.Reply{ID: 1}, node.Reply{ID: 1, Body: node.Submitted{Index: 1}}, node.Reply{ID: 1, Body: node.Submitted{Index: 2}},

@@ -35,6 +35,8 @@ type attempt struct {
 	kill    core.Instant  // when SIGKILL is due
 	grace   time.Duration // until kill, once it is a process
 	stray   bool          // no daemon knows it
+	abreast int           // it begins when fewer run; 0: it did not wait
+	untold  bool          // its end
 }
 
 // due is when a running attempt needs attention.
@@ -92,6 +94,8 @@ func (m *Machine) tell(a *attempt) {
 func (m *Machine) terminate(now core.Instant, a *attempt, why cause, grace time.Duration) {
 	switch {
 	case a.result != nil:
+	case m.unqueue(a):
+		m.conclude(now, a, &wire.Result{Cancelled: true})
 	case a.cause != byItself:
 		a.kill = core.Earlier(a.kill, now.Add(grace))
 		a.grace = min(a.grace, grace)
@@ -128,23 +132,49 @@ func (m *Machine) kill(now core.Instant, a *attempt, why cause) {
 	m.put(Kill{a.fence, syscall.SIGKILL})
 }
 
-// ended notes how an attempt ended, and says why where that was our doing.
-func (m *Machine) ended(ev Ended) {
+// ended takes the end of what has begun, or was about to.
+func (m *Machine) ended(now core.Instant, ev Ended) {
 	a := m.find(ev.Fence)
-	switch {
-	case a == nil || a.result != nil:
+	if a == nil || a.result != nil {
 		return
-	case a.stray:
+	}
+	m.busy--
+	m.beginNext()
+	if a.stray {
 		m.remove(a)
 		m.put(TellGone{a.fence})
 		return
 	}
-	a.result = ev.Result
+	m.conclude(now, a, ev.Result)
+}
+
+// conclude notes how an attempt ended, and says why where that was our doing.
+func (m *Machine) conclude(now core.Instant, a *attempt, r *wire.Result) {
+	a.result, a.untold = r, true
 	if a.cause != byItself {
-		a.result = proto.Clone(ev.Result).(*wire.Result)
+		a.result = proto.Clone(r).(*wire.Result)
 		a.judge()
 	}
-	m.put(TellEnded{a.fence, a.result})
+	if len(m.ends) == 0 {
+		m.endsDue = now.Add(endsFor)
+	}
+	m.ends = append(m.ends, a)
+}
+
+// tellEnds tells how attempts ended: at once, unless others begin meanwhile. Then
+// nobody idles for want of the news, and a daemon takes many at a time almost as
+// fast as one.
+func (m *Machine) tellEnds(now core.Instant) {
+	if len(m.ends) == 0 || len(m.queue) > 0 && len(m.ends) < endsMost && now < m.endsDue {
+		return
+	}
+	for _, a := range m.ends {
+		if a.untold {
+			a.untold = false
+			m.put(TellEnded{a.fence, a.result})
+		}
+	}
+	m.ends, m.endsDue = m.ends[:0], core.Never
 }
 
 // judge says in the result why the attempt was ended.

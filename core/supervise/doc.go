@@ -13,6 +13,15 @@
 //
 // The first of them is what the result says: timed out, cancelled, or lost.
 //
+// # Begun here
+//
+// Of short tasks the daemon gives more than may run at once (Exec.Abreast): the next
+// begins as soon as there is room, and nobody has to hear of it before. They begin in
+// the order in which they came. What has not begun can be taken back (Recall), and is
+// taken back when a new daemon comes, or when this process ends: it is told so
+// (TellUnbegun), and may begin elsewhere. Without a daemon it begins all the same.
+// As long as something waits, ends are gathered, for endsFor.
+//
 // # Ends are kept
 //
 // How an attempt ended is told to the daemon, and kept until the daemon says

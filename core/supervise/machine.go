@@ -25,6 +25,10 @@ const (
 	// quitPatience is how long the end of this process waits for processes that
 	// SIGKILL does not end because they are stuck in the kernel.
 	quitPatience = 10 * time.Second
+	// While others wait to begin, ends are gathered for endsFor, but no more than
+	// endsMost.
+	endsFor  = 10 * time.Millisecond
+	endsMost = 16
 )
 
 // Forever is a Linger without end.
@@ -43,13 +47,18 @@ type (
 	// Tick says only that time has passed; due at Next.
 	Tick struct{}
 
-	// Exec begins an attempt. Limit bounds its running time, Until is its
-	// lease; zero: none.
+	// Exec begins an attempt, or, with an Abreast, as soon as fewer than so many
+	// run. Limit bounds its running time, Until is its lease; zero: none.
 	Exec struct {
-		Fence core.Fence
-		Limit time.Duration
-		Until core.Instant
+		Fence   core.Fence
+		Limit   time.Duration
+		Until   core.Instant
+		Abreast int
 	}
+
+	// Recall takes back an attempt that has not begun. TellUnbegun follows, unless
+	// it has.
+	Recall struct{ Fence core.Fence }
 
 	// Renew lets an attempt with a lease go on until a later instant.
 	Renew struct {
@@ -103,6 +112,7 @@ type (
 
 func (Tick) event()      {}
 func (Exec) event()      {}
+func (Recall) event()    {}
 func (Renew) event()     {}
 func (Terminate) event() {}
 func (Adopt) event()     {}
@@ -148,6 +158,9 @@ type (
 	// TellGone tells it that nothing of an attempt is here.
 	TellGone struct{ Fence core.Fence }
 
+	// TellUnbegun tells it that an attempt has not begun, and never will.
+	TellUnbegun struct{ Fence core.Fence }
+
 	// Exit ends the runner process; nothing follows.
 	Exit struct{}
 )
@@ -158,6 +171,7 @@ func (Reap) effect()        {}
 func (TellStarted) effect() {}
 func (TellEnded) effect()   {}
 func (TellGone) effect()    {}
+func (TellUnbegun) effect() {}
 func (Exit) effect()        {}
 
 // Machine is the supervisor.
@@ -166,6 +180,10 @@ type Machine struct {
 	effects []Effect
 
 	attempts []*attempt   // sorted by fence
+	queue    []*attempt   // of them: those that have not begun, in the order in which they will
+	busy     int          // of them: how many have begun and not ended
+	ends     []*attempt   // of which it is still to be told how they ended
+	endsDue  core.Instant // when at the latest; Never: there are none
 	gone     core.Instant // since when there is no daemon; Never: there is one
 	met      bool         // there has been one
 	quitting core.Instant // when to exit at the latest; Never: not quitting
@@ -175,7 +193,7 @@ type Machine struct {
 
 // New makes a supervisor without attempts, as yet without a daemon.
 func New(now core.Instant, opt Options) *Machine {
-	return &Machine{opt: opt, gone: now, quitting: core.Never}
+	return &Machine{opt: opt, gone: now, quitting: core.Never, endsDue: core.Never}
 }
 
 // Attempts is how many attempts run here, or have ends that were not released.
@@ -187,7 +205,9 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 	m.effects = m.effects[:0]
 	switch ev := ev.(type) {
 	case Exec:
-		m.exec(ev)
+		m.exec(now, ev)
+	case Recall:
+		m.recall(ev.Fence)
 	case Renew:
 		if a := m.find(ev.Fence); a != nil && a.until != 0 {
 			a.until = max(a.until, ev.Until)
@@ -207,13 +227,14 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 	case Forked:
 		m.forked(now, ev.Started)
 	case Ended:
-		m.ended(ev)
+		m.ended(now, ev)
 	case Reaped:
 		m.put(TellGone{ev.Fence})
 	default:
 		m.life(now, ev)
 	}
 	m.lookAtDue(now)
+	m.tellEnds(now)
 	m.perhapsExit(now)
 	return m.effects
 }
@@ -229,6 +250,7 @@ func (m *Machine) life(now core.Instant, ev Event) {
 		m.quit(now)
 	case Stop:
 		m.stopping = true
+		m.recallAll()
 		for _, a := range m.attempts {
 			m.terminate(now, a, byStop, StopGrace)
 		}
@@ -241,24 +263,29 @@ func (m *Machine) quit(now core.Instant) {
 		return
 	}
 	m.quitting = now.Add(quitPatience)
+	m.recallAll()
 	for _, a := range m.attempts {
 		m.kill(now, a, byStop)
 	}
 }
 
-// exec begins an attempt, unless it is here already.
-func (m *Machine) exec(ev Exec) {
+// exec begins an attempt, unless it is here already, or puts it into the queue.
+func (m *Machine) exec(now core.Instant, ev Exec) {
 	at, known := m.place(ev.Fence)
 	if known {
 		return
 	}
 	a := &attempt{fence: ev.Fence, limit: ev.Limit, until: ev.Until, kill: core.Never, limitAt: core.Never, tellAt: core.Never}
 	m.attempts = slices.Insert(m.attempts, at, a)
-	if m.stopping || m.quitting != core.Never {
-		m.ended(Ended{ev.Fence, &wire.Result{Lost: true, Error: "the runner process ends"}})
-		return
+	switch {
+	case m.stopping || m.quitting != core.Never:
+		m.conclude(now, a, &wire.Result{Lost: true, Error: "the runner process ends"})
+	case ev.Abreast > 0 && (m.busy >= ev.Abreast || len(m.queue) > 0):
+		a.abreast = ev.Abreast
+		m.queue = append(m.queue, a)
+	default:
+		m.begin(a)
 	}
-	m.put(Fork{ev.Fence})
 }
 
 // adopt tells a daemon what became of the attempts that it names, and ends the
@@ -271,7 +298,10 @@ func (m *Machine) adopt(now core.Instant, named []*wire.Started) {
 		switch a := m.find(f); {
 		case a == nil:
 			m.put(Reap{s})
+		case a.queued():
+			m.recall(f)
 		case a.result != nil:
+			a.untold = false
 			m.put(TellEnded{f, a.result})
 		case a.started != nil:
 			m.tell(a)
@@ -289,7 +319,8 @@ func (m *Machine) disown(now core.Instant, f core.Fence) {
 	switch a := m.find(f); {
 	case a == nil:
 		m.put(Reap{&wire.Started{Fence: uint64(f)}})
-	case a.result != nil:
+	case a.result != nil || m.unqueue(a):
+		a.untold = false
 		m.remove(a)
 		m.put(TellGone{f})
 	default:
@@ -342,21 +373,10 @@ func (m *Machine) perhapsExit(now core.Instant) {
 	if m.exited || m.quitting == core.Never && !m.stopping {
 		return
 	}
-	if m.running() == 0 || now >= m.quitting {
+	if m.busy == 0 || now >= m.quitting {
 		m.exited = true
 		m.put(Exit{})
 	}
-}
-
-// running is how many attempts have not ended.
-func (m *Machine) running() int {
-	n := 0
-	for _, a := range m.attempts {
-		if a.result == nil {
-			n++
-		}
-	}
-	return n
 }
 
 // Next is when the machine wants a Tick at the latest.
@@ -371,7 +391,7 @@ func (m *Machine) Next() core.Instant {
 	for _, a := range m.attempts {
 		next = core.Earlier(next, a.due())
 	}
-	return next
+	return core.Earlier(next, m.endsDue)
 }
 
 func (m *Machine) put(e Effect) { m.effects = append(m.effects, e) }

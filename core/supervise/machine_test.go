@@ -70,6 +70,8 @@ func shape(effects []Effect) string {
 			words = append(words, fmt.Sprintf("ended %d %s", f.Fence, shapeResult(f.Result)))
 		case TellGone:
 			words = append(words, fmt.Sprintf("gone %d", f.Fence))
+		case TellUnbegun:
+			words = append(words, fmt.Sprintf("unbegun %d", f.Fence))
 		case Exit:
 			words = append(words, "exit")
 		}
@@ -380,18 +382,25 @@ func TestTheEndOfTheMachineIsOrderly(t *testing.T) {
 func TestWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m, now := New(0, Options{Linger: time.Minute}), core.Instant(0)
-		forked, ended := map[core.Fence]bool{}, map[core.Fence]string{}
+		forked, unbegun, ended := map[core.Fence]bool{}, map[core.Fence]bool{}, map[core.Fence]string{}
+		abreast := rapid.IntRange(0, 2).Draw(t, "abreast")
 		var alive []core.Fence
 		exited := false
 		carry := func(effects []Effect) {
 			for _, f := range append([]Effect(nil), effects...) {
 				switch f := f.(type) {
 				case Fork:
-					if forked[f.Fence] {
-						t.Fatalf("fence %d is forked again", f.Fence)
+					if forked[f.Fence] || unbegun[f.Fence] {
+						t.Fatalf("fence %d is forked again, or after it was taken back", f.Fence)
 					}
 					forked[f.Fence] = true
-					alive = append(alive, f.Fence)
+					if alive = append(alive, f.Fence); abreast > 0 && len(alive) > abreast {
+						t.Fatalf("%v run, more than %d", alive, abreast)
+					}
+				case TellUnbegun:
+					if unbegun[f.Fence] = true; forked[f.Fence] {
+						t.Fatalf("fence %d was forked, and has not begun", f.Fence)
+					}
 				case TellEnded:
 					said := shapeResult(f.Result)
 					if before, again := ended[f.Fence]; again && said != before {
@@ -412,10 +421,10 @@ func TestWhateverHappens(t *testing.T) {
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 8000).Draw(t, "ms")) * time.Millisecond)
 			var ev Event
-			switch rapid.IntRange(0, 11).Draw(t, "what") {
+			switch rapid.IntRange(0, 12).Draw(t, "what") {
 			case 0, 1, 2:
-				if f := fence(); !forked[f] { // the runner's intent makes sure of that
-					ev = Exec{Fence: f, Limit: time.Duration(rapid.IntRange(0, 3).Draw(t, "limit")) * 10 * time.Second}
+				if f := fence(); !forked[f] && !unbegun[f] && ended[f] == "" { // the runner's intent makes sure of that
+					ev = Exec{Fence: f, Abreast: abreast, Limit: time.Duration(rapid.IntRange(0, 3).Draw(t, "limit")) * 10 * time.Second}
 				}
 			case 3:
 				ev = Forked{started(fence())}
@@ -436,6 +445,8 @@ func TestWhateverHappens(t *testing.T) {
 				ev = Release{fence()}
 			case 11:
 				ev = Tick{}
+			case 12:
+				ev = Recall{fence()}
 			}
 			if ev != nil {
 				carry(m.Step(now, ev))

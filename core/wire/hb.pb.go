@@ -8091,6 +8091,7 @@ type ToRunner struct {
 	//	*ToRunner_Drop
 	//	*ToRunner_Quit
 	//	*ToRunner_Disown
+	//	*ToRunner_Recall
 	Body          isToRunner_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -8223,6 +8224,15 @@ func (x *ToRunner) GetDisown() uint64 {
 	return 0
 }
 
+func (x *ToRunner) GetRecall() uint64 {
+	if x != nil {
+		if x, ok := x.Body.(*ToRunner_Recall); ok {
+			return x.Recall
+		}
+	}
+	return 0
+}
+
 type isToRunner_Body interface {
 	isToRunner_Body()
 }
@@ -8267,6 +8277,10 @@ type ToRunner_Disown struct {
 	Disown uint64 `protobuf:"varint,145,opt,name=disown,proto3,oneof"` // fence of which everything is to be ended
 }
 
+type ToRunner_Recall struct {
+	Recall uint64 `protobuf:"varint,345,opt,name=recall,proto3,oneof"` // fence that is not to begin any more, if it has not
+}
+
 func (*ToRunner_Hello) isToRunner_Body() {}
 
 func (*ToRunner_Adopt) isToRunner_Body() {}
@@ -8287,6 +8301,8 @@ func (*ToRunner_Quit) isToRunner_Body() {}
 
 func (*ToRunner_Disown) isToRunner_Body() {}
 
+func (*ToRunner_Recall) isToRunner_Body() {}
+
 // FromRunner is what that process tells the daemon.
 type FromRunner struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -8296,6 +8312,7 @@ type FromRunner struct {
 	//	*FromRunner_Started
 	//	*FromRunner_Ended
 	//	*FromRunner_Gone
+	//	*FromRunner_Unbegun
 	//	*FromRunner_Output
 	//	*FromRunner_Note
 	Body          isFromRunner_Body `protobuf_oneof:"body"`
@@ -8376,6 +8393,15 @@ func (x *FromRunner) GetGone() uint64 {
 	return 0
 }
 
+func (x *FromRunner) GetUnbegun() uint64 {
+	if x != nil {
+		if x, ok := x.Body.(*FromRunner_Unbegun); ok {
+			return x.Unbegun
+		}
+	}
+	return 0
+}
+
 func (x *FromRunner) GetOutput() *RunnerOutput {
 	if x != nil {
 		if x, ok := x.Body.(*FromRunner_Output); ok {
@@ -8414,6 +8440,10 @@ type FromRunner_Gone struct {
 	Gone uint64 `protobuf:"varint,142,opt,name=gone,proto3,oneof"` // fence of which nothing is there
 }
 
+type FromRunner_Unbegun struct {
+	Unbegun uint64 `protobuf:"varint,346,opt,name=unbegun,proto3,oneof"` // fence that has not begun, and never will
+}
+
 type FromRunner_Output struct {
 	Output *RunnerOutput `protobuf:"bytes,143,opt,name=output,proto3,oneof"`
 }
@@ -8429,6 +8459,8 @@ func (*FromRunner_Started) isFromRunner_Body() {}
 func (*FromRunner_Ended) isFromRunner_Body() {}
 
 func (*FromRunner_Gone) isFromRunner_Body() {}
+
+func (*FromRunner_Unbegun) isFromRunner_Body() {}
 
 func (*FromRunner_Output) isFromRunner_Body() {}
 
@@ -8567,6 +8599,7 @@ type RunnerExec struct {
 	Until         int64                  `protobuf:"varint,7,opt,name=until,proto3" json:"until,omitempty"`                             // clock of this boot: its lease; 0: none
 	User          *RunnerUser            `protobuf:"bytes,260,opt,name=user,proto3" json:"user,omitempty"`                              // absent: the user of the runner process
 	Limits        *RunnerLimits          `protobuf:"bytes,261,opt,name=limits,proto3" json:"limits,omitempty"`                          // absent: none
+	Abreast       uint32                 `protobuf:"varint,347,opt,name=abreast,proto3" json:"abreast,omitempty"`                       // it waits until fewer than so many run; 0: it begins at once
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8662,6 +8695,13 @@ func (x *RunnerExec) GetLimits() *RunnerLimits {
 		return x.Limits
 	}
 	return nil
+}
+
+func (x *RunnerExec) GetAbreast() uint32 {
+	if x != nil {
+		return x.Abreast
+	}
+	return 0
 }
 
 // RunnerUser is whom an attempt runs as.
@@ -9788,7 +9828,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x06result\x18\x06 \x01(\v2\n" +
 	".hb.ResultR\x06result\x12\x18\n" +
 	"\aoutcome\x18\a \x01(\tR\aoutcome\x12\x10\n" +
-	"\x03why\x18( \x01(\tR\x03why\"\xfa\x02\n" +
+	"\x03why\x18( \x01(\tR\x03why\"\x95\x03\n" +
 	"\bToRunner\x12(\n" +
 	"\x05hello\x18\x82\x01 \x01(\v2\x0f.hb.RunnerHelloH\x00R\x05hello\x12(\n" +
 	"\x05adopt\x18\x83\x01 \x01(\v2\x0f.hb.RunnerAdoptH\x00R\x05adopt\x12%\n" +
@@ -9799,14 +9839,16 @@ const file_hb_proto_rawDesc = "" +
 	"\arelease\x18\x88\x01 \x01(\x04H\x00R\arelease\x12\x15\n" +
 	"\x04drop\x18\x89\x01 \x01(\x04H\x00R\x04drop\x12\x15\n" +
 	"\x04quit\x18\x8a\x01 \x01(\bH\x00R\x04quit\x12\x19\n" +
-	"\x06disown\x18\x91\x01 \x01(\x04H\x00R\x06disownB\x06\n" +
-	"\x04body\"\xf6\x01\n" +
+	"\x06disown\x18\x91\x01 \x01(\x04H\x00R\x06disown\x12\x19\n" +
+	"\x06recall\x18\xd9\x02 \x01(\x04H\x00R\x06recallB\x06\n" +
+	"\x04body\"\x93\x02\n" +
 	"\n" +
 	"FromRunner\x12(\n" +
 	"\x05hello\x18\x8b\x01 \x01(\v2\x0f.hb.RunnerHelloH\x00R\x05hello\x12(\n" +
 	"\astarted\x18\x8c\x01 \x01(\v2\v.hb.StartedH\x00R\astarted\x12!\n" +
 	"\x05ended\x18\x8d\x01 \x01(\v2\b.hb.DoneH\x00R\x05ended\x12\x15\n" +
-	"\x04gone\x18\x8e\x01 \x01(\x04H\x00R\x04gone\x12+\n" +
+	"\x04gone\x18\x8e\x01 \x01(\x04H\x00R\x04gone\x12\x1b\n" +
+	"\aunbegun\x18\xda\x02 \x01(\x04H\x00R\aunbegun\x12+\n" +
 	"\x06output\x18\x8f\x01 \x01(\v2\x10.hb.RunnerOutputH\x00R\x06output\x12%\n" +
 	"\x04note\x18\x90\x01 \x01(\v2\x0e.hb.RunnerNoteH\x00R\x04noteB\x06\n" +
 	"\x04body\"k\n" +
@@ -9817,7 +9859,7 @@ const file_hb_proto_rawDesc = "" +
 	"\battempts\x18\x04 \x01(\rR\battempts\"J\n" +
 	"\vRunnerAdopt\x12'\n" +
 	"\battempts\x18\x01 \x03(\v2\v.hb.StartedR\battempts\x12\x12\n" +
-	"\x04node\x18\x02 \x01(\x06R\x04node\"\xf7\x01\n" +
+	"\x04node\x18\x02 \x01(\x06R\x04node\"\x92\x02\n" +
 	"\n" +
 	"RunnerExec\x12\x14\n" +
 	"\x05fence\x18\x01 \x01(\x04R\x05fence\x12\x12\n" +
@@ -9829,7 +9871,8 @@ const file_hb_proto_rawDesc = "" +
 	"limitNanos\x12\x14\n" +
 	"\x05until\x18\a \x01(\x03R\x05until\x12#\n" +
 	"\x04user\x18\x84\x02 \x01(\v2\x0e.hb.RunnerUserR\x04user\x12)\n" +
-	"\x06limits\x18\x85\x02 \x01(\v2\x10.hb.RunnerLimitsR\x06limits\"H\n" +
+	"\x06limits\x18\x85\x02 \x01(\v2\x10.hb.RunnerLimitsR\x06limits\x12\x19\n" +
+	"\aabreast\x18\xdb\x02 \x01(\rR\aabreast\"H\n" +
 	"\n" +
 	"RunnerUser\x12\x10\n" +
 	"\x03uid\x18\x01 \x01(\rR\x03uid\x12\x10\n" +
@@ -10202,12 +10245,14 @@ func file_hb_proto_init() {
 		(*ToRunner_Drop)(nil),
 		(*ToRunner_Quit)(nil),
 		(*ToRunner_Disown)(nil),
+		(*ToRunner_Recall)(nil),
 	}
 	file_hb_proto_msgTypes[92].OneofWrappers = []any{
 		(*FromRunner_Hello)(nil),
 		(*FromRunner_Started)(nil),
 		(*FromRunner_Ended)(nil),
 		(*FromRunner_Gone)(nil),
+		(*FromRunner_Unbegun)(nil),
 		(*FromRunner_Output)(nil),
 		(*FromRunner_Note)(nil),
 	}
