@@ -106,7 +106,7 @@ func (v *topView) look(ctx context.Context, client *control.Client) (func(), err
 // follow keeps the last events; when it cannot, the next look says why.
 func (v *topView) follow(ctx context.Context, client *control.Client) {
 	q := control.EventQuery{Since: "0", Follow: true, Kinds: append(memberKinds(), "leader", "voters", "gap", "schedule-fired", "schedule-skipped")}
-	_ = client.Events(ctx, q, func(e *control.Event) error {
+	_ = client.Events(ctx, q, func(e *control.Event, _ control.Place) error {
 		v.mutex.Lock()
 		defer v.mutex.Unlock()
 		if v.events = append(v.events, *e); len(v.events) > 2*eventsShown {

@@ -179,7 +179,7 @@ func TestEventsGoOnAfterTheLastOneSeen(t *testing.T) {
 		return replies // and then the node stops
 	})))
 	var seen []string
-	err := NewClient(path).Events(soon(t), EventQuery{Follow: true}, func(e *Event) error {
+	err := NewClient(path).Events(soon(t), EventQuery{Follow: true}, func(e *Event, _ Place) error {
 		seen = append(seen, e.Cursor)
 		return nil
 	})
@@ -270,7 +270,7 @@ func TestNoReconnectEndsWithTheNode(t *testing.T) {
 	path := serve(t, adminServer(backend(func(node.Request) []node.Reply { return []node.Reply{{Body: node.Record{Cursor: 1}}} })))
 	c := NewClient(path)
 	c.NoReconnect = true
-	if err := c.Events(soon(t), EventQuery{Since: "0", Follow: true}, func(*Event) error { return nil }); codeOf(t, err) != core.CodeNoNode {
+	if err := c.Events(soon(t), EventQuery{Since: "0", Follow: true}, func(*Event, Place) error { return nil }); codeOf(t, err) != core.CodeNoNode {
 		t.Errorf("got %v", err)
 	}
 }
@@ -279,7 +279,7 @@ func TestAFaultInTheMiddleOfAStreamEndsIt(t *testing.T) {
 	path := serve(t, adminServer(backend(func(node.Request) []node.Reply {
 		return []node.Reply{{Body: node.Record{Cursor: 1}}, {Body: core.Faultf(core.CodeUnheard, "gone"), Last: true}}
 	})))
-	if err := NewClient(path).Events(soon(t), EventQuery{Since: "0", Follow: true}, func(*Event) error { return nil }); codeOf(t, err) != core.CodeUnheard {
+	if err := NewClient(path).Events(soon(t), EventQuery{Since: "0", Follow: true}, func(*Event, Place) error { return nil }); codeOf(t, err) != core.CodeUnheard {
 		t.Errorf("got %v", err)
 	}
 }

@@ -47,10 +47,11 @@ func (c *Client) Output(ctx context.Context, id string, follow bool, each func(*
 }
 
 // EventQuery says which events are wanted: those after a cursor (empty: from now
-// on), of these kinds and about these subjects (none: any). Without Follow that
-// is what the node has.
+// on), of these kinds and about these subjects (none: any; a gap is told to all).
+// Without Follow that is what the node has.
 type EventQuery struct {
 	Since           string
+	After           Place // what has been heard before, besides
 	Follow          bool
 	Kinds, Subjects []string
 }
@@ -67,19 +68,6 @@ func (q EventQuery) words() url.Values {
 		words["subject"] = q.Subjects
 	}
 	return words
-}
-
-// Events hands every event that is wanted to each.
-func (c *Client) Events(ctx context.Context, q EventQuery, each func(*Event) error) error {
-	path := func() string { return "/v1/events?" + q.words().Encode() }
-	return follower{client: c, path: path}.run(ctx, func(line []byte) error {
-		var event Event
-		if err := json.Unmarshal(line, &event); err != nil {
-			return err
-		}
-		q.Since = event.Cursor
-		return each(&event)
-	})
 }
 
 // Log hands every entry from an index on to each; 0 is the oldest there is.

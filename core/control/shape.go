@@ -212,6 +212,7 @@ func eventOf(v node.Record) Event {
 		Kind:    v.Kind,
 		Subject: v.Subject,
 		Detail:  v.Detail,
+		Index:   position(v.Index),
 	}
 }
 

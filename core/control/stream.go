@@ -142,7 +142,7 @@ func (s server) events(r *http.Request) (node.Request, func(any) any, error) {
 	kinds, subjects := r.URL.Query()["kind"], r.URL.Query()["subject"]
 	among := func(words []string, word string) bool { return len(words) == 0 || slices.Contains(words, word) }
 	line := func(body any) any {
-		if v, is := body.(node.Record); is && among(kinds, v.Kind) && among(subjects, v.Subject) {
+		if v, is := body.(node.Record); is && (v.Kind == "gap" || among(kinds, v.Kind) && among(subjects, v.Subject)) {
 			return eventOf(v)
 		}
 		return nil

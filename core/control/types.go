@@ -364,6 +364,8 @@ type Event struct {
 	Kind    string    `json:"kind"`
 	Subject string    `json:"subject"`
 	Detail  string    `json:"detail"`
+	// Index is that of the log's entry it comes from; null: only this node saw it.
+	Index *string `json:"index"`
 }
 
 // Entry is the shape hb.entry/1: one entry of the agreed log.

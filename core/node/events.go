@@ -1,5 +1,7 @@
 package node
 
+import "fmt"
+
 // eventsKept bounds the records held for `hb events --since`.
 const eventsKept = 10_000
 
@@ -11,7 +13,10 @@ type ring struct {
 	next    uint64
 }
 
-func newRing(instance uint32) ring { return ring{next: uint64(instance)<<40 + 1} }
+func newRing(instance uint32) ring { return ring{next: uint64(instance)<<instanceBits + 1} }
+
+// instanceBits is where the instance stands in a cursor.
+const instanceBits = 40
 
 // add keeps a record under the next cursor.
 func (r *ring) add(rec Record) Record {
@@ -25,13 +30,32 @@ func (r *ring) add(rec Record) Record {
 	return rec
 }
 
+// gap tells whoever has heard everything up to a cursor that something is missing
+// behind it, if that is so; 0 is a cursor that misses nothing.
+func (r *ring) gap(since uint64) (Record, bool) {
+	first := r.next
+	if len(r.records) > 0 {
+		first = r.records[0].Cursor
+	}
+	if since == 0 || since+1 >= first {
+		return Record{}, false
+	}
+	detail := fmt.Sprintf("%d events are not kept any more", first-since-1)
+	if since>>instanceBits != first>>instanceBits {
+		detail = "the node was started again: what it saw itself in between, and before, is lost"
+	}
+	return Record{Cursor: first - 1, Kind: "gap", Detail: detail}, true
+}
+
 // emit records an event of now.
-func (n *Node) emit(kind, subject, detail string) { n.emitAt(n.wall(), kind, subject, detail) }
+func (n *Node) emit(kind, subject, detail string) {
+	n.emitAt(Record{Wall: n.wall(), Kind: kind, Subject: subject, Detail: detail})
+}
 
 // emitAt records an event and hands it to everybody who follows. What the log
 // says happened when its leader wrote it, also when it is read again at a start.
-func (n *Node) emitAt(wall int64, kind, subject, detail string) {
-	rec := n.clients.ring.add(Record{Wall: wall, Kind: kind, Subject: subject, Detail: detail})
+func (n *Node) emitAt(rec Record) {
+	rec = n.clients.ring.add(rec)
 	for _, id := range n.clients.following {
 		n.reply(id, rec, false)
 	}
@@ -40,6 +64,10 @@ func (n *Node) emitAt(wall int64, kind, subject, detail string) {
 // followEvents answers what is kept and, if asked, goes on.
 func (n *Node) followEvents(id uint64, q FollowEvents) {
 	if !q.FromNow {
+		if gap, is := n.clients.ring.gap(q.Since); is {
+			gap.Wall, gap.Subject = n.wall(), n.opts.Name
+			n.reply(id, gap, false)
+		}
 		for _, rec := range n.clients.ring.records {
 			if rec.Cursor > q.Since {
 				n.reply(id, rec, false)

@@ -99,13 +99,13 @@ func (n *Node) apply(entries []*raftpb.Entry) {
 		if n.tooOld() {
 			return
 		}
-		n.outcomes(e.WallNanos, outcomes)
+		n.outcomes(raw.GetIndex(), e.WallNanos, outcomes)
 		n.serveLogs(raw)
 	}
 }
 
 // outcomes tells what an applied entry came to.
-func (n *Node) outcomes(wall int64, list []ledger.Outcome) {
+func (n *Node) outcomes(index uint64, wall int64, list []ledger.Outcome) {
 	if len(list) == 0 {
 		return
 	}
@@ -113,7 +113,7 @@ func (n *Node) outcomes(wall int64, list []ledger.Outcome) {
 	for i := range list {
 		o := &list[i]
 		for _, ev := range o.Events {
-			n.emitAt(wall, ev.Kind, ev.Subject, ev.Detail)
+			n.emitAt(Record{Wall: wall, Index: index, Kind: ev.Kind, Subject: ev.Subject, Detail: ev.Detail})
 		}
 		for _, m := range o.Members {
 			n.agreedChanged(m)

@@ -451,10 +451,13 @@ type (
 		Text        string // what it does, in words
 	}
 
-	// Record is one event for `hb events`.
+	// Record is one event for `hb events`. Index is the log's entry that it comes
+	// from, the same on all members and told again by a node that starts; 0: only
+	// this node has seen it.
 	Record struct {
 		Cursor  uint64
 		Wall    int64
+		Index   uint64
 		Kind    string
 		Subject string
 		Detail  string

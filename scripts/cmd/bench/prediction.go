@@ -371,7 +371,7 @@ func (w *watch) news(i *instance) (events []*control.Event, err error) {
 	if since == "" {
 		since = "0"
 	}
-	err = control.NewClient(i.socket()).Events(w.ctx, control.EventQuery{Since: since}, func(e *control.Event) error {
+	err = control.NewClient(i.socket()).Events(w.ctx, control.EventQuery{Since: since}, func(e *control.Event, _ control.Place) error {
 		events, w.cursors[i] = append(events, e), e.Cursor
 		return nil
 	})
