@@ -33,6 +33,7 @@ func App(version string) *cli.App {
 			waitCommand(),
 			lockCommand(),
 			eventsCommand(),
+			reportCommand(),
 			statusCommand(),
 			topCommand(),
 			drainCommand(),

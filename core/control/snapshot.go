@@ -37,6 +37,14 @@ func (c *Client) Snapshot(ctx context.Context, stale bool) ([]byte, error) {
 	if stale {
 		path += "?stale=true"
 	}
+	return c.file(ctx, path)
+}
+
+// Metrics gives the node's figures, in Prometheus' text.
+func (c *Client) Metrics(ctx context.Context) ([]byte, error) { return c.file(ctx, "/metrics") }
+
+// file gets what is no JSON, whole.
+func (c *Client) file(ctx context.Context, path string) ([]byte, error) {
 	resp, err := c.do(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return nil, err
@@ -47,7 +55,7 @@ func (c *Client) Snapshot(ctx context.Context, stale bool) ([]byte, error) {
 		return nil, c.broken(ctx, err)
 	}
 	if want := resp.ContentLength; want >= 0 && int64(len(b)) != want {
-		return nil, core.Faultf(core.CodeIO, "the snapshot broke off after %d of %d bytes", len(b), want)
+		return nil, core.Faultf(core.CodeIO, "%s broke off after %d of %d bytes", path, len(b), want)
 	}
 	return b, nil
 }
