@@ -45,6 +45,7 @@ func App(version string) *cli.App {
 			keysCommand(),
 			snapshotCommand(),
 			recoverCommand(),
+			checkCommand(),
 			doctorCommand(),
 			configCommand(),
 			logCommand(),
@@ -103,7 +104,7 @@ func Main(version string, args []string) int {
 func run(app *cli.App, args []string) int {
 	line, err := arrange(app, args)
 	if err != nil {
-		return report(app.ErrWriter, err, false)
+		return checkCode(line, app.Writer, err, report(app.ErrWriter, err, false))
 	}
 	quiet := false
 	switch {
@@ -118,7 +119,7 @@ func run(app *cli.App, args []string) int {
 		quiet = isQuiet(line.args)
 		err = app.RunContext(context.Background(), line.args)
 	}
-	return report(app.ErrWriter, err, quiet)
+	return checkCode(line, app.Writer, err, report(app.ErrWriter, err, quiet))
 }
 
 // exitUsage is the code of a call without a command.

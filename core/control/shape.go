@@ -134,6 +134,7 @@ func statusOf(v node.StatusView, who names) Status {
 		Uptime:       v.Uptime.Seconds(),
 		MembersAlive: v.MembersAlive,
 		Members:      v.Members,
+		Certified:    wallTime(v.CertifiedUntil),
 		Tasks:        workOf(v.Work),
 	}
 	for _, id := range v.Voters {

@@ -96,6 +96,8 @@ type Status struct {
 	MembersAlive int      `json:"members_alive"`
 	Members      int      `json:"members"`
 	Tasks        Work     `json:"tasks"`
+	// Certified is when this node's certificate ends; null: it has none.
+	Certified *time.Time `json:"certificate_ends"`
 }
 
 // Work counts tasks: those that wait for a member, those that one has, and, by

@@ -96,6 +96,7 @@ func (n *Node) statusView() StatusView {
 	v.Features = n.featuresView()
 	v.Work = WorkView{Queued: n.ledger.Waiting(), Granted: n.ledger.Granted(), Ended: maps.Clone(n.counted.ended)}
 	v.Plight, v.ToDo = n.plight()
+	v.CertifiedUntil = n.admission.until
 	v.Members = n.membership.Table().Len()
 	v.MembersAlive = n.aliveCount()
 	return v

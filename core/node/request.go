@@ -332,6 +332,7 @@ type (
 		Work            WorkView
 		MembersAlive    int
 		Members         int
+		CertifiedUntil  int64 // Unix time in nanoseconds; 0: no certificate
 	}
 
 	// WorkView counts tasks. Ended are those that ended since this node started,
