@@ -13,7 +13,7 @@ import (
 )
 
 // attack is what scripts/cmd/neighbour tells of itself.
-type attack struct{ Opened, Handshakes, Heard int64 }
+type attack struct{ Opened, Handshakes, Heard, Datagrams, Overheard int64 }
 
 // neighbour builds the program that means ill.
 func neighbour(t *testing.T) string {
