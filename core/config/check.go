@@ -27,6 +27,9 @@ func maybe(check func(string) string) func(string) string {
 	}
 }
 
+// ValidName says whether a node may have a name (node.name), other than none.
+func ValidName(s string) bool { return checkName(s) == "" }
+
 // checkName is for names of nodes and clusters. They stand in shell words, in
 // tables and in front of output lines, and must not be taken for a flag, for
 // "@leader" or for a node ID.

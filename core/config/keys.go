@@ -195,6 +195,9 @@ func find(section, name string) (key, bool) {
 // nearest is the candidate with the fewest edits from a word, if they are few
 // enough (a third of it, at least one) to be a slip of the hand.
 func nearest(word string, candidates []string) (string, bool) {
+	if len(word) > 63 {
+		return "", false
+	}
 	best, bestDistance := "", max(1, len(word)/3)+1
 	for _, c := range candidates {
 		if d := distance(strings.ToLower(word), c); d < bestDistance {

@@ -21,6 +21,9 @@ const (
 	// more is hardly one of ours.
 	maxSyntax = 20
 
+	// maxFindings bounds what is said of one file.
+	maxFindings = 100
+
 	wantSyntax = `TOML, like key = "text", key = 3 or key = ["a", "b"]`
 )
 
@@ -60,10 +63,16 @@ func Parse(name string, data []byte) (*Config, []Finding) {
 	if len(data) > maxFile {
 		return New(), []Finding{{File: name, Problem: fmt.Sprintf("is longer than %d bytes", maxFile), Want: "a file in TOML; hb config default prints one"}}
 	}
+	if line := tangled(data); line > 0 {
+		return New(), []Finding{{File: name, Line: line, Col: 1, Problem: fmt.Sprintf("has a key of more than %d parts, or as many brackets in each other", maxParts), Want: wantSyntax}}
+	}
 	r := &reader{file: name, config: New()}
 	tree, data := r.parse(data)
 	r.places = locate(data)
 	r.tree(tree)
+	if r.full() {
+		r.findings = append(r.findings, Finding{File: name, Line: bytes.Count(data, []byte("\n")) + 1, Problem: "may have more problems", Want: "these put right first"})
+	}
 	slices.SortStableFunc(r.findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col), cmp.Compare(a.Key, b.Key))
 	})
@@ -77,6 +86,9 @@ type reader struct {
 	config   *Config
 	findings []Finding
 }
+
+// full says that nothing more is looked for.
+func (r *reader) full() bool { return len(r.findings) >= maxFindings }
 
 // parse gives the keys of a file and the text they were read from, which is
 // the file but for lines that are no TOML: those are reported and blanked.
@@ -136,17 +148,24 @@ func oneLine(s string) string {
 // reported as if they were of the one before. It is not ok when that changes
 // nothing.
 func blank(data []byte, line int) ([]byte, bool) {
-	lines := bytes.Split(data, []byte("\n"))
-	i := line - 1
-	if i < 0 || i >= len(lines) || len(bytes.TrimSpace(lines[i])) == 0 {
+	if line < 1 {
 		return nil, false
 	}
-	heading := isHeading(lines[i])
-	lines[i] = nil
-	for i++; heading && i < len(lines) && !isHeading(lines[i]); i++ {
-		lines[i] = nil
+	rest := data
+	for range line - 1 {
+		_, rest, _ = bytes.Cut(rest, []byte("\n"))
 	}
-	return bytes.Join(lines, []byte("\n")), true
+	kept := bytes.Clone(data[:len(data)-len(rest)])
+	first, rest, _ := bytes.Cut(rest, []byte("\n"))
+	if len(bytes.TrimSpace(first)) == 0 {
+		return nil, false
+	}
+	for heading := isHeading(first); heading && len(rest) > 0 && !isHeading(rest); {
+		_, rest, _ = bytes.Cut(rest, []byte("\n"))
+		kept = append(kept, '\n')
+	}
+	return append(append(kept, '\n'), rest...), true
 }
 
-func isHeading(line []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(line), []byte("[")) }
+// isHeading says whether text begins with a heading.
+func isHeading(line []byte) bool { return bytes.HasPrefix(bytes.TrimLeft(line, " \t\r"), []byte("[")) }

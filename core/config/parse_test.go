@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hb/core/alloctest"
 )
 
 // Each file is written with the findings it must give, word for word, as
@@ -248,7 +250,9 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, findings := Parse("f", data)
+		var c *Config
+		var findings []Finding
+		alloctest.Within(t, mostAllocated/4, func() { c, findings = Parse("f", data) })
 		lines := strings.Count(string(data), "\n") + 1
 		for _, finding := range findings {
 			if finding.Line < 0 || finding.Line > lines+1 || strings.Contains(finding.String(), "\n") {

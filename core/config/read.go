@@ -10,6 +10,9 @@ import (
 // tree holds everything in a file against the table.
 func (r *reader) tree(tree map[string]any) {
 	for _, name := range slices.Sorted(maps.Keys(tree)) {
+		if r.full() {
+			return
+		}
 		values, isTable := tree[name].(map[string]any)
 		switch known := slices.ContainsFunc(sections(), func(s section) bool { return s.name == name }); {
 		case name == tasksSection && isTable:
@@ -29,6 +32,9 @@ func (r *reader) tree(tree map[string]any) {
 // rows holds what stands under a heading against the rows of its keys.
 func (r *reader) rows(section string, rows []key, values map[string]any) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if r.full() {
+			return
+		}
 		path := section + "." + name
 		at := slices.IndexFunc(rows, func(k key) bool { return k.name == name })
 		if at < 0 {

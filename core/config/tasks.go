@@ -71,6 +71,9 @@ func taskKeys(name string) []key {
 // taskSections holds every [tasks.NAME] against the table.
 func (r *reader) taskSections(values map[string]any) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if r.full() {
+			return
+		}
 		path := tasksSection + "." + name
 		settings, isTable := values[name].(map[string]any)
 		problem := checkName(name)

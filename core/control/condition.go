@@ -17,7 +17,7 @@ func ParseCondition(s string) (node.Condition, error) {
 	kind, value, has := strings.Cut(s, "=")
 	c := node.Condition{Kind: kind}
 	bad := func() (node.Condition, error) {
-		return c, core.Faultf(core.CodeUsage, "%q is no condition", s).WithHint("a condition is %s", conditionForms)
+		return c, core.Faultf(core.CodeUsage, "%.80q is no condition", s).WithHint("a condition is %s", conditionForms)
 	}
 	switch kind {
 	case "ready", "leader", "quorum":

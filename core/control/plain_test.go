@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"hb/core/alloctest"
 )
 
 const putNote = "POST /v1/log HTTP/1.1\r\nHost: hb\r\nContent-Length: 4\r\n\r\nnote"
@@ -49,7 +51,9 @@ func FuzzPlain(f *testing.F) {
 	f.Add([]byte("POST /v1/tasks HTTP/1.1\r\nHost: [::1]:80\r\nContent-Length: 007\r\nContent-Type: a\r\n\r\n0123456"))
 	routes := quickRoutes(server{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		request, ok := plainRequest(b)
+		var request plain
+		var ok bool
+		alloctest.Within(t, quickBuffer, func() { request, ok = plainRequest(b) })
 		route, known := routes[string(request.line)]
 		if !ok || !known {
 			return

@@ -267,3 +267,42 @@ func TestAnIdleConnectionIsGivenTheLongerLimit(t *testing.T) {
 		t.Errorf("then next at %v", d.next)
 	}
 }
+
+// FuzzQuick: whatever a client says, the short cut answers it in HTTP or leaves it
+// to the server, and does not panic.
+func FuzzQuick(f *testing.F) {
+	f.Add([]byte(putNote + putNote))
+	f.Add([]byte("GET /v1/leader HTTP/1.1\r\nHost: hb\r\n\r\n"))
+	f.Add([]byte("POST /v1/tasks HTTP/1.1\r\nHost: hb\r\nContent-Length: 17\r\n\r\n{\"argv\":[\"true\"]}GET /"))
+	var complaints bytes.Buffer
+	s := &http.Server{ErrorLog: log.New(&complaints, "", 0)}
+	Guard(s, func(net.Conn) Caller { return Caller{Right: Admin} })
+	q := &quick{server: s, routes: quickRoutes(server{backend(example)}), ctx: context.Background()}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		here, there := net.Pipe()
+		var heard bytes.Buffer
+		var both sync.WaitGroup
+		both.Go(func() { io.Copy(&heard, there) })
+		both.Go(func() {
+			there.Write(b)
+			there.SetWriteDeadline(time.Unix(1, 0))
+			here.Close()
+		})
+		rest, alive := q.serveQuickly(here)
+		here.Close()
+		both.Wait()
+		there.Close()
+		if complaints.Len() > 0 || alive && !bytes.HasSuffix(b, rest) && len(b) <= quickBuffer {
+			t.Fatalf("%q: %q is left, %s", b, rest, complaints.String())
+		}
+		for in := bufio.NewReader(&heard); ; {
+			answer, err := http.ReadResponse(in, nil)
+			if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+				break // the client has gone
+			} else if err != nil {
+				t.Fatalf("%q is answered %v", b, err)
+			}
+			io.Copy(io.Discard, answer.Body)
+		}
+	})
+}

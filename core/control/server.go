@@ -1,7 +1,6 @@
 package control
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,11 +12,8 @@ import (
 	"hb/core/node"
 )
 
-// maxNote bounds one entry of a user's own; maxBody any other body.
-const (
-	maxNote = 64 << 10
-	maxBody = 256 << 10
-)
+// maxNote bounds one entry of a user's own.
+const maxNote = 64 << 10
 
 // Backend is whoever owns a node and can put a question to it.
 type Backend interface {
@@ -142,24 +138,21 @@ func (s server) resolve(ctx context.Context, word string) (core.NodeID, error) {
 			continue
 		}
 		if found != 0 {
-			return 0, core.Faultf(core.CodeBadInput, "more than one member is named %q", word).WithHint("name it by its ID: hb members")
+			return 0, core.Faultf(core.CodeBadInput, "more than one member is named %.80q", word).WithHint("name it by its ID: hb members")
 		}
 		found = m.ID
 	}
 	if found == 0 {
-		return 0, core.Faultf(core.CodeUnheard, "no member is named %q", word).WithHint("hb members lists them")
+		return 0, core.Faultf(core.CodeUnheard, "no member is named %.80q", word).WithHint("hb members lists them")
 	}
 	return found, nil
 }
 
 // body reads a request's body, of at most max bytes, whole.
 func body(r *http.Request, max int) ([]byte, error) {
-	tooLong := func() error {
-		return core.Faultf(core.CodeBadInput, "the request is too big: at most %d bytes fit", max)
-	}
 	switch n := r.ContentLength; {
 	case n > int64(max):
-		return nil, tooLong()
+		return nil, tooLong(max)
 	case n >= 0:
 		b := make([]byte, n)
 		if _, err := io.ReadFull(r.Body, b); err != nil {
@@ -172,30 +165,9 @@ func body(r *http.Request, max int) ([]byte, error) {
 		return nil, core.Faultf(core.CodeUsage, "the request breaks off: %v", err)
 	}
 	if len(b) > max {
-		return nil, tooLong()
+		return nil, tooLong(max)
 	}
 	return b, nil
-}
-
-// decode reads a JSON body. A field that this version does not know is
-// refused: it may mean that the task must not run as this version would.
-func decode(r *http.Request, into any) error {
-	b, err := body(r, maxBody)
-	if err != nil {
-		return err
-	}
-	if len(b) == 0 {
-		b = []byte("{}")
-	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return core.Faultf(core.CodeUsage, "the request is not what this version understands: %v", err)
-	}
-	if d.More() {
-		return core.Faultf(core.CodeUsage, "the request has something behind its end")
-	}
-	return nil
 }
 
 // yesNo reads a yes-or-no parameter.

@@ -2,12 +2,14 @@ package control
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"hb/core"
+	"hb/core/alloctest"
 	"hb/core/node"
 	"hb/core/wire"
 )
@@ -206,8 +208,12 @@ func FuzzServer(f *testing.F) {
 		if err != nil || strings.Contains(body, "targets") && !strings.Contains(body, "127.0.0.1") {
 			return // not a request, or one that would ask a name server
 		}
-		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, req)
+		var w *httptest.ResponseRecorder
+		alloctest.Within(t, max(mostOfBody/4, len(path)), func() {
+			w = httptest.NewRecorder()
+			req.Body = io.NopCloser(strings.NewReader(body))
+			handler.ServeHTTP(w, req)
+		})
 		for line := range strings.Lines(w.Body.String()) {
 			if !json.Valid([]byte(line)) && w.Code != http.StatusMovedPermanently && w.Code != http.StatusTemporaryRedirect {
 				t.Errorf("%s %s: HTTP %d with %q", method, path, w.Code, line)
@@ -221,7 +227,9 @@ func FuzzParseCondition(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		c, err := ParseCondition(s)
+		var c node.Condition
+		var err error
+		alloctest.Within(t, 1024+4*len(s), func() { c, err = ParseCondition(s) })
 		if err == nil && c.Kind == "" {
 			t.Errorf("%q gives %+v", s, c)
 		}

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"hb/core"
+	"hb/core/alloctest"
 )
 
 // times are the first n times after a moment, in the zone.
@@ -132,7 +133,9 @@ func FuzzParse(f *testing.F) {
 		f.Add(line, "Europe/Berlin")
 	}
 	f.Fuzz(func(t *testing.T, line, zone string) {
-		l, err := Parse(line, zone)
+		var l Line
+		var err error
+		alloctest.Within(t, 64<<10+len(line)+len(zone), func() { l, err = Parse(line, zone) })
 		if err != nil {
 			return
 		}

@@ -105,7 +105,7 @@ func check(said *wire.Enroll, bound []byte) error {
 	case !pki.Proven(public, proving, bound, said.Proof):
 		return core.Faultf(core.CodeBadInput, "the machine does not prove that it holds its key")
 	}
-	if err := config.New().Set("node.name", said.Name); err != nil || said.Name == "" {
+	if !config.ValidName(said.Name) {
 		return core.Faultf(core.CodeBadInput, "%.80q is no name for a node", said.Name).WithHint("give it another with --name")
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"hb/core"
+	"hb/core/alloctest"
 	"hb/core/wire"
 )
 
@@ -117,7 +118,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add(New(core.ClusterID{1}, "empty").Encode())
 	f.Add(lively(&testing.T{}).Encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := Decode(b)
+		var s *State
+		var err error
+		alloctest.Within(t, 1<<20+8*len(b), func() { s, err = Decode(b) })
 		if err != nil {
 			return
 		}

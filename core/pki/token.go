@@ -100,7 +100,9 @@ func ParseToken(text string) (Token, error) {
 	if len(text) > longestToken {
 		return Token{}, badToken("%d characters are no token", len(text))
 	}
-	text = strings.ToLower(strings.Join(strings.Fields(text), ""))
+	if text = compact(text); len(text) <= 2*tokenChars { // or else it is none, whatever it says
+		text = strings.ToLower(text)
+	}
 	if text == "" {
 		return Token{}, badToken("the token is empty")
 	}
@@ -132,6 +134,16 @@ func ParseToken(text string) (Token, error) {
 		return Token{}, badToken("the token's last character is wrong")
 	}
 	return t, nil
+}
+
+// compact leaves out white space.
+func compact(text string) string {
+	var b strings.Builder
+	b.Grow(len(text))
+	for word := range strings.FieldsSeq(text) {
+		b.WriteString(word)
+	}
+	return b.String()
 }
 
 func badToken(format string, args ...any) *core.Fault {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/alloctest"
 )
 
 func minted(t testing.TB) Token {
@@ -90,7 +91,9 @@ func FuzzParseToken(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		token, err := ParseToken(s)
+		var token Token
+		var err error
+		alloctest.Within(t, longestToken, func() { token, err = ParseToken(s) })
 		if err != nil {
 			var fault *core.Fault
 			if !errors.As(err, &fault) {

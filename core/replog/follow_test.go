@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/alloctest"
 	"hb/core/wire"
 
 	"go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 )
 
 func TestMembersWithoutAVoteFollowByPulling(t *testing.T) {
@@ -197,13 +197,15 @@ func FuzzPage(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p := &wire.Page{}
-		if proto.Unmarshal(b, p) != nil {
+		if wire.Unmarshal(b, p) != nil {
 			return
 		}
 		l, nonce := pulling(t)
 		p.Nonce = nonce
 		seq := uint64(0)
-		for _, e := range l.Step(1, PageCame{From: 5, Page: p}) {
+		var effects []Effect
+		alloctest.Within(t, 1<<20, func() { effects = append(effects, l.Step(1, PageCame{From: 5, Page: p})...) })
+		for _, e := range effects {
 			if a, ok := e.(Append); ok {
 				seq = a.Seq
 			}

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"hb/core/alloctest"
 )
 
 // piece is one record of output.
@@ -232,7 +234,9 @@ func FuzzWholeRecords(f *testing.F) {
 	f.Add(append(record(1, "out"), record(2, "err")...), 7)
 	f.Add([]byte{1, 0xff, 0xff, 0xff, 0}, 1)
 	f.Fuzz(func(t *testing.T, data []byte, max int) {
-		n, err := wholeRecords(data, max)
+		var n int
+		var err error
+		alloctest.Within(t, 1024, func() { n, err = wholeRecords(data, max) })
 		if n < 0 || n > len(data) || err != nil && n != 0 {
 			t.Fatalf("%d of %d bytes, %v", n, len(data), err)
 		}

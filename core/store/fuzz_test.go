@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"hb/core"
+	"hb/core/alloctest"
 	"hb/core/wire"
 )
 
@@ -20,7 +21,10 @@ func FuzzFrame(f *testing.F) {
 	f.Add(make([]byte, 200), uint64(0))
 	f.Add([]byte("short"), uint64(1))
 	f.Fuzz(func(t *testing.T, b []byte, salt uint64) {
-		h, payload, known, whole := readFrame(b, salt)
+		var h head
+		var payload []byte
+		var known, whole bool
+		alloctest.Within(t, 1024, func() { h, payload, known, whole = readFrame(b, salt) })
 		if !known || !whole {
 			return
 		}
@@ -57,7 +61,10 @@ func FuzzOpen(f *testing.F) {
 		}
 		data = append(data[:at], append(patch, data[min(int(at)+len(patch), len(data)):]...)...)
 		c := m.with(name, data)
-		s, r, err := OpenWith(c, small)
+		var s *Store
+		var r *Restored
+		var err error
+		alloctest.Within(t, 1<<20, func() { s, r, err = OpenWith(c, small) })
 		if err != nil {
 			if codeOf(err) == 0 || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%s: not one clear line: %v", name, err)
@@ -147,7 +154,9 @@ func FuzzSealed(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m := newMemFS()
 		m.files["file"] = &memFile{m, b}
-		content, _, err := readSealed(m, "file")
+		var content []byte
+		var err error
+		alloctest.Within(t, 1024+len(b), func() { content, _, err = readSealed(m, "file") })
 		if err == nil && !bytes.Contains(b, content) {
 			t.Errorf("read %q", content)
 		}

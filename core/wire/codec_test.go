@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"hb/core/alloctest"
+	"hb/core/wire/wiretest"
 )
 
 func TestEveryEnvelopeComesBackAsItWent(t *testing.T) {
@@ -33,7 +34,7 @@ func TestEveryEntryComesBackAsItWent(t *testing.T) {
 
 func TestEverythingOnDiskOrSaidAtTheDoorComesBackAsItWent(t *testing.T) {
 	for _, of := range []proto.Message{&Record{}, &Identity{}, &Ledger{}, &Enroll{}, &Enrolled{}} {
-		for name, m := range eachBody(of) {
+		for name, m := range wiretest.EachBody(of) {
 			got := m.ProtoReflect().New().Interface()
 			if err := Unmarshal(Marshal(m), got); err != nil || !proto.Equal(got, m) {
 				t.Errorf("%s: written %v, read %v, %v", name, m, got, err)
@@ -44,7 +45,7 @@ func TestEverythingOnDiskOrSaidAtTheDoorComesBackAsItWent(t *testing.T) {
 
 func TestEverythingBetweenADaemonAndItsRunnerProcessComesBackAsItWent(t *testing.T) {
 	for _, of := range []proto.Message{&ToRunner{}, &FromRunner{}} {
-		for name, m := range eachBody(of) {
+		for name, m := range wiretest.EachBody(of) {
 			got := m.ProtoReflect().New().Interface()
 			if err := Unmarshal(Marshal(m), got); err != nil || !proto.Equal(got, m) {
 				t.Errorf("%s: sent %v, came %v, %v", name, m, got, err)
@@ -171,7 +172,7 @@ func FuzzDecodeEntry(f *testing.F) {
 func FuzzUnmarshal(f *testing.F) {
 	kinds := File_hb_proto.Messages()
 	for i := range kinds.Len() {
-		for _, m := range eachBody(newOf(kinds.Get(i))) {
+		for _, m := range wiretest.EachBody(newOf(kinds.Get(i))) {
 			f.Add(uint16(i), Marshal(m))
 		}
 	}

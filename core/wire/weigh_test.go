@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"hb/core/alloctest"
+	"hb/core/wire/wiretest"
 )
 
 // weight is what a scale says of b; plenty if it would not say.
@@ -98,7 +99,7 @@ func TestNothingWeighsLessThanItAllocates(t *testing.T) {
 		}
 	}
 	for i := range File_hb_proto.Messages().Len() {
-		for _, m := range eachBody(newOf(File_hb_proto.Messages().Get(i))) {
+		for _, m := range wiretest.EachBody(newOf(File_hb_proto.Messages().Get(i))) {
 			all = append(all, m)
 		}
 	}
