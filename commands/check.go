@@ -27,7 +27,7 @@ func checkCommand() *cli.Command {
 		Description: `Prints one line, as monitoring plugins do, and exits 0 (OK), 1 (WARNING), 2 (CRITICAL)
 or 3 (UNKNOWN), never otherwise:
 
-    HB WARNING - dead: c; lab: 2 of 3 members alive, leader b | alive=2;;;0;3 dead=1;0;;0 …
+    HB WARNING - dead: c; lab: 2 of 3 members alive, leader b | alive=2;;;0;3 dead=1;0;;0 ...
 
 CRITICAL: no node answers, it is in no cluster, it hears none of the others, or there
 is no leader that a quorum confirms. UNKNOWN: hb check itself could not look (a flag

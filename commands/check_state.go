@@ -155,8 +155,11 @@ func (v *vitals) figures() []reading {
 			}
 		}
 	}
+	of := func(name string, value float64, what, help string) reading {
+		return reading{Name: name, Value: value, what: what, help: help}
+	}
 	count := func(status, help string) reading {
-		return reading{Name: status, Value: float64(len(with[status])), help: help, what: status + ": " + strings.Join(with[status], ", ")}
+		return of(status, float64(len(with[status])), status+": "+strings.Join(with[status], ", "), help)
 	}
 	alive := count("alive", "Members that this node believes to live.")
 	alive.what, alive.most = fmt.Sprintf("%d members alive", len(with["alive"])), len(v.members.Members)-len(with["left"])
@@ -166,19 +169,20 @@ func (v *vitals) figures() []reading {
 		count("dead", "Members that this node believes to be dead."),
 		count("suspect", "Members that this node suspects."),
 		count("unreachable", "Members that others reach and this node does not."),
-		{Name: "spare", Value: float64(spare), help: "Voters that may still be lost; below 0: the majority is gone.", what: fmt.Sprintf("%d of %d voters alive", living, voters)},
-		{Name: "stress", Value: float64(s.Stress), help: "Stress of this machine, from 0 to 1000.", what: fmt.Sprintf("stress %d of 1000", s.Stress), most: 1000},
+		of("spare", float64(spare), fmt.Sprintf("%d of %d voters alive", living, voters), "Voters that may still be lost; below 0: the majority is gone."),
+		of("stress", float64(s.Stress), fmt.Sprintf("stress %d of 1000", s.Stress), "Stress of this machine, from 0 to 1000."),
 	}
+	list[len(list)-1].most = 1000
 	if lag, known := behind(s); known {
-		list = append(list, reading{Name: "lag", Value: lag, help: "Entries of the log that were agreed on and are not applied here yet.", what: fmt.Sprintf("%.0f entries behind", lag)})
+		list = append(list, of("lag", lag, fmt.Sprintf("%.0f entries behind", lag), "Entries of the log that were agreed on and are not applied here yet."))
 	}
-	list = append(list, reading{Name: "queued", Value: float64(s.Tasks.Queued), help: "Tasks that wait for a member.", what: fmt.Sprintf("%d tasks queued", s.Tasks.Queued)})
+	list = append(list, of("queued", float64(s.Tasks.Queued), fmt.Sprintf("%d tasks queued", s.Tasks.Queued), "Tasks that wait for a member."))
 	if s.Certified != nil {
 		left := s.Certified.Sub(v.now).Hours() / 24
-		list = append(list, reading{Name: "certificate", Value: math.Floor(left), help: "Days until the certificate of this node ends.", what: fmt.Sprintf("the certificate ends in %.1f days", left)})
+		list = append(list, of("certificate", math.Floor(left), fmt.Sprintf("the certificate ends in %.1f days", left), "Days until the certificate of this node ends."))
 	}
 	if v.disk >= 0 {
-		list = append(list, reading{Name: "disk", Value: math.Floor(v.disk), help: "MiB that are left for the data directory.", what: fmt.Sprintf("%.0f MiB left for the data directory", v.disk)})
+		list = append(list, of("disk", math.Floor(v.disk), fmt.Sprintf("%.0f MiB left for the data directory", v.disk), "MiB that are left for the data directory."))
 	}
 	return list
 }

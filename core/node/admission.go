@@ -74,6 +74,12 @@ func (n *Node) enroll(id uint64, q Enroll) {
 	})
 }
 
+// TryEnroll is the request whether Enroll would let a machine in; it changes nothing.
+// The machine's ID and keys may be left out. Answered by nothing, if it would.
+type TryEnroll struct{ Admit *wire.Admit }
+
+func (TryEnroll) request() {}
+
 // tryEnroll judges a machine by the newest that was agreed.
 func (n *Node) tryEnroll(id uint64, q TryEnroll) {
 	if !n.self.joined {

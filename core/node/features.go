@@ -28,6 +28,13 @@ func (n *Node) tooOld() bool {
 	return true
 }
 
+// FeaturesView is the feature level of the cluster and of this program; Holding are
+// the members with a lower one than this program's.
+type FeaturesView struct {
+	Cluster, Here core.Features
+	Holding       []string
+}
+
 // featuresView says what the cluster can carry out, and who holds it back.
 func (n *Node) featuresView() FeaturesView {
 	v := FeaturesView{Cluster: n.ledger.Features(), Here: n.opts.Features}

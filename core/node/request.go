@@ -184,9 +184,6 @@ type (
 	// Enroll lets a machine in whose keys were proven; answered by an EnrolledView
 	// when its certificate is made.
 	Enroll struct{ Admit *wire.Admit }
-	// TryEnroll asks whether Enroll would let a machine in, and changes nothing. Its
-	// ID and keys may be left out. Answered by nothing, if it would.
-	TryEnroll struct{ Admit *wire.Admit }
 	// GetTokens is answered by a TokensView, read linearizably.
 	GetTokens struct{}
 	// ChangeToken proposes a command about a join token; answered by a TokensView.
@@ -229,7 +226,6 @@ func (EndLock) request()        {}
 func (ListLocks) request()      {}
 func (Leave) request()          {}
 func (Enroll) request()         {}
-func (TryEnroll) request()      {}
 func (GetTokens) request()      {}
 func (ChangeToken) request()    {}
 
@@ -340,13 +336,6 @@ type (
 	WorkView struct {
 		Queued, Granted int
 		Ended           map[string]uint64
-	}
-
-	// FeaturesView is the feature level of the cluster and of this program;
-	// Holding are the members with a lower one than this program's.
-	FeaturesView struct {
-		Cluster, Here core.Features
-		Holding       []string
 	}
 
 	// VotersView says who votes. Known says that the leader was asked: without
