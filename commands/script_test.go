@@ -124,3 +124,28 @@ func TestEveryExitCodeIsReachedByAScript(t *testing.T) {
 		}
 	}
 }
+
+// Every command pays for what packages do before main, and scripts run many. Those
+// of others are what they are; what one of ours makes then must be little. (The
+// exception is what protoc generates.)
+func TestPackagesDoLittleBeforeMain(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := exec.Command(self, "version")
+	version.Args[0], version.Env = "hb", append(os.Environ(), "GODEBUG=inittrace=1")
+	out, err := version.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	traced := regexp.MustCompile(`(?m)^init (hb/\S+) .* (\d+) bytes`).FindAllStringSubmatch(string(out), -1)
+	if len(traced) == 0 {
+		t.Fatalf("no package was traced:\n%s", out)
+	}
+	for _, line := range traced {
+		if bytes, err := strconv.Atoi(line[2]); err != nil || bytes > 16<<10 && line[1] != "hb/core/wire" {
+			t.Errorf("%s allocates %d bytes before main: %v", line[1], bytes, err)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -58,13 +57,23 @@ type Schedule struct {
 // nextTimes is how many times that will be due are told.
 const nextTimes = 5
 
-var scheduleName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+// isScheduleName says whether a name is of letters, digits and, but for the first,
+// dots, dashes and underscores; at most 100.
+func isScheduleName(name string) bool {
+	for i, c := range name {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && (i == 0 || !strings.ContainsRune("._-", c)) {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 100
+}
 
 // scheduleOf checks what a client wants done again and again.
 func scheduleOf(want *NewSchedule) (*wire.Schedule, error) {
 	sc := &wire.Schedule{Name: want.Name, Cron: want.Cron, Zone: want.Zone, Event: want.Event, Overlap: want.Overlap, CatchUp: want.CatchUp}
 	switch {
-	case !scheduleName.MatchString(want.Name):
+	case !isScheduleName(want.Name):
 		return nil, core.Faultf(core.CodeUsage, "schedule %q: a name of letters, digits, dots, dashes and underscores is meant", want.Name)
 	case (want.Cron == "") == (want.Event == ""):
 		return nil, core.Faultf(core.CodeUsage, "schedule %s: either a cron line or an event is meant", want.Name)

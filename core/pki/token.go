@@ -48,10 +48,7 @@ const (
 	latestSeconds = 1<<40 - 1
 )
 
-var (
-	tokenText  = base32.HexEncoding.WithPadding(base32.NoPadding)
-	castagnoli = crc32.MakeTable(crc32.Castagnoli)
-)
+var tokenText = base32.HexEncoding.WithPadding(base32.NoPadding)
 
 // MintToken makes a token of 16 random bytes.
 func MintToken(random io.Reader, ca Fingerprint, expiry time.Time) (Token, error) {
@@ -89,7 +86,7 @@ func (t Token) Reveal() string {
 	var seconds [8]byte
 	binary.BigEndian.PutUint64(seconds[:], uint64(min(max(t.Expiry.Unix(), 0), latestSeconds)))
 	b = append(b, seconds[3:]...)
-	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	b = binary.BigEndian.AppendUint32(b, castagnoli(b))
 	return TokenPrefix + strings.ToLower(tokenText.EncodeToString(b))
 }
 
@@ -122,7 +119,7 @@ func ParseToken(text string) (Token, error) {
 		return Token{}, badToken("the token has a character that none has: they are made of 0-9 and a-v")
 	}
 	end := tokenBytes - 4
-	if crc32.Checksum(b[:end], castagnoli) != binary.BigEndian.Uint32(b[end:]) {
+	if castagnoli(b[:end]) != binary.BigEndian.Uint32(b[end:]) {
 		return Token{}, badToken("the token's checksum is wrong: a character of it was changed or swapped")
 	}
 	t := Token{Secret: NewSecret(b[16 : 16+secretBytes])}
@@ -150,3 +147,6 @@ func badToken(format string, args ...any) *core.Fault {
 	return core.Faultf(core.CodeBadInput, "not a join token: %s", fmt.Sprintf(format, args...)).
 		WithHint("hb token create, on a member, prints one")
 }
+
+// castagnoli makes its table when it is first needed: most processes have no token.
+func castagnoli(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
