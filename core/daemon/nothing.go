@@ -18,7 +18,6 @@ func (n *nothing) carry(f node.Effect) bool {
 	switch f := f.(type) {
 	case node.Exec:
 		at := time.Now().UnixNano()
-		n.box.put(node.ExecStarted{Fence: f.Fence})
 		n.box.put(node.ExecEnded{Fence: f.Fence, Result: &wire.Result{StartedNanos: at, EndedNanos: at}})
 	case node.Adopt:
 		for _, a := range f.Attempts {

@@ -154,12 +154,24 @@ func (m *Machine) estimate(now core.Instant, spec *wire.Spec) estimate {
 	if !e.known {
 		times = 2
 	}
-	for _, g := range m.fresh[spec.GetName()] {
+	e.seconds = max(e.seconds, times*m.soFar(now, spec.GetName()))
+	return e
+}
+
+// soFar is how many seconds, on an ordinary member, the longest of the fresh runs of
+// a name has taken until now.
+func (m *Machine) soFar(now core.Instant, name string) float64 {
+	most, known := m.ages[name]
+	if known {
+		return most
+	}
+	for _, g := range m.fresh[name] {
 		if h := m.byID[g.node]; h != nil {
-			e.seconds = max(e.seconds, times*now.Sub(g.since).Seconds()*h.share()/h.slowness())
+			most = max(most, now.Sub(g.since).Seconds()*h.share()/h.slowness())
 		}
 	}
-	return e
+	m.ages[name] = most
+	return most
 }
 
 // explore finds a host for a task of which nobody knows how long it takes. It may
@@ -266,7 +278,7 @@ type costed struct {
 	cost float64
 }
 
-// forgetEstimates ends what slotTimes, reserve, room and horizon have noted.
+// forgetEstimates ends what slotTimes, reserve, room, soFar and horizon have noted.
 func (m *Machine) forgetEstimates() {
 	for _, h := range m.estimated {
 		h.frees = nil
@@ -277,4 +289,5 @@ func (m *Machine) forgetEstimates() {
 	}
 	m.roomy = m.roomy[:0]
 	clear(m.horizons)
+	clear(m.ages)
 }

@@ -53,11 +53,21 @@ func (m *Machine) expected(h *host, spec *wire.Spec) float64 {
 // notFresh forgets a run of a name of which few have ended well.
 func (m *Machine) notFresh(g *grant) {
 	name := g.spec.GetName()
-	if runs := m.fresh[name]; len(runs) > 1 {
-		m.fresh[name] = slices.DeleteFunc(runs, func(o *grant) bool { return o == g })
-	} else if len(runs) == 1 && runs[0] == g {
+	switch runs := without(m.fresh[name], g); len(runs) {
+	case 0:
 		delete(m.fresh, name)
+	default:
+		m.fresh[name] = runs
 	}
+}
+
+// without takes a run out of a list. It is one of the first, mostly: those that begin
+// first end first.
+func without(runs []*grant, g *grant) []*grant {
+	if at := slices.Index(runs, g); at >= 0 {
+		return slices.Delete(runs, at, at+1)
+	}
+	return runs
 }
 
 // refitEvery bounds how often all runs are looked at.
@@ -99,7 +109,7 @@ func (m *Machine) refresh(now core.Instant, t *wire.Task) {
 		delete(m.grants, id)
 		if h := m.byID[g.node]; h != nil {
 			h.open--
-			h.runs = slices.DeleteFunc(h.runs, func(o *grant) bool { return o == g })
+			h.runs = without(h.runs, g)
 			if g.begun {
 				h.countEnd(g, -1)
 			}

@@ -157,6 +157,7 @@ type Machine struct {
 	roomy     []*host             // whose room is
 	near      []costed            // of draw, over and over
 	horizons  map[string]float64  // by group of placement; see horizon
+	ages      map[string]float64  // by name; see soFar
 	figures   []float64           // of median and lagOf, over and over
 }
 
@@ -187,7 +188,7 @@ func (m *Machine) reset() {
 	m.holding = map[string]core.TaskID{}
 	m.flying = map[core.TaskID]int{}
 	m.queue = newQueue()
-	m.horizons = map[string]float64{}
+	m.horizons, m.ages = map[string]float64{}, map[string]float64{}
 	m.fresh = map[string][]*grant{}
 }
 

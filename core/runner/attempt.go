@@ -145,6 +145,9 @@ func (m *Machine) giveUp(f core.Fence, task core.TaskID, n uint32) {
 
 // hasNewer says whether a later attempt of the task is or was here.
 func (m *Machine) hasNewer(task core.TaskID, n uint32) bool {
+	if m.tasks[task] == 0 {
+		return m.past.newest[task].n >= n
+	}
 	for _, a := range m.live {
 		if a.task == task && a.n >= n {
 			return true
@@ -155,6 +158,9 @@ func (m *Machine) hasNewer(task core.TaskID, n uint32) bool {
 
 // killOlder ends earlier attempts of the task: the log has given them up.
 func (m *Machine) killOlder(now core.Instant, task core.TaskID, n uint32) {
+	if m.tasks[task] == 0 {
+		return
+	}
 	for _, a := range slices.Clone(m.live) {
 		if a.task == task && a.n < n {
 			m.kill(now, a, byKill)
@@ -167,7 +173,7 @@ func (m *Machine) killOlder(now core.Instant, task core.TaskID, n uint32) {
 // as soon as a slot is free. Nothing starts before the leftovers of an earlier run
 // are gone.
 func (m *Machine) intendWaiting(now core.Instant) {
-	c := m.census()
+	c := m.census
 	if c[waiting] == 0 || c[adopting] > 0 {
 		return
 	}
@@ -179,7 +185,8 @@ func (m *Machine) intendWaiting(now core.Instant) {
 		case a.phase != waiting || m.olderRuns(a) || !a.mayBegin(now):
 		case free > 0 || a.revocable():
 			free--
-			a.phase, a.seq = intending, m.journal(intent(a))
+			m.move(a, intending)
+			a.seq = m.journal(intent(a))
 		}
 	}
 }
@@ -188,7 +195,7 @@ func (m *Machine) intendWaiting(now core.Instant) {
 // are free, and hands on what may wait for one there, but nothing that would
 // overtake what waits here.
 func (m *Machine) startReady(now core.Instant) {
-	c := m.census()
+	c := m.census
 	if c[intending] == 0 || c[adopting] > 0 {
 		return
 	}
@@ -208,13 +215,6 @@ func (m *Machine) startReady(now core.Instant) {
 }
 
 // census is how many attempts are in each phase.
-func (m *Machine) census() (c census) {
-	for _, a := range m.live {
-		c[a.phase]++
-	}
-	return c
-}
-
 type census [phases]int
 
 // occupied is how many slots are taken, or will be before another can be.
@@ -222,7 +222,7 @@ func (c census) occupied() int { return c[handed] + c[starting] + c[running] + c
 
 // start hands an attempt to the driver.
 func (m *Machine) start(a *attempt, to phase) {
-	a.phase = to
+	m.move(a, to)
 	e := Exec{Fence: a.fence, Task: a.task, Attempt: a.n, Spec: a.spec, Until: a.lease}
 	if to == handed {
 		e.Abreast = m.opt.Slots
@@ -241,6 +241,9 @@ func intent(a *attempt) *wire.Record {
 
 // olderRuns says whether an earlier attempt of the same task has not ended.
 func (m *Machine) olderRuns(a *attempt) bool {
+	if m.tasks[a.task] == 1 {
+		return false
+	}
 	for _, b := range m.live {
 		if b.task == a.task && b.n < a.n && b.phase != reporting {
 			return true
@@ -261,7 +264,8 @@ func (m *Machine) journaled(now core.Instant, seq uint64) {
 		case a.phase == intending:
 			a.seq = 0 // startReady goes on
 		case a.phase == ending:
-			a.phase, a.seq = reporting, 0
+			m.move(a, reporting)
+			a.seq = 0
 			m.put(Release{a.fence})
 			m.report(now, a)
 			m.changed()
@@ -279,7 +283,7 @@ func (m *Machine) started(now core.Instant, ev Started) {
 		a.process = &wire.Started{Fence: uint64(ev.Fence), Pid: int64(ev.Pid), StartTicks: ev.StartTicks, Boot: ev.Boot}
 		m.journal(&wire.Record{Body: &wire.Record_Started{Started: a.process}})
 	}
-	a.phase = running
+	m.move(a, running)
 	if a.exclusive() {
 		m.leases.Due = core.Earlier(m.leases.Due, now)
 	}
@@ -317,7 +321,8 @@ func (m *Machine) unbegun(f core.Fence) {
 
 // end has the result of an attempt journaled; it is reported when that is on disk.
 func (m *Machine) end(now core.Instant, a *attempt, r *wire.Result) {
-	a.phase, a.result, a.seq = ending, r, 0
+	m.move(a, ending)
+	a.result, a.seq = r, 0
 	if len(m.ends) == 0 {
 		m.endsDue = now.Add(endsFor)
 	}
@@ -340,7 +345,7 @@ func (m *Machine) writeEnds(now core.Instant) {
 // backlog says whether every slot is taken, and something is to start as soon as
 // one is free.
 func (m *Machine) backlog() bool {
-	c := m.census()
+	c := m.census
 	return c.occupied() > m.opt.Slots || c.occupied() == m.opt.Slots && slices.ContainsFunc(m.live, func(a *attempt) bool { return a.phase == intending && a.revocable() })
 }
 

@@ -239,10 +239,14 @@ type Machine struct {
 	opt     Options
 	effects []Effect
 
-	live  []*attempt // sorted by fence
-	past  past
-	last  core.Fence
-	begun bool // the journal's leftovers were brought out
+	live   []*attempt // sorted by fence
+	census census
+	tasks  map[core.TaskID]int // how many of them are of one task
+	// reportsDue is no later than the first report that is to be repeated.
+	reportsDue core.Instant
+	past       past
+	last       core.Fence
+	begun      bool // the journal's leftovers were brought out
 
 	// seq numbers the journal's writes; records gather during a step.
 	seq     uint64
@@ -265,7 +269,7 @@ type Machine struct {
 // order in which it was written.
 func New(opt Options, journal []*wire.Record) *Machine {
 	opt.Slots = max(1, opt.Slots)
-	m := &Machine{opt: opt, past: newPast(), leases: core.NewLeaseQuestions(), heldSent: longAgo, heldDue: core.Never, laterDue: core.Never, endsDue: core.Never}
+	m := &Machine{opt: opt, past: newPast(), tasks: map[core.TaskID]int{}, leases: core.NewLeaseQuestions(), heldSent: longAgo, heldDue: core.Never, laterDue: core.Never, endsDue: core.Never}
 	for _, r := range journal {
 		m.recall(r)
 	}
@@ -289,7 +293,8 @@ func (m *Machine) recall(r *wire.Record) {
 		}
 	case *wire.Record_Ended:
 		if a, ok := m.find(core.Fence(b.Ended.GetFence())); ok {
-			a.phase, a.result = reporting, b.Ended.Result
+			m.move(a, reporting)
+			a.result = b.Ended.Result
 		}
 	case *wire.Record_Forgotten:
 		if a, ok := m.find(core.Fence(b.Forgotten)); ok {
@@ -388,7 +393,7 @@ func (m *Machine) adopt() {
 func (m *Machine) orphaned() {
 	for _, a := range m.live {
 		if a.phase >= handed && a.phase <= running {
-			a.phase = adopting
+			m.move(a, adopting)
 		}
 	}
 	m.adopt()
@@ -401,15 +406,12 @@ func (m *Machine) Next() core.Instant {
 	}
 	next := core.Earlier(core.Earlier(m.heldAt(), m.leases.Due), m.past.next())
 	next = core.Earlier(next, core.Earlier(m.laterDue, m.endsDue))
-	for _, a := range m.live {
-		next = core.Earlier(next, a.due())
-	}
-	return next
+	return core.Earlier(next, m.reportsDue)
 }
 
 // Running is how many processes run here now, or are about to.
 func (m *Machine) Running() int {
-	c := m.census()
+	c := m.census
 	begun := c.occupied() - c[handed]
 	return begun + max(0, min(c[handed], m.opt.Slots-begun))
 }
@@ -480,10 +482,23 @@ func (m *Machine) place(f core.Fence) (int, bool) {
 func (m *Machine) insert(a *attempt) {
 	at, _ := m.place(a.fence)
 	m.live = slices.Insert(m.live, at, a)
+	m.census[a.phase]++
+	m.tasks[a.task]++
 	m.last = max(m.last, a.fence)
 }
 
 func (m *Machine) remove(a *attempt) {
 	at, _ := m.place(a.fence)
 	m.live = slices.Delete(m.live, at, at+1)
+	m.census[a.phase]--
+	if m.tasks[a.task]--; m.tasks[a.task] == 0 {
+		delete(m.tasks, a.task)
+	}
+}
+
+// move brings an attempt into another phase.
+func (m *Machine) move(a *attempt, to phase) {
+	m.census[a.phase]--
+	m.census[to]++
+	a.phase = to
 }

@@ -7,9 +7,13 @@ import (
 
 // lookAtDue repeats reports and drops old output.
 func (m *Machine) lookAtDue(now core.Instant) {
-	for _, a := range m.live {
-		if now >= a.due() {
-			m.report(now, a)
+	if now >= m.reportsDue {
+		m.reportsDue = core.Never
+		for _, a := range m.live {
+			if now >= a.due() {
+				m.report(now, a)
+			}
+			m.reportsDue = core.Earlier(m.reportsDue, a.due())
 		}
 	}
 	for _, f := range m.past.dropOld(now) {
@@ -21,6 +25,7 @@ func (m *Machine) lookAtDue(now core.Instant) {
 func (m *Machine) report(now core.Instant, a *attempt) {
 	a.wait = min(max(2*a.wait, reportFirst), reportMost)
 	a.again = now.Add(a.wait)
+	m.reportsDue = core.Earlier(m.reportsDue, a.again)
 	m.put(Report{m.done(a)})
 }
 
@@ -40,7 +45,7 @@ func (m *Machine) acked(now core.Instant, f core.Fence) {
 func (m *Machine) newLeader(now core.Instant) {
 	for _, a := range m.live {
 		if a.phase == reporting {
-			a.wait, a.again = 0, now
+			a.wait, a.again, m.reportsDue = 0, now, now
 		}
 	}
 	m.heldSent, m.heldChanged = longAgo, true
