@@ -192,3 +192,22 @@ func TestTenThousandElementsAreOneSubmit(t *testing.T) {
 	}
 	t.Logf("encoded: %d bytes an element", len(s.Encode())/MaxElements)
 }
+
+func TestEachElementOfALongArrayIsFoundAfterItsEnd(t *testing.T) {
+	for _, size := range []uint32{1, markEvery, markEvery + 1, 3*markEvery + 5} {
+		b := newBook(t)
+		b.up(1)
+		b.yes(submit(1, array(size, 0)))
+		for i := range size {
+			b.run(1, i+1, 1, exit(int32(i)%2))
+		}
+		for range 2 {
+			for i := range size {
+				if k := b.kid(1, i+1); k.N != i+1 || k.Result.Exit != int32(i)%2 {
+					t.Fatalf("of %d, element %d is %v", size, i+1, k)
+				}
+			}
+			b.State = reloaded(b)
+		}
+	}
+}

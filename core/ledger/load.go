@@ -93,7 +93,7 @@ func (s *State) loadElement(parent *entry, t *wire.Task, raw []byte) error {
 		return fmt.Errorf("task %x is not element %d of %v, which has ended", t.Id, p.loaded+1, p.id)
 	}
 	p.loaded++
-	p.block = append(p.block, raw...)
+	p.append(at.n, raw)
 	size := sizeOf(t)
 	p.blockSize += size
 	s.tasks.endedBytes += size

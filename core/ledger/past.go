@@ -32,7 +32,8 @@ type past struct {
 	elements  uint32
 	block     []byte
 	blockSize int
-	loaded    uint32 // how many of them a snapshot has brought
+	marks     []uint32 // where in the block every markEvery-th record begins
+	loaded    uint32   // how many of them a snapshot has brought
 
 	// in is set in a view of a record within a block: the parent.
 	in *entry
@@ -90,12 +91,30 @@ func unframed(packed []byte) []byte {
 	return b
 }
 
+// markEvery is how many records of a block are walked at most to find one.
+const markEvery = 32
+
+// append puts the next record, number n, at the end of a block.
+func (p *past) append(n uint32, packed []byte) {
+	if (n-1)%markEvery == 0 {
+		p.marks = append(p.marks, uint32(len(p.block)))
+	}
+	p.block = append(p.block, packed...)
+}
+
 // each goes through the packed records of a block, until it is told not to.
-func (p *past) each(yield func(n uint32, packed []byte) bool) {
-	b := p.block
-	for n := uint32(1); len(b) > 0; n++ {
+func (p *past) each(yield func(n uint32, packed []byte) bool) { p.eachFrom(1, yield) }
+
+// eachFrom is each from a record on.
+func (p *past) eachFrom(first uint32, yield func(n uint32, packed []byte) bool) {
+	if len(p.block) == 0 {
+		return
+	}
+	at := (first - 1) / markEvery
+	b := p.block[p.marks[at]:]
+	for n := at*markEvery + 1; len(b) > 0; n++ {
 		_, _, length := protowire.ConsumeField(b)
-		if !yield(n, b[:length]) {
+		if n >= first && !yield(n, b[:length]) {
 			return
 		}
 		b = b[length:]
@@ -104,16 +123,19 @@ func (p *past) each(yield func(n uint32, packed []byte) bool) {
 
 // element is a view of one record in a block.
 func (e *entry) element(n uint32) *entry {
-	for i, packed := range e.past.each {
-		if i == n {
-			t := unpack(packed, e.past.spec)
-			return &entry{size: sizeOf(t), past: &past{
-				id: core.TaskID(t.Id), submitted: submitPlace(t), final: t.Final, ended: t.EndedNanos,
-				status: known(t.Status), spec: t.Spec, packed: packed, in: e,
-			}}
-		}
+	var found *entry
+	e.past.eachFrom(n, func(_ uint32, packed []byte) bool {
+		t := unpack(packed, e.past.spec)
+		found = &entry{size: sizeOf(t), past: &past{
+			id: core.TaskID(t.Id), submitted: submitPlace(t), final: t.Final, ended: t.EndedNanos,
+			status: known(t.Status), spec: t.Spec, packed: packed, in: e,
+		}}
+		return false
+	})
+	if found == nil {
+		panic(fmt.Sprintf("ledger: task %v has no element %d", e.past.id, n))
 	}
-	panic(fmt.Sprintf("ledger: task %v has no element %d", e.past.id, n))
+	return found
 }
 
 // fold makes one block of the elements of a parent that has ended.
@@ -126,7 +148,7 @@ func (x *index) fold(parent *entry) {
 	p.block = make([]byte, 0, block)
 	for n := range p.elements {
 		kid := x.byID[ElementID(p.id, n+1)]
-		p.block = append(p.block, kid.past.packed...)
+		p.append(n+1, kid.past.packed)
 		p.blockSize += kid.size
 		delete(x.byID, kid.past.id)
 	}
@@ -184,14 +206,13 @@ func (x *index) find(id core.TaskID) *entry {
 func (x *index) refold(parent *entry, t *wire.Task) {
 	old := parent.past
 	p := *old
-	p.block = make([]byte, 0, len(old.block)+proto.Size(t))
+	p.block, p.marks = make([]byte, 0, len(old.block)+proto.Size(t)), nil
 	for n, packed := range old.each {
 		if n == t.N {
 			p.blockSize += sizeOf(t) - sizeOf(unpack(packed, old.spec))
-			p.block = appendTask(p.block, t)
-			continue
+			packed = appendTask(nil, t)
 		}
-		p.block = append(p.block, packed...)
+		p.append(n, packed)
 	}
 	x.endedBytes += p.blockSize - old.blockSize
 	parent.past = &p
