@@ -162,7 +162,7 @@ func (s *setup) untilMember(client *control.Client) error {
 	defer cancel()
 	if err := client.Wait(ctx, []string{"ready"}); err != nil {
 		return core.Faultf(core.CodeTimeout, "the node was started, and is not a usable member yet: %v", err).
-			WithHint("journalctl -u %s tells what it says", unit)
+			WithHint("hb doctor tells what is wrong, journalctl -u %s what the node says", unit)
 	}
 	return nil
 }

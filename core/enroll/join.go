@@ -104,7 +104,7 @@ func askAll(ctx context.Context, j Joining, a Application) (*Admitted, error) {
 		}
 		if len(addrs) == 0 {
 			return nil, core.Faultf(core.CodeNoNode, "nobody answers: no member of any cluster was found on the local network").
-				WithHint("name one: hb join TOKEN HOST:PORT; between the machines 7117 (UDP and TCP) and 7118 (UDP) must be open")
+				WithHint("name one: hb join TOKEN HOST:PORT; 7117 (UDP and TCP) and 7118 (UDP) must be open between the machines; hb doctor tells what is wrong")
 		}
 		var round refusals
 		for _, addr := range addrs {
@@ -145,6 +145,9 @@ func (r *refusals) add(addr string, f *core.Fault) {
 // fault is all of it in one line.
 func (r *refusals) fault() *core.Fault {
 	r.why.Message = strings.Join(r.addrs, ", ") + ": " + r.why.Message
+	if r.why.Code == core.CodeNoNode && r.why.Hint == "" {
+		r.why.Hint = "hb doctor " + r.addrs[0] + " tells where the way there ends, and what to do"
+	}
 	return r.why
 }
 

@@ -102,6 +102,15 @@ func TestDoctorTellsAMemberWhereItsPacketsAreLost(t *testing.T) {
 	l, c := founded(t, 3)
 	here, other := c.nodes[0], c.nodes[1]
 	here.well(t)
+	check := func(code int, words string) {
+		t.Helper()
+		var r result
+		untilTrue(t, "hb check says "+words, func() bool {
+			r = here.run(t, "check", "--warning", "certificate=60:")
+			return r.code == code && strings.HasPrefix(r.out, words) && strings.Count(r.out, "\n") == 1
+		})
+	}
+	check(0, "HB OK - hb: 3 of 3 members alive, leader n")
 	l.drop(1, "udp dport 7117 ip saddr 10.77.0.1")
 	here.finds(t, "udp", "n2 answers by TCP, but not by UDP\tits datagrams arrive here, and this node's do not arrive there\ton n2: hb doctor")
 	l.pass(1)
@@ -111,10 +120,12 @@ func TestDoctorTellsAMemberWhereItsPacketsAreLost(t *testing.T) {
 	c.kill(other)
 	c.everywhere(other, "dead")
 	here.finds(t, "member-dead", "2 of 3 voters are alive: no further one may be lost")
+	check(1, "HB WARNING - dead: n2; hb: 2 of 3 members alive, leader n")
 	other.finds(t, "node-down", "left its socket behind")
 	c.kill(c.nodes[2])
 	untilTrue(t, "that there is no leader is told", func() bool {
 		found := here.findings(t)
 		return strings.Contains(found["isolated"], "hears none of the other 2 members") || strings.Contains(found["no-quorum"], "2 are needed")
 	})
+	check(2, "HB CRITICAL - ")
 }

@@ -180,7 +180,7 @@ func TestWhoseTokenIsNotGoodStaysOutAndIsToldWhy(t *testing.T) {
 	l.plug(2, false)
 	lonely := c.set(l, 2, "lonely")
 	r = lonely.run(t, "join", token, "10.77.0.1:7117", "--name", "lonely", "--timeout", "2s", "--data", filepath.Join(lonely.dir, "data"))
-	if r.code != 69 || !strings.Contains(r.err, "10.77.0.1:7117: ") {
+	if r.code != 69 || !strings.Contains(r.err, "10.77.0.1:7117: ") || !strings.Contains(r.err, "hint: hb doctor 10.77.0.1:7117") {
 		t.Errorf("nobody answers: exit %d, %q", r.code, r.err)
 	}
 	if got := c.must(first, "members", "-o", "plain"); strings.Count(got, "\n") != 2 {

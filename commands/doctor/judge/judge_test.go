@@ -119,6 +119,10 @@ var wrong = []row{
 	{"disk-slow", Warn, "in 50ms", "another disk", func(f *Facts) { f.Data.Sync = 50 * time.Millisecond }, false},
 	{"credentials", Bad, "ended at", "hb join TOKEN", func(f *Facts) { f.Credentials.Fault = "this node's certificate ended at 2026" }, false},
 	{"credentials-end", Warn, "ends in 10 days", "hb status", func(f *Facts) { f.Credentials.End = now.Add(10*24*time.Hour + time.Minute) }, false},
+	{"credentials-end", Warn, "ends in 10 days", "hb status", func(f *Facts) {
+		ends := now.Add(10*24*time.Hour + time.Minute)
+		f.Credentials, f.Node.Status.Certified = nil, &ends // another user's, but the node tells
+	}, false},
 	{"node-hangs", Bad, "does not answer", "journalctl", func(f *Facts) { f.Sockets[0].State = "hangs" }, false},
 	{"socket-denied", Warn, "closed to root", "sudo", func(f *Facts) { f.Sockets[0].State, f.Node = "denied", nil }, false},
 	{"node-down", Warn, "left its socket", "hb node", func(f *Facts) { f.Sockets[0].State, f.Node, f.LAN.Own = "stale", nil, false }, false},

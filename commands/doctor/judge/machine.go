@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"hb/core/pki"
 )
 
 const (
@@ -90,6 +92,9 @@ func (f *Facts) disk() (found []Finding) {
 
 func (f *Facts) credentials() []Finding {
 	c := f.Credentials
+	if c == nil && f.answers() && f.Node.Status.Certified != nil { // the node's files are closed, but it tells
+		c = &Credentials{Name: f.Node.Status.Name, Cluster: value(f.Node.Status.Cluster.ID), End: *f.Node.Status.Certified, Renew: pki.RenewBefore}
+	}
 	switch {
 	case c == nil:
 		return nil
