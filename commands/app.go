@@ -38,6 +38,7 @@ func App(version string) *cli.App {
 			topCommand(),
 			drainCommand(),
 			resumeCommand(),
+			tagCommand(),
 			leaveCommand(),
 			forgetCommand(),
 			votersCommand(),

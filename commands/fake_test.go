@@ -218,6 +218,8 @@ func (f *fake) answer(r node.Request) any {
 		return explained()
 	case node.DrainNode:
 		return nil
+	case node.SetTags:
+		return node.TagsView{Tags: q.Set}
 	case node.ListSchedules:
 		return f.schedules(q)
 	case node.ChangeSchedule:

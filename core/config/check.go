@@ -202,6 +202,9 @@ func checkTag(s string) string {
 	return ""
 }
 
+// CheckTag says what is wrong with a tag K=V; empty when nothing is.
+func CheckTag(s string) string { return checkTag(s) }
+
 func inRange(low, high int) func(string) string {
 	return func(s string) string {
 		n, err := strconv.Atoi(s)

@@ -25,6 +25,7 @@
 //	POST /v1/probe            {"targets"}   hb.probe/1
 //	POST /v1/probe/mesh       {"targets"}   hb.mesh/1
 //	GET  /v1/wait?for=CONDITION&for=…       {}, when all of them hold
+//	POST /v1/tags             {"set","drop"}  hb.tags/1
 //	POST /v1/leave                          {}, when the node has left
 //	GET  /v1/voters                         hb.voters/1
 //	POST /v1/voters           {"target"}    hb.voters/1

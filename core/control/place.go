@@ -35,7 +35,7 @@ func (s server) placeable(ctx context.Context, spec *wire.Spec) error {
 		}
 	}
 	return core.Faultf(core.CodeDenied, "no member may run it: none is where %s", strings.Join(spec.Where, " ")).
-		WithHint("a tag is given in [node] of hb.toml, like tags = {disk = \"big\"}, or with hb node --tag disk=big")
+		WithHint("a tag is given by hb tag disk=big on that member, or in [node] of hb.toml, like tags = {disk = \"big\"}")
 }
 
 // fits says whether a member's tags meet every condition; one without the tag

@@ -61,6 +61,7 @@ var needed = map[Right]string{
 		POST /v1/leader/transfer
 		POST /v1/leave
 		POST /v1/resume
+		POST /v1/tags
 		POST /v1/voters
 		POST /v1/voters/vote`,
 }

@@ -33,6 +33,7 @@ func (s server) routes() map[string]route {
 		"POST /v1/probe":             {Read, handler(s.probe)},
 		"POST /v1/probe/mesh":        {Read, handler(s.probeMesh)},
 		"GET /v1/wait":               {Read, handler(s.wait)},
+		"POST /v1/tags":              {Admin, handler(s.tags)},
 		"POST /v1/leave":             {Admin, handler(s.leave)},
 		"GET /v1/voters":             {Read, handler(s.voters)},
 		"POST /v1/voters":            {Admin, handler(s.setVoters)},

@@ -73,6 +73,9 @@ type (
 	// asked for during one, it is that one.
 	Roll struct{}
 
+	// Retag gives this node other tags, which must pass wire.CheckLabels.
+	Retag struct{ Tags map[string]string }
+
 	// Leave takes the node out of its cluster on purpose. Left follows.
 	Leave struct{}
 )
@@ -85,6 +88,7 @@ func (Report) event()    {}
 func (Reach) event()     {}
 func (MeshProbe) event() {}
 func (Roll) event()      {}
+func (Retag) event()     {}
 func (Leave) event()     {}
 
 // Effect is what the machine wants done or known.

@@ -140,6 +140,8 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 		m.beginMesh(now, e)
 	case Roll:
 		m.callRoll(now)
+	case Retag:
+		m.retag(now, e.Tags)
 	case Leave:
 		m.beginLeave(now)
 	}
@@ -165,6 +167,18 @@ func (m *Machine) wake(now core.Instant) {
 		m.push(m.table.Self())
 	}
 	m.sayFallback()
+}
+
+// retag tells of other tags of this node. They belong to its next incarnation: in
+// one its labels cannot differ.
+func (m *Machine) retag(now core.Instant, tags map[string]string) {
+	own := m.table.Self()
+	if own.Status != core.Alive || own.Incarnation == math.MaxUint32 {
+		return
+	}
+	own.Tags = tags
+	own.Incarnation++
+	m.learned(now, member.Evidence{Row: own}, true)
 }
 
 // tellLeader tells the detector who leads the log when that has changed.

@@ -197,7 +197,7 @@ func (n *Node) stale(m *wire.Agreed, row member.Row) bool {
 	case m.State == ledger.Left:
 		return false // comes back with a newer instance only
 	}
-	return m.Row.Addr != row.Addr.String() || m.Row.Name != row.Name || m.Row.Raft != uint64(row.Raft) || m.Row.Version != row.Version || m.Row.Features != uint32(row.Features)
+	return m.Row.Addr != row.Addr.String() || m.Row.Name != row.Name || m.Row.Raft != uint64(row.Raft) || m.Row.Version != row.Version || m.Row.Features != uint32(row.Features) || !maps.Equal(m.Row.Tags, row.Tags)
 }
 
 // saidItself says whether a run that is down for that reason has said so itself.

@@ -92,6 +92,8 @@ func (n *Node) askedOfNode(ev Asked) {
 		n.transfer(ev.ID, q.To)
 	case DrainNode:
 		n.drain(ev.ID, q)
+	case SetTags:
+		n.setTags(ev.ID, q)
 	case ListSchedules:
 		n.listSchedules(ev.ID, q)
 	case ChangeSchedule:
@@ -162,6 +164,7 @@ func (n *Node) clientGone(id uint64) {
 	c.tasks = without(c.tasks, func(w taskWait) bool { return w.id == id })
 	c.explaining = without(c.explaining, func(x *explaining) bool { return x.client == id })
 	c.draining = without(c.draining, func(d *draining) bool { return d.id == id })
+	n.tags.waiting = without(n.tags.waiting, func(w *retagging) bool { return w.id == id })
 	n.lockStep(lock.Close{Client: id})
 	n.admission.waiting = without(n.admission.waiting, func(w *enrolling) bool { return w.id == id })
 	n.pulls.followers = without(n.pulls.followers, func(f *follower) bool { return f.id == id })

@@ -11,7 +11,7 @@ func (n *Node) checkDetector(id *wire.Identity) {
 	switch id.Detector {
 	case n.opts.Detector:
 	case "":
-		n.put(SaveIdentity{Identity: n.identity(n.self.cluster, n.self.clusterName)})
+		n.saveIdentity(n.self.cluster, n.self.clusterName)
 	default:
 		n.stop(core.Faultf(core.CodeConfig, "the failure detector of cluster %s is %s, not %s",
 			n.self.clusterName, id.Detector, n.opts.Detector).

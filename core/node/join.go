@@ -25,6 +25,7 @@ type self struct {
 	// journalSince is the first run whose grants the journal surely has.
 	journalSince core.Instance
 	saving       *wire.Welcome
+	saves, saved uint64      // identities put on their way, and on disk
 	savingFrom   core.NodeID // who has sent it
 }
 
@@ -130,18 +131,23 @@ func (n *Node) welcomed(e *wire.Envelope, w *wire.Welcome) {
 	switch {
 	case !n.self.joined && n.self.saving == nil:
 		n.self.saving, n.self.savingFrom, n.self.epoch = w, core.NodeID(e.From), core.Epoch(e.Epoch)
-		n.put(SaveIdentity{Identity: n.identity(core.ClusterID(w.Cluster), w.ClusterName)})
+		n.saveIdentity(core.ClusterID(w.Cluster), w.ClusterName)
 	case n.self.joined && string(w.Cluster) == string(n.self.cluster[:]) && core.Epoch(e.Epoch) == n.self.epoch:
 		n.knownAgain(core.NodeID(e.From), w)
 	}
 }
 
 func (n *Node) identity(cluster core.ClusterID, name string) *wire.Identity {
-	return &wire.Identity{Format: 1, Cluster: cluster[:], ClusterName: name, Node: uint64(n.self.id), Raft: uint64(n.self.raft), Detector: n.opts.Detector, Epoch: uint64(n.self.epoch), JournalSince: uint32(n.self.journalSince)}
+	return &wire.Identity{
+		Format: 1, Cluster: cluster[:], ClusterName: name, Node: uint64(n.self.id), Raft: uint64(n.self.raft), Detector: n.opts.Detector,
+		Epoch: uint64(n.self.epoch), JournalSince: uint32(n.self.journalSince), Tags: n.tags.set, DroppedTags: n.tags.dropped,
+	}
 }
 
 // identitySaved makes the node a member of the cluster that let it in.
 func (n *Node) identitySaved() {
+	n.self.saved++
+	n.tagsSaved()
 	w := n.self.saving
 	if w == nil {
 		return

@@ -69,6 +69,7 @@ type Node struct {
 	unmet     map[core.NodeID]*unmet
 	wards     wards
 	admission admission
+	tags      tags
 }
 
 // parts are the machines, and the steppers that drive them.
@@ -162,6 +163,7 @@ func (n *Node) identify(from Restored) {
 		}
 	}
 	n.self = self{id: core.NodeID(id.Node), raft: core.RaftID(id.Raft), instance: from.Instance, clusterName: id.ClusterName, epoch: core.Epoch(id.Epoch)}
+	n.restoreTags(id)
 	if len(id.Cluster) == len(n.self.cluster) {
 		n.self.cluster = core.ClusterID(id.Cluster)
 		n.self.joined = !n.self.cluster.IsZero()
@@ -172,12 +174,12 @@ func (n *Node) identify(from Restored) {
 	}
 	if n.self.joined && (from.JournalDamaged != nil || from.JournalTorn) {
 		n.self.journalSince = from.Instance
-		n.put(SaveIdentity{Identity: n.identity(n.self.cluster, n.self.clusterName)})
+		n.saveIdentity(n.self.cluster, n.self.clusterName)
 	}
 	if n.self.joined && from.Damaged != nil {
 		// What was promised under the old raft ID may be forgotten.
 		n.self.raft = core.RaftID(nonzero(n.opts.Rand))
-		n.put(SaveIdentity{Identity: n.identity(n.self.cluster, n.self.clusterName)})
+		n.saveIdentity(n.self.cluster, n.self.clusterName)
 		n.log(true, fmt.Sprintf("the log is damaged: %v; rebuilding it from the other members under raft ID %s", from.Damaged, n.self.raft))
 	}
 }
@@ -198,7 +200,7 @@ func (n *Node) makeParts(from Restored) {
 		body = n.takeFirst(from.Snapshot)
 	}
 	row := member.Row{
-		ID: n.self.id, Name: n.opts.Name, Addr: n.opts.Addr, Version: n.opts.Version, Features: n.opts.Features, Tags: n.opts.Tags,
+		ID: n.self.id, Name: n.opts.Name, Addr: n.opts.Addr, Version: n.opts.Version, Features: n.opts.Features, Tags: n.ownTags(),
 		Raft: n.self.raft, Instance: n.self.instance, Status: core.Alive,
 	}
 	n.membership = membership.New(membership.Options{

@@ -178,6 +178,13 @@ type (
 	// ListLocks is answered by a LocksView of what this node has applied.
 	ListLocks struct{}
 
+	// SetTags changes this node's own labels over those it was started with, for
+	// good; answered by a TagsView once the log has them. Set wins over Drop.
+	SetTags struct {
+		Set  map[string]string
+		Drop []string
+	}
+
 	// Leave is answered by an empty Last when the node has left; Stop follows.
 	Leave struct{}
 
@@ -224,6 +231,7 @@ func (RotateKeys) request()     {}
 func (HoldLock) request()       {}
 func (EndLock) request()        {}
 func (ListLocks) request()      {}
+func (SetTags) request()        {}
 func (Leave) request()          {}
 func (Enroll) request()         {}
 func (GetTokens) request()      {}
@@ -388,6 +396,9 @@ type (
 		Ledger *ledger.Version
 	}
 
+	// TagsView is a node's labels.
+	TagsView struct{ Tags map[string]string }
+
 	// LockView is how a client stands to its lock: it waits, or has it until an
 	// instant of this machine, unless it is told a later one.
 	LockView struct {
@@ -451,45 +462,5 @@ type (
 		Kind    string
 		Subject string
 		Detail  string
-	}
-
-	// ProbeView is how a node could be reached.
-	ProbeView struct {
-		Target   string
-		UDP, TCP Reach
-		Via      []Reach
-	}
-
-	// Reach is one way to a node.
-	Reach struct {
-		Node  string // the helper's name, for Via
-		OK    bool
-		RTT   time.Duration
-		Error string
-	}
-
-	// MeshView is who heard whom. Pairs has each ordered pair of members.
-	MeshView struct {
-		Members []MeshMember
-		Pairs   []MeshPair
-	}
-
-	// MeshMember is one member of a mesh; Answered says that its own view came.
-	MeshMember struct {
-		ID             core.NodeID
-		Name           string
-		Self, Answered bool
-	}
-
-	// MeshPair is what became of packets in one direction.
-	MeshPair struct {
-		From, To core.NodeID
-		// Known says that Arrives is: To has told what it heard, or From was
-		// answered.
-		Known, Arrives bool
-		// RTT is the round trip of From's ping; negative: none was answered.
-		RTT time.Duration
-		// Status is what From believes of To; 0: it has not told.
-		Status core.Status
 	}
 )

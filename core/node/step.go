@@ -160,6 +160,7 @@ func (n *Node) settle() {
 	n.serveAwaiting()
 	n.serveExplaining()
 	n.serveDraining()
+	n.serveTags()
 	n.serveEnrolling()
 	n.keepAdmission()
 	n.stepAside()
@@ -205,7 +206,7 @@ func (n *Node) Next() core.Instant {
 	for _, t := range [...]core.Instant{
 		n.membership.Next(), n.discovery.Next(), n.replog.Next(), n.dispatcher.Next(), n.timetable.Next(), n.locks.Next(), n.runner.Next(),
 		n.nextRead(), n.proposals.look, n.nextOutput(), n.nextProbe(), n.nextSurvey(), n.nextMesh(), n.nextLife(), n.nextAgree(), n.nextLoad(),
-		n.nextExplaining(), n.nextDraining(), n.nextStepAside(), n.nextOffer(), n.nextWards(), n.nextKeys(), n.nextAdmission(),
+		n.nextExplaining(), n.nextDraining(), n.nextTags(), n.nextStepAside(), n.nextOffer(), n.nextWards(), n.nextKeys(), n.nextAdmission(),
 	} {
 		next = core.Earlier(next, t)
 	}

@@ -132,6 +132,6 @@ func Rejoin(files store.FS, r *rand.Rand) (*wire.Identity, error) {
 	}
 	// The journal went aside, too, and what it knew of earlier starts.
 	since := uint32(empty.Instance) + forgottenStarts + 1
-	id := &wire.Identity{Format: 1, Node: old.Node, Raft: mint(r), JournalSince: since}
+	id := &wire.Identity{Format: 1, Node: old.Node, Raft: mint(r), JournalSince: since, Tags: old.Tags, DroppedTags: old.DroppedTags}
 	return id, again.SaveIdentity(id)
 }

@@ -7101,9 +7101,11 @@ type Identity struct {
 	ClusterName   string                 `protobuf:"bytes,3,opt,name=cluster_name,json=clusterName,proto3" json:"cluster_name,omitempty"`
 	Node          uint64                 `protobuf:"fixed64,4,opt,name=node,proto3" json:"node,omitempty"`
 	Raft          uint64                 `protobuf:"fixed64,5,opt,name=raft,proto3" json:"raft,omitempty"`
-	Detector      string                 `protobuf:"bytes,60,opt,name=detector,proto3" json:"detector,omitempty"`                               // kind of the cluster's failure detector
-	Epoch         uint64                 `protobuf:"fixed64,70,opt,name=epoch,proto3" json:"epoch,omitempty"`                                   // of the cluster; its snapshots must be of the same
-	JournalSince  uint32                 `protobuf:"varint,181,opt,name=journal_since,json=journalSince,proto3" json:"journal_since,omitempty"` // instance; grants to earlier ones may be missing in the journal
+	Detector      string                 `protobuf:"bytes,60,opt,name=detector,proto3" json:"detector,omitempty"`                                                                    // kind of the cluster's failure detector
+	Epoch         uint64                 `protobuf:"fixed64,70,opt,name=epoch,proto3" json:"epoch,omitempty"`                                                                        // of the cluster; its snapshots must be of the same
+	JournalSince  uint32                 `protobuf:"varint,181,opt,name=journal_since,json=journalSince,proto3" json:"journal_since,omitempty"`                                      // instance; grants to earlier ones may be missing in the journal
+	Tags          map[string]string      `protobuf:"bytes,365,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // that were set since, over those of hb.toml
+	DroppedTags   []string               `protobuf:"bytes,366,rep,name=dropped_tags,json=droppedTags,proto3" json:"dropped_tags,omitempty"`                                          // of hb.toml that do not count any more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7192,6 +7194,20 @@ func (x *Identity) GetJournalSince() uint32 {
 		return x.JournalSince
 	}
 	return 0
+}
+
+func (x *Identity) GetTags() map[string]string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Identity) GetDroppedTags() []string {
+	if x != nil {
+		return x.DroppedTags
+	}
+	return nil
 }
 
 // Ledger is the body of a snapshot.
@@ -9727,7 +9743,7 @@ const file_hb_proto_rawDesc = "" +
 	"\x03pid\x18\x02 \x01(\x03R\x03pid\x12\x1f\n" +
 	"\vstart_ticks\x18\x03 \x01(\x04R\n" +
 	"startTicks\x12\x12\n" +
-	"\x04boot\x18\x04 \x01(\tR\x04boot\"\xdf\x01\n" +
+	"\x04boot\x18\x04 \x01(\tR\x04boot\"\xe9\x02\n" +
 	"\bIdentity\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
@@ -9736,7 +9752,12 @@ const file_hb_proto_rawDesc = "" +
 	"\x04raft\x18\x05 \x01(\x06R\x04raft\x12\x1a\n" +
 	"\bdetector\x18< \x01(\tR\bdetector\x12\x14\n" +
 	"\x05epoch\x18F \x01(\x06R\x05epoch\x12$\n" +
-	"\rjournal_since\x18\xb5\x01 \x01(\rR\fjournalSince\"\xfc\x04\n" +
+	"\rjournal_since\x18\xb5\x01 \x01(\rR\fjournalSince\x12+\n" +
+	"\x04tags\x18\xed\x02 \x03(\v2\x16.hb.Identity.TagsEntryR\x04tags\x12\"\n" +
+	"\fdropped_tags\x18\xee\x02 \x03(\tR\vdroppedTags\x1a7\n" +
+	"\tTagsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xfc\x04\n" +
 	"\x06Ledger\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12!\n" +
@@ -9921,7 +9942,7 @@ func file_hb_proto_rawDescGZIP() []byte {
 	return file_hb_proto_rawDescData
 }
 
-var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 104)
+var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 105)
 var file_hb_proto_goTypes = []any{
 	(*Envelope)(nil),        // 0: hb.Envelope
 	(*KeyAsk)(nil),          // 1: hb.KeyAsk
@@ -10027,6 +10048,7 @@ var file_hb_proto_goTypes = []any{
 	(*RunnerOutput)(nil),    // 101: hb.RunnerOutput
 	(*RunnerNote)(nil),      // 102: hb.RunnerNote
 	nil,                     // 103: hb.Row.TagsEntry
+	nil,                     // 104: hb.Identity.TagsEntry
 }
 var file_hb_proto_depIdxs = []int32{
 	4,   // 0: hb.Envelope.join:type_name -> hb.Join
@@ -10118,41 +10140,42 @@ var file_hb_proto_depIdxs = []int32{
 	32,  // 86: hb.Record.ended:type_name -> hb.Done
 	79,  // 87: hb.Record.mark:type_name -> hb.Mark
 	23,  // 88: hb.Intent.grant:type_name -> hb.Grant
-	87,  // 89: hb.Ledger.members:type_name -> hb.Agreed
-	88,  // 90: hb.Ledger.tasks:type_name -> hb.Task
-	86,  // 91: hb.Ledger.tombstones:type_name -> hb.Tombstone
-	53,  // 92: hb.Ledger.schedules:type_name -> hb.Schedule
-	64,  // 93: hb.Ledger.tokens:type_name -> hb.JoinToken
-	65,  // 94: hb.Ledger.credentials:type_name -> hb.Credential
-	63,  // 95: hb.Ledger.datagram_keys:type_name -> hb.DatagramKey
-	84,  // 96: hb.Ledger.locks:type_name -> hb.Lock
-	85,  // 97: hb.Lock.sessions:type_name -> hb.LockSession
-	8,   // 98: hb.Agreed.row:type_name -> hb.Row
-	67,  // 99: hb.Agreed.offer:type_name -> hb.Offer
-	70,  // 100: hb.Task.spec:type_name -> hb.Spec
-	90,  // 101: hb.Task.attempts:type_name -> hb.Attempt
-	77,  // 102: hb.Task.result:type_name -> hb.Result
-	89,  // 103: hb.Task.missing:type_name -> hb.Missing
-	77,  // 104: hb.Attempt.result:type_name -> hb.Result
-	93,  // 105: hb.ToRunner.hello:type_name -> hb.RunnerHello
-	94,  // 106: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
-	95,  // 107: hb.ToRunner.exec:type_name -> hb.RunnerExec
-	98,  // 108: hb.ToRunner.renew:type_name -> hb.RunnerRenew
-	99,  // 109: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
-	100, // 110: hb.ToRunner.read:type_name -> hb.RunnerRead
-	93,  // 111: hb.FromRunner.hello:type_name -> hb.RunnerHello
-	81,  // 112: hb.FromRunner.started:type_name -> hb.Started
-	32,  // 113: hb.FromRunner.ended:type_name -> hb.Done
-	101, // 114: hb.FromRunner.output:type_name -> hb.RunnerOutput
-	102, // 115: hb.FromRunner.note:type_name -> hb.RunnerNote
-	81,  // 116: hb.RunnerAdopt.attempts:type_name -> hb.Started
-	96,  // 117: hb.RunnerExec.user:type_name -> hb.RunnerUser
-	97,  // 118: hb.RunnerExec.limits:type_name -> hb.RunnerLimits
-	119, // [119:119] is the sub-list for method output_type
-	119, // [119:119] is the sub-list for method input_type
-	119, // [119:119] is the sub-list for extension type_name
-	119, // [119:119] is the sub-list for extension extendee
-	0,   // [0:119] is the sub-list for field type_name
+	104, // 89: hb.Identity.tags:type_name -> hb.Identity.TagsEntry
+	87,  // 90: hb.Ledger.members:type_name -> hb.Agreed
+	88,  // 91: hb.Ledger.tasks:type_name -> hb.Task
+	86,  // 92: hb.Ledger.tombstones:type_name -> hb.Tombstone
+	53,  // 93: hb.Ledger.schedules:type_name -> hb.Schedule
+	64,  // 94: hb.Ledger.tokens:type_name -> hb.JoinToken
+	65,  // 95: hb.Ledger.credentials:type_name -> hb.Credential
+	63,  // 96: hb.Ledger.datagram_keys:type_name -> hb.DatagramKey
+	84,  // 97: hb.Ledger.locks:type_name -> hb.Lock
+	85,  // 98: hb.Lock.sessions:type_name -> hb.LockSession
+	8,   // 99: hb.Agreed.row:type_name -> hb.Row
+	67,  // 100: hb.Agreed.offer:type_name -> hb.Offer
+	70,  // 101: hb.Task.spec:type_name -> hb.Spec
+	90,  // 102: hb.Task.attempts:type_name -> hb.Attempt
+	77,  // 103: hb.Task.result:type_name -> hb.Result
+	89,  // 104: hb.Task.missing:type_name -> hb.Missing
+	77,  // 105: hb.Attempt.result:type_name -> hb.Result
+	93,  // 106: hb.ToRunner.hello:type_name -> hb.RunnerHello
+	94,  // 107: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
+	95,  // 108: hb.ToRunner.exec:type_name -> hb.RunnerExec
+	98,  // 109: hb.ToRunner.renew:type_name -> hb.RunnerRenew
+	99,  // 110: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
+	100, // 111: hb.ToRunner.read:type_name -> hb.RunnerRead
+	93,  // 112: hb.FromRunner.hello:type_name -> hb.RunnerHello
+	81,  // 113: hb.FromRunner.started:type_name -> hb.Started
+	32,  // 114: hb.FromRunner.ended:type_name -> hb.Done
+	101, // 115: hb.FromRunner.output:type_name -> hb.RunnerOutput
+	102, // 116: hb.FromRunner.note:type_name -> hb.RunnerNote
+	81,  // 117: hb.RunnerAdopt.attempts:type_name -> hb.Started
+	96,  // 118: hb.RunnerExec.user:type_name -> hb.RunnerUser
+	97,  // 119: hb.RunnerExec.limits:type_name -> hb.RunnerLimits
+	120, // [120:120] is the sub-list for method output_type
+	120, // [120:120] is the sub-list for method input_type
+	120, // [120:120] is the sub-list for extension type_name
+	120, // [120:120] is the sub-list for extension extendee
+	0,   // [0:120] is the sub-list for field type_name
 }
 
 func init() { file_hb_proto_init() }
@@ -10262,7 +10285,7 @@ func file_hb_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hb_proto_rawDesc), len(file_hb_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   104,
+			NumMessages:   105,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
