@@ -75,7 +75,7 @@ func (n *Node) changeTags(q SetTags) {
 		delete(set, k)
 		dropped = append(dropped, k)
 	}
-	for k, v := range q.Set {
+	for k, v := range q.Set { // in any order: each is a key of its own
 		set[k] = v
 		dropped = slices.DeleteFunc(dropped, func(d string) bool { return d == k })
 		if given, is := n.opts.Tags[k]; is && given == v {
