@@ -7,7 +7,7 @@ import (
 	"hb/commands"
 )
 
-// version is that of this program.
-const version = "0.1.0"
+// version is that of this program; scripts/release sets it (-X main.version).
+var version = "0.1.0"
 
 func main() { os.Exit(commands.Main(version, os.Args)) }

@@ -51,6 +51,7 @@ func App(version string) *cli.App {
 			configCommand(),
 			logCommand(),
 			simulateCommand(),
+			completionCommand(),
 			helpCommand(),
 			versionCommand(),
 		},

@@ -47,8 +47,12 @@ The exit code is 1 when nobody matches.`,
 	}
 }
 
+func memberStatuses() []string {
+	return []string{"alive", "suspect", "dead", "left", "unreachable"}
+}
+
 func runMembers(c *call) error {
-	statuses := []string{"alive", "suspect", "dead", "left", "unreachable"}
+	statuses := memberStatuses()
 	if c.Bool("agreed") {
 		statuses = []string{"up", "down", "left"}
 	}

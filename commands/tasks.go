@@ -49,8 +49,12 @@ func listFlags() []cli.Flag {
 	}
 }
 
+func taskStatuses() []string {
+	return []string{"queued", "assigned", "running", "cancelling", "succeeded", "failed", "timed-out", "cancelled", "unknown"}
+}
+
 func runTaskList(c *call) error {
-	err := checkChoice(c, "status", "queued", "assigned", "running", "cancelling", "succeeded", "failed", "timed-out", "cancelled", "unknown")
+	err := checkChoice(c, "status", taskStatuses()...)
 	if err != nil {
 		return err
 	}

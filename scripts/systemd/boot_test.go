@@ -83,14 +83,8 @@ func install(t *testing.T, root string) {
 	if out, err := exec.Command("go", "build", "-o", at("usr/bin/hb"), "hb").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v: %s", err, out)
 	}
-	for from, to := range Files() {
-		text, err := os.ReadFile(from)
-		if err == nil {
-			err = os.WriteFile(at(to), text, 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	if err := os.CopyFS(root, os.DirFS("root")); err != nil {
+		t.Fatal(err)
 	}
 	unit := "[Unit]\nDefaultDependencies=no\nRequires=dbus.socket systemd-journald.service\nAfter=dbus.socket systemd-journald.service\n"
 	if err := os.WriteFile(at("etc/systemd/system/hb-test.target"), []byte(unit), 0o644); err != nil {

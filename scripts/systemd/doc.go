@@ -1,11 +1,11 @@
 // Package systemd holds what makes hb a service of a machine with systemd, and
-// tests it there:
+// tests it there. Below root every file stands where a package puts it:
 //
 //	hb.service               the node
 //	hb-online.target         reached when the cluster can be used: what needs it starts
 //	                         after that
 //	hb-wait-online.service   what the target waits for
-//	hb.sysusers              the user and group hb (sysusers.d)
+//	sysusers.d/hb.conf       the user and group hb
 //
 // There is no tmpfiles.d: the unit's own directories are all that is needed.
 //
