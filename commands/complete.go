@@ -234,8 +234,9 @@ func (k *completer) of(what, command string) (lines []string) {
 		}
 	}
 	for i := range lines {
-		name, meaning, _ := strings.Cut(lines[i], "\t")
-		lines[i] = render.Safe(name) + "\t" + render.Safe(meaning)
+		if name, meaning, has := strings.Cut(lines[i], "\t"); has { // a name cannot hold one
+			lines[i] = render.Safe(name) + "\t" + render.Safe(meaning)
+		}
 	}
 	return lines
 }
