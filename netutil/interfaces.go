@@ -17,6 +17,7 @@ import (
 const (
 	privateAddrs = `{{ GetAllInterfaces | include "flag" "up" | include "rfc" "1918|6598" | include "type" "IPv4" | sort "size,address" | join "address" " " }}`
 	publicAddrs  = `{{ GetAllInterfaces | include "flag" "up" | include "type" "IPv4" | exclude "rfc" "6890" | sort "size,address" | join "address" " " }}`
+	otherAddrs   = `{{ GetAllInterfaces | include "flag" "up" | exclude "flag" "loopback" | exclude "rfc" "3927" | include "type" "IPv4" | sort "size,address" | join "address" " " }}`
 	public6Addrs = `{{ GetAllInterfaces | include "flag" "up" | include "type" "IPv6" | include "flag" "global unicast" | sort "size,address" | join "address" " " }}`
 )
 
@@ -150,15 +151,19 @@ func names(all []Interface) string {
 }
 
 // Advertise chooses the address of this machine that others shall use, among
-// the chosen interfaces (as in Interfaces): private IPv4, then public, then
-// IPv6; among equals the one that the kernel itself would send from, so that a
-// container bridge does not win. Loopback is only given when it was asked for.
-func Advertise(only []string) (netip.Addr, error) {
+// the chosen interfaces (as in Interfaces): private IPv4, then public, then any other
+// but link-local, then IPv6, unless the node hears IPv4 only; among equals the one
+// that the kernel itself would send from, so that a container bridge does not win.
+// Loopback is only given when it was asked for.
+func Advertise(only []string, ipv4 bool) (netip.Addr, error) {
 	chosen, err := Interfaces(only)
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	for _, text := range []string{privateAddrs, publicAddrs, public6Addrs} {
+	for _, text := range []string{privateAddrs, publicAddrs, otherAddrs, public6Addrs} {
+		if ipv4 && text == public6Addrs {
+			continue
+		}
 		words, err := Expand(text)
 		if err != nil {
 			return netip.Addr{}, err

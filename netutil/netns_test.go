@@ -257,7 +257,7 @@ func TestThePrivateAddressIsAdvertisedBeforeThePublicOne(t *testing.T) {
 		me.ip(step.setup)
 		var got netip.Addr
 		var err error
-		me.do(func() { got, err = Advertise(nil) })
+		me.do(func() { got, err = Advertise(nil, false) })
 		if err != nil || got.String() != step.want {
 			t.Fatalf("after %q: %v, %v; want %s", step.setup, got, err, step.want)
 		}
@@ -265,9 +265,35 @@ func TestThePrivateAddressIsAdvertisedBeforeThePublicOne(t *testing.T) {
 	for only, want := range map[string]string{"wan": "8.8.4.1", "br0": "172.17.0.1", "lo": "127.0.0.1"} {
 		var got netip.Addr
 		var err error
-		me.do(func() { got, err = Advertise([]string{only}) })
+		me.do(func() { got, err = Advertise([]string{only}, false) })
 		if err != nil || got.String() != want {
 			t.Fatalf("%s: %v, %v; want %s", only, got, err, want)
+		}
+	}
+}
+
+// A node that is bound to 0.0.0.0 is not to be reached by IPv6.
+func TestOfTwoKindsOfAddressesOneIsAdvertisedThatTheNodeHears(t *testing.T) {
+	me, peer := newNamespace(t), newNamespace(t)
+	cable(me, peer, "wan", "127.1.2.3/32", "127.1.2.4/32") // loopback's
+	me.ip("addr del 127.1.2.3/32 dev wan")
+	me.ip("addr add 2001:db8::1/64 dev wan nodad")
+	for _, step := range []struct {
+		setup, want string
+		ipv4        bool
+	}{
+		{"addr show", "2001:db8::1", false},
+		{"addr show", "", true},
+		{"addr add 169.254.5.1/16 dev wan", "", true},
+		{"addr add 198.18.5.1/24 dev wan", "198.18.5.1", true}, // neither private nor public
+		{"addr show", "198.18.5.1", false},
+	} {
+		me.ip(step.setup)
+		var got netip.Addr
+		var err error
+		me.do(func() { got, err = Advertise(nil, step.ipv4) })
+		if (err == nil) != (step.want != "") || err == nil && got.String() != step.want {
+			t.Errorf("after %q: %v, %v; want %q", step.setup, got, err, step.want)
 		}
 	}
 }
@@ -276,7 +302,7 @@ func TestLoopbackAloneIsNotAdvertised(t *testing.T) {
 	me := newNamespace(t)
 	me.ip("link set lo up")
 	var err error
-	me.do(func() { _, err = Advertise(nil) })
+	me.do(func() { _, err = Advertise(nil, false) })
 	if err == nil {
 		t.Fatal("no error")
 	}

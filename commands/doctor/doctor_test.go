@@ -163,11 +163,11 @@ func TestACallByUDPIsAnsweredSilentOrRefused(t *testing.T) {
 	}()
 	g := &gathering{Plan: Plan{Config: config.New()}}
 	g.Config.Discover.Port = answering.LocalAddr().(*net.UDPAddr).Port
-	if got := g.callAt("127.0.0.1:7117"); got != "answers" {
+	if got := g.callAt(t.Context(), "127.0.0.1:7117"); got != "answers" {
 		t.Errorf("got %q", got)
 	}
 	answering.Close()
-	if got := g.callAt("127.0.0.1:7117"); got != "" {
+	if got := g.callAt(t.Context(), "127.0.0.1:7117"); got != "" {
 		t.Errorf("of a port that nobody has: %q", got)
 	}
 }

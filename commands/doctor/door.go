@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -64,7 +63,7 @@ func (g *gathering) knock(ctx context.Context, doors []judge.Door) []judge.Door 
 		all = append(all, func() {
 			together(func() { g.knockAt(ctx, d) }, func() {
 				if (d.Named || d.Seed) && g.Config.Discover.Beacons {
-					d.UDP = g.callAt(d.Addr)
+					d.UDP = g.callAt(ctx, d.Addr)
 				}
 			})
 		})
@@ -116,17 +115,19 @@ func reach(ctx context.Context, addr string) (conn net.Conn, how string, err err
 
 // callAt calls a node at its port for beacons: whether it answers by UDP. Strangers
 // get no answer on its own port, but that is where the answer comes from.
-func (g *gathering) callAt(addr string) string {
+func (g *gathering) callAt(ctx context.Context, addr string) string {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return ""
 	}
-	to, err := net.ResolveUDPAddr("udp", net.JoinHostPort(host, strconv.Itoa(g.Config.Discover.Port)))
-	if err != nil {
-		return ""
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil || len(found) == 0 {
+		return "" // that is told of the name
 	}
-	from := netip.IPv6Unspecified()
-	if to.IP.To4() != nil {
+	to, from := netip.AddrPortFrom(found[0].Unmap(), uint16(g.Config.Discover.Port)), netip.IPv6Unspecified()
+	if to.Addr().Is4() {
 		from = netip.IPv4Unspecified()
 	}
 	socket, err := netutil.ListenUDP(netip.AddrPortFrom(from, 0))
@@ -140,7 +141,7 @@ func (g *gathering) callAt(addr string) string {
 	again := time.NewTicker(callAgain)
 	defer again.Stop()
 	for {
-		_ = socket.Write(censusCall(), to.AddrPort()) // what cannot be sent is not answered
+		_ = socket.Write(censusCall(), to) // what cannot be sent is not answered
 		select {
 		case how := <-heard:
 			return how

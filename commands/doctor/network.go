@@ -119,7 +119,8 @@ func (g *gathering) lookAtAddress() {
 	if a.Peer = g.peer(); a.Peer == "" {
 		return
 	}
-	conn, err := net.Dial("udp", a.Peer) // sends nothing
+	dialer := net.Dialer{Timeout: dialLimit}
+	conn, err := dialer.Dial("udp", a.Peer) // sends nothing
 	if err != nil {
 		var dns *net.DNSError
 		if !errors.As(err, &dns) { // that is told of the name
@@ -138,11 +139,19 @@ func (g *gathering) chosenAddress() (netip.AddrPort, string) {
 			return at, ""
 		}
 	}
-	best, err := netutil.Advertise(g.Config.Node.Interface)
+	best, err := netutil.Advertise(g.Config.Node.Interface, g.hearsIPv4Only())
 	if err != nil {
 		return netip.AddrPort{}, err.Error()
 	}
 	return netip.AddrPortFrom(best, g.port()), ""
+}
+
+// hearsIPv4Only says so of the node, by what it binds.
+func (g *gathering) hearsIPv4Only() bool {
+	return !slices.ContainsFunc(g.Config.Node.Bind, func(text string) bool {
+		at, err := netip.ParseAddrPort(text)
+		return err != nil || !at.Addr().Is4()
+	})
 }
 
 // peer is somebody whom this machine is to reach.
@@ -173,6 +182,7 @@ func (g *gathering) tryInbound() {
 	if own := int(g.port()); own != 0 && !g.nodeHere() {
 		ports = append(ports, own)
 	}
+	on = g.ours(on)
 	results := make([]*judge.Inbound, len(on)*len(ports))
 	var all []func()
 	for i, link := range on {
@@ -194,6 +204,18 @@ func (g *gathering) tryInbound() {
 			g.facts.Inbound = append(g.facts.Inbound, *r)
 		}
 	}
+}
+
+// ours are, of several interfaces none of which is named, those that have the address
+// that others are told: what happens on the bridges of containers does not matter.
+func (g *gathering) ours(on []netutil.Interface) []netutil.Interface {
+	a := g.facts.Address
+	if a == nil || !a.Here || len(g.Config.Node.Interface) > 0 {
+		return on
+	}
+	return slices.DeleteFunc(slices.Clone(on), func(i netutil.Interface) bool {
+		return !slices.ContainsFunc(i.Addrs, func(p netip.Prefix) bool { return p.Addr() == a.Advertised.Addr() })
+	})
 }
 
 func hasIPv4(i netutil.Interface) bool {

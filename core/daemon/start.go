@@ -262,7 +262,7 @@ func (o *Options) settleAddress(bound netip.AddrPort) *core.Fault {
 	case !bound.Addr().IsUnspecified():
 		a = bound.Addr()
 	default:
-		chosen, err := netutil.Advertise(o.Interfaces)
+		chosen, err := netutil.Advertise(o.Interfaces, bound.Addr().Is4())
 		if err != nil {
 			return core.Faultf(core.CodeConfig, "%v", err).WithHint("say where others reach this node with --advertise")
 		}

@@ -8,8 +8,7 @@
 //
 // A check is a method of Facts that gives findings. It gives none where nothing
 // was looked at: what nobody knows is not well, but it is no finding either. It
-// gives one of severity OK where it has looked and all is well, so that a reader
-// sees what was looked at. Bad is what keeps a node from running, joining or being
+// gives one of severity OK where all is well with what a reader would look for. Bad is what keeps a node from running, joining or being
 // reached; Warn is what will, or does so sometimes. Each Warn and Bad has at least
 // one line of remedy, the likeliest first, that can be typed as it stands where
 // that is possible.

@@ -85,7 +85,7 @@ func (f *Facts) disk() (found []Finding) {
 				"as long as others are faster, let them vote: hb voters demote, with this node's name"))
 	}
 	if len(found) == 0 && d.Sync > 0 {
-		found = append(found, ok("disk", "%s left, a synced write takes %v", size(d.Free), round(d.Sync)))
+		found = append(found, ok("disk", "disk: %s left, a synced write takes %v", size(d.Free), round(d.Sync)))
 	}
 	return found
 }

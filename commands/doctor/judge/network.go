@@ -37,7 +37,7 @@ func (f *Facts) links() (found []Finding) {
 	case len(usable) == 0:
 		return []Finding{bad("no-address", "no network interface but loopback has an address").mend("ip addr shows them; give one an address: DHCP, or ip addr add ADDRESS/BITS dev NAME")}
 	}
-	return []Finding{ok("links", "%s", strings.Join(usable, ", "))}
+	return []Finding{ok("links", "interfaces: %s", strings.Join(usable, ", "))}
 }
 
 func (f *Facts) ports() (found []Finding) {
@@ -62,7 +62,7 @@ func (f *Facts) ports() (found []Finding) {
 		}
 	}
 	if len(found) == 0 && len(free) > 0 {
-		found = append(found, ok("ports", "%s: free", strings.Join(free, ", ")))
+		found = append(found, ok("ports", "ports are free: %s", strings.Join(free, ", ")))
 	}
 	return found
 }
@@ -86,7 +86,7 @@ func (f *Facts) advertise() []Finding {
 		return []Finding{warn("advertise-elsewhere", "others are told %v, which no interface of this machine has", a.Advertised).
 			because("that is right only behind a translation of addresses (NAT), which must bring UDP and TCP here").
 			mend("else change node.advertise in hb.toml: ip addr lists this machine's addresses")}
-	case a.Peer != "" && a.Route.IsValid() && !a.Route.IsLoopback() && a.Route != a.Advertised.Addr() && a.Here:
+	case a.Peer != "" && a.Route.IsValid() && !a.Route.IsLoopback() && a.Route.Is4() == a.Advertised.Addr().Is4() && a.Route != a.Advertised.Addr() && a.Here:
 		return []Finding{warn("advertise-interface", "others are told %v, but the way to %s goes out from %v", a.Advertised.Addr(), a.Peer, a.Route).
 			because("members answer to the address that they are told").
 			mend(fmt.Sprintf("if they reach this machine by %v only: --advertise %v, or node.advertise = [%q] in hb.toml", a.Route, a.Route, a.Route))}
