@@ -69,7 +69,7 @@ func (s *sampler) close() {
 // left out: the load is then unknown to the others. A node that may rest does
 // so here.
 func (s *sampler) run(quit <-chan struct{}, p *pace, r *rest, tell func(node.Event) bool, offset func() time.Duration) {
-	var m memory
+	m := newMemory()
 	for n := 1; ; n++ {
 		m.look()
 		if load, err := s.sample(); err == nil {

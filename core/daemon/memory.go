@@ -19,8 +19,21 @@ const (
 	growthMany  = 30
 )
 
+// frugalMemory is for a node that starts: the log that it reads may be long.
+func frugalMemory() { debug.SetGCPercent(growthMany) }
+
 // memory sets how far the heap may grow.
-type memory struct{ growth int }
+type memory struct {
+	growth int
+	live   uint64 // when last looked
+	steady int    // how often in a row it was no more than before
+}
+
+// steadyFrom is how often it must be so until the heap gets more room. The first two
+// looks are at the start.
+const steadyFrom = 3
+
+func newMemory() memory { return memory{growth: growthMany} }
 
 // look sets it by what lives in the heap now; it is called every second.
 func (m *memory) look() {
@@ -29,15 +42,26 @@ func (m *memory) look() {
 	if live[0].Value.Kind() != metrics.KindUint64 {
 		return
 	}
-	if growth := growthOf(live[0].Value.Uint64()); growth != m.growth {
+	if growth := m.allow(live[0].Value.Uint64()); growth != m.growth {
 		m.growth = growth
 		debug.SetGCPercent(growth)
 	}
 }
 
-// frugalMemory holds until the first look: the log that a node reads when it
-// starts may be long.
-func frugalMemory() { debug.SetGCPercent(growthMany) }
+// allow is how far the heap may grow. As long as more and more lives in it, it gets
+// no more room: five times the little that lived a moment ago may be too much when a
+// log has been read meanwhile.
+func (m *memory) allow(live uint64) int {
+	m.steady++
+	if live == 0 || live > m.live+m.live/4 { // 0: the collector has not come by
+		m.steady = 0
+	}
+	m.live = live
+	if m.steady < steadyFrom {
+		return min(growthOf(live), m.growth)
+	}
+	return growthOf(live)
+}
 
 func growthOf(live uint64) int {
 	if live >= manyBytes {
