@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"hb/core"
 )
@@ -123,6 +124,13 @@ func readPEM(path, kind string) (blocks [][]byte, err error) {
 		return nil, err
 	case errors.Is(err, fs.ErrPermission):
 		return nil, core.Faultf(core.CodeDenied, "%v", err).WithHint("the node's user alone may read it")
+	case errors.Is(err, syscall.ENOTDIR):
+		dir := filepath.Dir(path)
+		for _, err := os.Stat(dir); err != nil && len(dir) > 1; _, err = os.Stat(dir) {
+			dir = filepath.Dir(dir)
+		}
+		return nil, core.Faultf(core.CodeConfig, "%s: a file is in the way: a directory must be there", dir).
+			WithHint("if it is none of hb's, move it away; or name another data directory with --data")
 	case err != nil:
 		return nil, core.Faultf(core.CodeIO, "%v", err)
 	}

@@ -37,7 +37,7 @@ func (r realFS) Path(name string) string { return filepath.Join(r.dir, filepath.
 func (r realFS) Lock() (func() error, error) {
 	f, err := os.OpenFile(r.Path("lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, fault(r.Path("lock"), err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		defer f.Close()
