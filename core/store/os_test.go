@@ -66,10 +66,29 @@ func TestADirectoryHasOneUser(t *testing.T) {
 	must(t, s.Close())
 }
 
+func TestWhatIsInTheWayIsNamed(t *testing.T) {
+	for name, says := range map[string]string{
+		walDir: "a file is in the way: a directory must be there", snapDir: "a file is in the way: a directory must be there",
+		journalDir: "a file is in the way: a directory must be there", "lock": "a directory is in the way: a file must be there",
+		idName: "a directory is in the way: a file must be there",
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, name)
+		if strings.Contains(says, "a directory must") {
+			must(t, os.WriteFile(path, nil, 0o600))
+		} else {
+			must(t, os.Mkdir(path, 0o700))
+		}
+		if _, _, err := openDir(dir); codeOf(err) != core.CodeConfig || err.Error() != path+": "+says {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestADirectoryThatIsNone(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	must(t, os.WriteFile(file, nil, 0o600))
-	if _, _, err := openDir(file); codeOf(err) != core.CodeIO || !strings.Contains(err.Error(), file) {
+	if _, _, err := openDir(file); codeOf(err) != core.CodeConfig || !strings.Contains(err.Error(), file) {
 		t.Errorf("a file: %v", err)
 	}
 	dir := t.TempDir()

@@ -28,6 +28,7 @@ type instance struct {
 	idle                  bool // its tasks are nothing
 	process               *exec.Cmd
 	flags                 []string
+	config                string        // hb.toml of a node with credentials; empty: it has none
 	ended                 chan struct{} // closed when the process is no more
 	client                *http.Client
 }
@@ -102,7 +103,9 @@ func (i *instance) start() error {
 	args := []string{"node", "--dev", "--name", i.name, "--bind", i.addr,
 		"--data", i.data(), "--socket", i.socket()}
 	args = append(args, i.flags...)
-	if i.seed != "" {
+	if i.config != "" {
+		args = []string{"node", "--config", i.config}
+	} else if i.seed != "" {
 		args = append(args, "--seed", i.seed)
 	}
 	log, err := os.OpenFile(filepath.Join(i.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

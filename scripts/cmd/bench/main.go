@@ -80,6 +80,7 @@ func figures() []figure {
 		{name: "queue", measure: (*bench).queue},
 		{name: "spawn", measure: (*bench).spawn},
 		{name: "simulator", measure: (*bench).simulator},
+		{name: "credentials", measure: (*bench).credentials, long: true},
 		{name: "history", measure: (*bench).history, long: true},
 		{name: "prediction5", measure: predicted(5), long: true},
 		{name: "prediction20", measure: predicted(20), long: true},
