@@ -85,12 +85,8 @@ $XDG_CONFIG_HOME/hb/hb.toml, $XDG_RUNTIME_DIR/hb/hb.sock, $XDG_STATE_HOME/hb
 A command asks the node behind --socket, HB_SOCKET, the socket of the configuration, or else the user's socket and then /run/hb/hb.sock.
 `
 
-const apiWords = "# LOCAL API\nThe socket speaks HTTP/1.1 with JSON, in the shapes that --json prints:\n\n" +
-	"    curl --unix-socket /run/hb/hb.sock http://hb/v1/members\n\n" +
-	"GET /v1/members, /v1/status, /v1/leader (?stale=true), /v1/tasks, /v1/tasks/ID, /v1/tasks/ID/wait, /v1/tasks/ID/output (?from=N, ?follow=true), " +
-	"/v1/events (?since=CURSOR, ?follow=true), /v1/log (?from=N, ?follow=true), /v1/wait (?for=CONDITION), /v1/voters, /v1/keys, /v1/log/positions; " +
-	"POST /v1/tasks, /v1/tasks/ID/cancel, /v1/log (the body, raw bytes, is one entry), /v1/probe, /v1/leader/transfer, /v1/leave, /v1/voters, /v1/voters/vote, /v1/forget, /v1/keys/rotate. " +
-	"Errors are {\"error\":{\"code\",\"message\",\"hint\"}}, with the exit status as code. Streams are JSON lines.\n"
+const apiWords = "# LOCAL API\nThe socket speaks HTTP/1.1 with JSON, in the shapes that --json prints; **hb-api**(7) lists what it has:\n\n" +
+	"    curl --unix-socket /run/hb/hb.sock http://hb/v1/members\n"
 
 // manPages gives every page by its file name: the same words as the help.
 func manPages() map[string][]byte {
@@ -100,7 +96,7 @@ func manPages() map[string][]byte {
 	if err != nil {
 		panic(err)
 	}
-	pages["hb-jobs.7"] = md2man.Render(jobs)
+	pages["hb-jobs.7"], pages["hb-api.7"] = md2man.Render(jobs), page(apiPage())
 	for _, c := range app.Commands {
 		pages["hb-"+c.Name+".1"] = page(commandPage(c))
 	}
@@ -120,7 +116,7 @@ func hbPage(app *cli.App) string {
 		fmt.Fprintf(&b, "**hb-%s**(1)\n:   %s\n\n", c.Name, marked(c.Usage))
 	}
 	b.WriteString("# FLAGS\n" + flagList(app.Flags) + exitCodes + "\n" + environmentWords + "\n" + fileWords + "\n" + apiWords)
-	b.WriteString("\n# SEE ALSO\n**hb-jobs**(7), **hb.toml**(5)\n")
+	b.WriteString("\n# SEE ALSO\n**hb-jobs**(7), **hb-api**(7), **hb.toml**(5)\n")
 	return b.String()
 }
 
@@ -195,7 +191,7 @@ func TestManPagesSayWhatTheHelpSays(t *testing.T) {
 			t.Errorf("%s is not what the commands say now (go test ./commands -update mends it): %v", file, err)
 		}
 	}
-	present, err := filepath.Glob(manDir + "/*.[15]")
+	present, err := filepath.Glob(manDir + "/*.[157]")
 	if err != nil {
 		t.Fatal(err)
 	}

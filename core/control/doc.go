@@ -38,6 +38,7 @@
 //	GET  /v1/tokens                         hb.tokens/1
 //	POST /v1/tokens           {"id","hash","ttl_seconds","uses"}  hb.tokens/1
 //	POST /v1/tokens/ID/revoke               hb.tokens/1
+//	GET  /v1/openapi.json                   all this for programs
 //	GET  /metrics                           Prometheus' text
 //
 // # Rights

@@ -137,10 +137,13 @@ func lockOf(v node.LockView) Lock {
 	return l
 }
 
+// sessionBody is what POST /v1/locks/release takes.
+type sessionBody struct {
+	Session string `json:"session"`
+}
+
 func (s server) releaseLock(r *http.Request) (any, error) {
-	var want struct {
-		Session string `json:"session"`
-	}
+	var want sessionBody
 	if err := decode(r, &want); err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ var needed = map[Right]string{
 		GET /v1/log/positions
 		GET /metrics
 		GET /v1/members
+		GET /v1/openapi.json
 		GET /v1/schedules
 		GET /v1/schedules/{name}
 		GET /v1/status

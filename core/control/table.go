@@ -60,7 +60,8 @@ func (s server) routes() map[string]route {
 		"POST /v1/schedules/{name}/resume": {Submit, handler(s.resumeSchedule)},
 		"POST /v1/schedules/{name}/remove": {Submit, handler(s.removeSchedule)},
 
-		"GET /metrics": {Read, http.HandlerFunc(s.metrics)},
+		"GET /metrics":         {Read, http.HandlerFunc(s.metrics)},
+		"GET /v1/openapi.json": {Read, http.HandlerFunc(s.described)},
 
 		"/": {Read, handler(s.nothing)},
 	}
