@@ -53,6 +53,7 @@ to one. When it is usable it prints the line that lets a shell ask it:
 SIGHUP has it read its hb.toml again (hb.toml(5)); a --dev node without one ends.
 Under systemd it says when it is ready, how it fares and that it is alive, and
 systemctl reload hb and restart hb do what they should: tasks go on over a restart.
+A unit that needs the cluster, and not only a node, waits for hb-online.target.
 
 Its own socket is --socket, or HB_SOCKET if no other node answers there, or else
 one in its data directory.`,
