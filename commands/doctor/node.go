@@ -28,10 +28,10 @@ const (
 func (g *gathering) askNode(ctx context.Context) {
 	for _, path := range g.Sockets {
 		s, pid := tryPath(path)
-		if s.State == "answers" {
-			if pid > 0 {
-				g.facts.Process = lookAtProcess(pid)
-			}
+		if pid > 0 {
+			g.facts.Process = lookAtProcess(pid)
+		}
+		if s.State == "answers" || s.State == "denied" { // then the client says who would be let in
 			s = g.askAt(ctx, s)
 		}
 		g.facts.Sockets = append(g.facts.Sockets, s)

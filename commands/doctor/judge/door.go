@@ -41,7 +41,7 @@ func (f *Facts) lan() (found []Finding) {
 	switch {
 	case len(others) == 0 && f.answers() && f.alone():
 		found = append(found, ok("lan", "no other node answers on the local network, and this cluster has one member"))
-	case len(others) == 0 && f.alone() && !f.named():
+	case len(others) == 0 && f.alone() && !f.named() && !f.closed():
 		found = append(found, warn("lan", "nobody else answers on the local network").
 			because("calls go out, and nothing comes back: no node runs near, UDP port 7118 is closed on the other machines, or the network keeps broadcast and multicast from them (clouds and many Wi-Fi networks do)").
 			mend("name a member: hb join TOKEN HOST:PORT, or hb doctor HOST:PORT to see why that fails", "on the other machine: hb doctor"))
@@ -58,6 +58,11 @@ func (f *Facts) lan() (found []Finding) {
 // named says whether members to ask are named: then it does not matter who calls.
 func (f *Facts) named() bool {
 	return slices.ContainsFunc(f.Doors, func(d Door) bool { return d.Named || d.Seed })
+}
+
+// closed says that a node runs here, and does not say whom it has met.
+func (f *Facts) closed() bool {
+	return slices.ContainsFunc(f.Sockets, func(s Socket) bool { return s.State == "denied" || s.State == "hangs" })
 }
 
 // alone says whether nobody that the machine should meet was met otherwise.

@@ -111,6 +111,9 @@ type row struct {
 var wrong = []row{
 	{"config", Bad, "hb.toml:2:1", "hb config check", func(f *Facts) { f.Config.Faults = []string{"hb.toml:2:1: node.nmae: unknown", "more"} }, true},
 	{"data", Bad, "permission denied", "chown -R root /var/lib/hb", func(f *Facts) { f.Data.Fault, f.Data.Owner = "/var/lib/hb: permission denied", "hb" }, false},
+	{"data", Bad, "cannot be made by root: /var: permission denied", "mkdir -p /var/lib/hb", func(f *Facts) {
+		f.Data = &Data{Dir: "/var/lib/hb", Owner: "root", Fault: "/var: permission denied"}
+	}, true},
 	{"keys-open", Bad, "can be read by others", "chmod", func(f *Facts) { f.Data.Open = []string{"/var/lib/hb/pki/node.key"} }, false},
 	{"disk-full", Bad, "12 MiB left", "df -h", func(f *Facts) { f.Data.Free = 12 << 20 }, true},
 	{"disk-full", Warn, "500 MiB left", "df -h", func(f *Facts) { f.Data.Free = 500 << 20 }, false},
@@ -124,7 +127,10 @@ var wrong = []row{
 		f.Credentials, f.Node.Status.Certified = nil, &ends // another user's, but the node tells
 	}, false},
 	{"node-hangs", Bad, "does not answer", "journalctl", func(f *Facts) { f.Sockets[0].State = "hangs" }, false},
-	{"socket-denied", Warn, "closed to root", "sudo", func(f *Facts) { f.Sockets[0].State, f.Node = "denied", nil }, false},
+	{"socket-denied", Warn, "closed to root", "sudo", func(f *Facts) {
+		f.Sockets[0].State, f.Node, f.LAN = "denied", nil, &LAN{} // nor does anybody answer
+		f.Doors = nil
+	}, false},
 	{"node-down", Warn, "left its socket", "hb node", func(f *Facts) { f.Sockets[0].State, f.Node, f.LAN.Own = "stale", nil, false }, false},
 	{"node-down", Warn, "no node runs", "hb node", func(f *Facts) { f.Sockets[0].State, f.Node, f.LAN.Own = "missing", nil, false }, false},
 	{"socket-blocked", Bad, "not a socket", "node.socket", func(f *Facts) { f.Sockets[0] = Socket{Path: "/run/hb/hb.sock", State: "other", Detail: "not a socket"} }, true},

@@ -45,6 +45,9 @@ func (f *Facts) data() []Finding {
 		return nil
 	case d.Closed:
 		return []Finding{ok("data", "%s is %s's, and was not looked at: sudo hb doctor sees more", d.Dir, d.Owner)}
+	case d.Fault != "" && !d.Exists:
+		return []Finding{bad("data", "the data directory %s cannot be made by %s: %s", d.Dir, f.User, d.Fault).
+			mend(fmt.Sprintf("as root: mkdir -p %s && chown %s %s", d.Dir, f.User, d.Dir), "or name another: node.data in hb.toml, or --data")}
 	case d.Fault != "":
 		return []Finding{bad("data", "the data directory cannot be used: %s", d.Fault).
 			because("it belongs to %s, and hb doctor was run by %s", d.Owner, f.User).
@@ -128,7 +131,7 @@ func (f *Facts) socket() []Finding {
 				mend("journalctl -u hb.service -n 50 may tell why", "systemctl restart hb.service")}
 		case "denied":
 			return []Finding{warn("socket-denied", "the socket %s is closed to %s", s.Path, f.User).
-				because("what the node itself knows is missing here").mend(orElse(s.Hint, "sudo hb doctor"))}
+				because("what the node itself knows is missing here").mend("sudo hb doctor", orElse(s.Hint, "or be in the group that the socket belongs to"))}
 		}
 	}
 	member := f.Credentials != nil && !f.Credentials.None && f.Credentials.Fault == ""
