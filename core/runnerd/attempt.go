@@ -1,8 +1,6 @@
 package runnerd
 
 import (
-	"errors"
-	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -12,14 +10,6 @@ import (
 	"hb/core"
 	"hb/core/wire"
 	"hb/netutil"
-)
-
-const (
-	// tailLength is how much of the end of each stream goes into the result.
-	tailLength = 4 << 10
-	// drainTime is how long pipes are still read after their process has ended:
-	// for what its children write on the way out.
-	drainTime = 200 * time.Millisecond
 )
 
 // attempt is one Exec on its way from command to result.
@@ -84,17 +74,17 @@ func (a *attempt) run() {
 
 // live starts the process, reads what it writes and waits for its end.
 func (a *attempt) live(result *wire.Result) *refusal {
-	stdout, outEnd, err := pipe()
+	stdout, outEnd, err := newOutlet(a, 1)
 	if err != nil {
 		return &refusal{core.CodeTaskLost, err.Error()}
 	}
-	defer stdout.Close()
-	stderr, errEnd, err := pipe()
+	defer stdout.close()
+	stderr, errEnd, err := newOutlet(a, 2)
 	if err != nil {
 		unix.Close(outEnd)
 		return &refusal{core.CodeTaskLost, err.Error()}
 	}
-	defer stderr.Close()
+	defer stderr.close()
 	p, bad := a.start(outEnd, errEnd)
 	unix.Close(outEnd)
 	unix.Close(errEnd)
@@ -102,15 +92,10 @@ func (a *attempt) live(result *wire.Result) *refusal {
 		return bad
 	}
 	a.started(&wire.Started{Fence: uint64(a.fence), Pid: int64(p.pid), Boot: a.boot})
-
-	var pumps sync.WaitGroup
-	pumps.Go(func() { result.StdoutTail = a.pump(1, stdout) })
-	pumps.Go(func() { result.StderrTail = a.pump(2, stderr) })
-	p.await()
-	deadline := time.Now().Add(drainTime)
-	stdout.SetReadDeadline(deadline)
-	stderr.SetReadDeadline(deadline)
-	pumps.Wait()
+	if !p.endsWithin(watchAfter) || !stdout.empty() || !stderr.empty() {
+		pumpUntil(p, stdout, stderr)
+	}
+	result.StdoutTail, result.StderrTail = stdout.tail, stderr.tail
 	return a.finish(p, result)
 }
 
@@ -160,58 +145,4 @@ func account(result *wire.Result, status unix.WaitStatus, usage *unix.Rusage) {
 	}
 	result.CpuNanos = usage.Utime.Nano() + usage.Stime.Nano()
 	result.MaxRssBytes = usage.Maxrss << 10
-}
-
-// buffers are for pumps: most tasks print little, and end soon.
-var buffers = sync.Pool{New: func() any { return new([maxRecord]byte) }}
-
-// pump moves a stream into the spool until it ends, and gives its last bytes.
-func (a *attempt) pump(stream byte, r *os.File) (tail []byte) {
-	buf := buffers.Get().(*[maxRecord]byte)[:]
-	defer func() { buffers.Put((*[maxRecord]byte)(buf)) }()
-	keep := func(b []byte) {
-		a.spool.write(stream, b)
-		tail = append(tail, b...)
-		if over := len(tail) - tailLength; over > 0 {
-			tail = append(tail[:0], tail[over:]...)
-		}
-	}
-	for {
-		n, err := r.Read(buf)
-		if n > 0 {
-			keep(buf[:n])
-		}
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			drain(r, buf, keep)
-			return tail
-		}
-		if err != nil {
-			return tail
-		}
-	}
-}
-
-// drain reads what is in a pipe already. A deadline that has passed fails reads
-// even of what is there, and on a busy machine much may be.
-func drain(r *os.File, buf []byte, keep func([]byte)) {
-	const most = 1 << 20 // the largest pipe; beyond it someone is still writing
-	if r.SetReadDeadline(time.Time{}) != nil {
-		return
-	}
-	raw, err := r.SyscallConn()
-	if err != nil {
-		return
-	}
-	for total := 0; total < most; {
-		var n int
-		err := raw.Read(func(fd uintptr) bool {
-			n, err = unix.Read(int(fd), buf)
-			return true
-		})
-		if err != nil || n <= 0 {
-			return
-		}
-		keep(buf[:n])
-		total += n
-	}
 }

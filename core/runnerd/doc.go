@@ -7,6 +7,7 @@
 //	command.go  what is forked: the command, its environment, its directory, its user
 //	limits.go   what it may use
 //	attempt.go  the life of one process
+//	outlet.go   what it writes
 //	family.go   everything that belongs to an attempt, however it hides
 //	cgroup.go   the same, where the kernel keeps count
 //	spool.go    the output of one attempt, in files; segments.go
@@ -27,7 +28,7 @@
 //
 // An attempt is a process with its own session and group, a clean environment
 // and /dev/null to read. Its two pipes are read into the spool in the order in
-// which output is seen. It ends when its process does: whatever it has started
+// which output is seen; of one that ends within watchAfter first all of stdout. It ends when its process does: whatever it has started
 // and left behind is ended then, too, after 200 ms if that still writes. Until
 // then the leader is not reaped, so that its group's number cannot become
 // another's, and a signal never hits a stranger.

@@ -61,23 +61,36 @@ func fork(path string, argv []string, attr *syscall.ProcAttr, slack time.Duratio
 
 // await waits until the process has ended, and leaves it unreaped.
 func (p *process) await() {
-	if p.watch != nil {
-		if raw, err := p.watch.SyscallConn(); err == nil {
-			err = raw.Read(func(fd uintptr) bool {
-				var info unix.Siginfo
-				err := unix.Waitid(unix.P_PIDFD, int(fd), &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)
-				return err != nil && err != unix.EINTR || info.Signo != 0
-			})
-			if err == nil {
-				return
-			}
-		}
+	if p.watch != nil && p.watched() == nil {
+		return
 	}
 	for {
 		if err := unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != unix.EINTR {
 			return
 		}
 	}
+}
+
+// endsWithin waits for that only so long; false: it goes on, or nobody can tell.
+func (p *process) endsWithin(d time.Duration) bool {
+	if p.watch == nil || p.watch.SetReadDeadline(time.Now().Add(d)) != nil {
+		return false
+	}
+	err := p.watched()
+	return p.watch.SetReadDeadline(time.Time{}) == nil && err == nil
+}
+
+// watched waits for the end by the file that tells of it.
+func (p *process) watched() error {
+	raw, err := p.watch.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Read(func(fd uintptr) bool {
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_PIDFD, int(fd), &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)
+		return err != nil && err != unix.EINTR || info.Signo != 0
+	})
 }
 
 // reap waits for the process and lets its number go.
@@ -90,18 +103,4 @@ func (p *process) reap() (status unix.WaitStatus, usage unix.Rusage, err error) 
 			return status, usage, err
 		}
 	}
-}
-
-// pipe is one into which a child writes what this process reads.
-func pipe() (r *os.File, w int, err error) {
-	var ends [2]int
-	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
-		return nil, -1, err
-	}
-	if err := syscall.SetNonblock(ends[0], true); err != nil {
-		unix.Close(ends[0])
-		unix.Close(ends[1])
-		return nil, -1, err
-	}
-	return os.NewFile(uintptr(ends[0]), "output"), ends[1], nil
 }
