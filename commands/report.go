@@ -287,6 +287,9 @@ func (c *call) writeBundle(b *bundle) error {
 		return err
 	}
 	for _, line := range b.missing {
+		if c.quiet {
+			break
+		}
 		fmt.Fprintf(c.stderr, "hb: not in it: %s\n", line)
 	}
 	if file != "-" {

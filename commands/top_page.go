@@ -46,8 +46,7 @@ func (v *topView) head() [][]render.Item {
 		append(first,
 			render.Item{Label: "leader", Value: leader},
 			render.Item{Label: "alive", Value: fmt.Sprintf("%d of %d", s.MembersAlive, s.Members)},
-			render.Item{Label: "may lose", Value: plural(s.Survives, "voter")},
-			render.Item{Value: v.at.Format("15:04:05")}),
+			render.Item{Label: "may lose", Value: plural(v.spare(), "voter")}),
 		{
 			{Label: "tasks: queued", Value: strconv.Itoa(s.Tasks.Queued)},
 			{Label: "running", Value: strconv.Itoa(s.Tasks.Assigned)},
@@ -57,8 +56,23 @@ func (v *topView) head() [][]render.Item {
 			{Label: "log: index", Value: zeroed(s.Commit)},
 			{Label: "to apply", Value: fmt.Sprint(max(0, position(s.Commit)-position(s.Applied)))},
 			{Label: "a second", Value: v.rate(v.rates.entries)},
+			{Label: "at", Value: v.at.Format(time.TimeOnly)},
 		},
 	}
+}
+
+// spare is how many voters may still be lost, of those that are there.
+func (v *topView) spare() int {
+	voting, living := 0, 0
+	for _, m := range v.members {
+		if m.Role == "leader" || m.Role == "voter" {
+			voting++
+			if m.Status == "alive" {
+				living++
+			}
+		}
+	}
+	return max(0, living-(voting/2+1))
 }
 
 func plural(n int, what string) string {

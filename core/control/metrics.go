@@ -58,7 +58,7 @@ func clusterFigures(v *node.FiguresView) []metric.Family {
 	return []metric.Family{
 		metric.Gauge("hb_cluster_has_leader", "Whether this node knows of a leader (1) or not (0).", metric.Truth(st.Leader.ID != 0)),
 		metric.Gauge("hb_cluster_voters", "Members that vote.", float64(len(st.Voters))),
-		metric.Gauge("hb_cluster_survives_voters", "Voters that may still be lost without losing the majority, if all others stay.", float64(max(0, (len(st.Voters)-1)/2))),
+		metric.Gauge("hb_cluster_survives_voters", "Voters that may be lost without losing the majority, when all are there.", float64(max(0, (len(st.Voters)-1)/2))),
 		metric.By("hb_members", "Members by what this node believes of them.", "gauge", "status", believed, v.Believed),
 		metric.By("hb_members_agreed", "Members by what the log says of them.", "gauge", "state", node.States(), v.Agreed),
 		metric.Gauge("hb_tasks_queued", "Tasks that wait for a member.", float64(st.Work.Queued)),
