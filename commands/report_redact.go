@@ -5,29 +5,29 @@ import "regexp"
 // redacted stands where something was that is nobody's business.
 const redacted = "[redacted]"
 
-// What looks like a secret, wherever it stands. The first group, if there is one,
-// stays.
-var (
-	joinToken  = regexp.MustCompile(`\bhb1_[0-9A-Za-z]+`)
-	privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)`)
-	inAddress  = regexp.MustCompile(`\b([a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/@"]*:)[^\s@/"]+@`)
-	quoted     = regexp.MustCompile(`(?i)([a-z0-9_-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|credential)[a-z0-9_-]*["']?\s*[=:]\s*["'])[^"'\n]+`)
-	assigned   = regexp.MustCompile(`(?i)([a-z0-9_-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|credential)[a-z0-9_-]*["']?\s*[=:]\s*)[^\s"',;}\[]+`)
-	authorized = regexp.MustCompile(`(?i)((?:authorization|proxy-authorization|cookie|set-cookie)["']?\s*[=:]\s*)[^\n"]+`)
-	bearer     = regexp.MustCompile(`(?i)\b(bearer|basic) +[A-Za-z0-9+/=._~-]{8,}`)
-	asFlag     = regexp.MustCompile(`(?i)(--?[a-z-]*(?:password|passwd|secret|token|api-?key)[ =])\S+`)
-)
+// pattern is what a kind of secret looks like, wherever it stands, and what comes in
+// its place.
+type pattern struct{ looks, by string }
+
+// patterns are in the order in which they are looked for. They are compiled only
+// where something is redacted: every other command would pay for that.
+func patterns() []pattern {
+	return []pattern{
+		{`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)`, redacted}, // private keys
+		{`\bhb1_[0-9A-Za-z]+`, redacted}, // join tokens
+		{`\b([a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/@"]*:)[^\s@/"]+@`, "${1}" + redacted + "@"},                                                                                 // passwords in addresses
+		{`(?i)((?:authorization|proxy-authorization|cookie|set-cookie)["']?\s*[=:]\s*)[^\n"]+`, "${1}" + redacted},                                                       // HTTP headers
+		{`(?i)\b(bearer|basic) +[A-Za-z0-9+/=._~-]{8,}`, "${1} " + redacted},                                                                                             // their values
+		{`(?i)(--?[a-z-]*(?:password|passwd|secret|token|api-?key)[ =])\S+`, "${1}" + redacted},                                                                          // flags of commands
+		{`(?i)([a-z0-9_-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|credential)[a-z0-9_-]*["']?\s*[=:]\s*["'])[^"'\n]+`, "${1}" + redacted},  // settings
+		{`(?i)([a-z0-9_-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|credential)[a-z0-9_-]*["']?\s*[=:]\s*)[^\s"',;}\[]+`, "${1}" + redacted}, // settings without quotes
+	}
+}
 
 // redact takes out of a text what looks like a secret.
 func redact(text []byte) []byte {
-	for _, p := range []struct {
-		pattern *regexp.Regexp
-		by      string
-	}{
-		{privateKey, redacted}, {joinToken, redacted}, {inAddress, "${1}" + redacted + "@"},
-		{authorized, "${1}" + redacted}, {bearer, "${1} " + redacted}, {asFlag, "${1}" + redacted}, {quoted, "${1}" + redacted}, {assigned, "${1}" + redacted},
-	} {
-		text = p.pattern.ReplaceAll(text, []byte(p.by))
+	for _, p := range patterns() {
+		text = regexp.MustCompile(p.looks).ReplaceAll(text, []byte(p.by))
 	}
 	return text
 }
