@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +25,18 @@ func TimerSlack() time.Duration {
 		return 0
 	}
 	return time.Duration(slack)
+}
+
+// UsualSlack is that of this process as it was started, whatever RelaxThreads did to
+// the calling thread.
+func UsualSlack() time.Duration {
+	text, err := os.ReadFile("/proc/self/timerslack_ns") // of the first thread
+	if err == nil {
+		if slack, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil {
+			return time.Duration(slack)
+		}
+	}
+	return TimerSlack() // who may not look at another thread could not relax one
 }
 
 // SetTimerSlack sets it; zero is what the thread began with. What the thread makes,

@@ -28,9 +28,11 @@
 //
 // An attempt is a process with its own session and group, a clean environment
 // and /dev/null to read. Its two pipes are read into the spool in the order in
-// which output is seen; of one that ends within watchAfter first all of stdout. It ends when its process does: whatever it has started
-// and left behind is ended then, too, after 200 ms if that still writes. Until
-// then the leader is not reaped, so that its group's number cannot become
+// which output is seen; of one that ends within watchAfter, first all of stdout.
+//
+// It ends when its process does: whatever it has started and left behind is ended
+// then, too, after 200 ms if that still writes. Until then the leader is not
+// reaped, so that its group's number cannot become
 // another's, and a signal never hits a stranger.
 //
 // No attempt gains privileges by what it executes (no_new_privs). Whom it runs as

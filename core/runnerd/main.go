@@ -96,7 +96,7 @@ func Start(o Options) error {
 	defer said.Close()
 	// This program's own file, even if another has taken its name meanwhile.
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Args = []string{"hb", Word, "-data", o.DataDir, "-linger", o.Linger.String(), "-slack", netutil.TimerSlack().String(), "-build", o.Build}
+	cmd.Args = []string{"hb", Word, "-data", o.DataDir, "-linger", o.Linger.String(), "-slack", netutil.UsualSlack().String(), "-build", o.Build}
 	cmd.Dir = "/"
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "NOTIFY_SOCKET=") })
 	cmd.ExtraFiles = []*os.File{say} // readyFD; the rest is /dev/null

@@ -12,8 +12,8 @@ import (
 const (
 	// tailLength is how much of the end of each stream goes into the result.
 	tailLength = 4 << 10
-	// watchAfter is when an attempt's pipes begin to be watched. Most short ones have
-	// ended by then, and to read what is in their pipes takes a tenth of the time.
+	// watchAfter is when an attempt's pipes begin to be watched, which takes two
+	// goroutines and wakes them. Most short ones have ended by then.
 	watchAfter = 5 * time.Millisecond
 	// drainTime is how long pipes are still read after their process has ended:
 	// for what its children write on the way out.
