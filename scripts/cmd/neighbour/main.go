@@ -4,7 +4,7 @@
 //
 //	neighbour --to 10.0.0.1:7117 --for 10s speak impersonate truncate strangle flood
 //	neighbour --to 10.0.0.1:7117 --hold 10000 --for 30s hold
-//	neighbour --to 10.0.0.1:7117 --as /copy/of/data haunt
+//	neighbour --to 10.0.0.1:7117 --as /copy/of/data haunt gossip
 //	neighbour --to 10.0.0.1:7117 --rate 5000 replay forge spray
 //	neighbour --to 10.0.0.1:7117 --record FILE listen
 //
@@ -41,6 +41,7 @@ func tricks() []trick {
 		{"speak", "say frames of all kinds in the clear", speak, false},
 		{"impersonate", "make handshakes with certificates of an authority of its own, of a member's name, and say frames of all kinds", impersonate, false},
 		{"haunt", "come with the credentials in --as, of a member that was forgotten, and say frames of all kinds in its name", haunt, false},
+		{"gossip", "send datagrams in the name of that member, sealed with the last key that it had", gossip, true},
 		{"strangle", "ask for the protocol of joining, and say what is no question", strangle, false},
 		{"truncate", "break off in the middle of a handshake", truncate, false},
 		{"flood", "open connections, say rubbish, and close them, as fast as it goes", flood, false},
@@ -58,6 +59,7 @@ type counts struct {
 	rate  int    // datagrams a second, by each that sends some; 0: no limit
 	ear   *ear
 	spoof *spoof
+	ghost *ghost
 
 	datagrams                                atomic.Int64
 	opened, refused, handshakes, sent, heard atomic.Int64
@@ -81,7 +83,7 @@ func main() {
 	lasts := flag.Duration("for", 5*time.Second, "how long")
 	most := flag.Int("hold", 1000, "how many connections hold keeps open")
 	var c counts
-	flag.StringVar(&c.as, "as", "", "a data `DIRECTORY` with credentials, for haunt")
+	flag.StringVar(&c.as, "as", "", "a data `DIRECTORY` with credentials, for haunt and gossip")
 	at := flag.Int("at", 8, "how many try at a time")
 	flag.IntVar(&c.rate, "rate", 0, "how many datagrams a second each of them may send; 0: as many as it can")
 	record := flag.String("record", "", "write all packets that are heard to `FILE`")
@@ -146,6 +148,11 @@ func (c *counts) hear(ctx context.Context, all *sync.WaitGroup, to, record, from
 	}
 	if c.spoof, err = newSpoof(); err != nil {
 		return err
+	}
+	if c.as != "" {
+		if c.ghost, err = haunting(c.as); err != nil {
+			return err
+		}
 	}
 	c.ear, err = openEar(ctx, all, at, record, from)
 	return err

@@ -50,7 +50,7 @@ func say(conn net.Conn, b []byte, c *counts, counted bool) {
 	}
 }
 
-// frames are one of each kind from a node, and a note for the log.
+// frames are one of each kind from a node, and a note and a task for the log.
 func frames(from core.NodeID, cluster core.ClusterID) (out []byte) {
 	add := func(e *wire.Envelope) {
 		e.From, e.Instance, e.Cluster, e.ReplyTo = uint64(from), 1, cluster[:], "127.0.0.1:1"
@@ -62,9 +62,15 @@ func frames(from core.NodeID, cluster core.ClusterID) (out []byte) {
 		e.ProtoReflect().Set(fields.Get(i), e.ProtoReflect().NewField(fields.Get(i)))
 		add(e)
 	}
-	id := mrand.Uint64()
-	note := &wire.Command{Proposer: uint64(from), Id: id, Body: &wire.Command_Note{Note: &wire.Note{Text: []byte("from the neighbour")}}}
-	add(&wire.Envelope{Body: &wire.Envelope_Propose{Propose: &wire.Propose{Id: id, Command: note}}})
+	task := make([]byte, len(core.TaskID{}))
+	rand.Read(task)
+	for _, c := range []*wire.Command{
+		{Body: &wire.Command_Note{Note: &wire.Note{Text: []byte("from the neighbour")}}},
+		{Body: &wire.Command_Submit{Submit: &wire.Submit{Task: task, Spec: &wire.Spec{Name: "hello"}}}},
+	} {
+		c.Proposer, c.Id = uint64(from), mrand.Uint64()
+		add(&wire.Envelope{Body: &wire.Envelope_Propose{Propose: &wire.Propose{Id: c.Id, Command: c}}})
+	}
 	return out
 }
 
