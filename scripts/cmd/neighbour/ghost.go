@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"sync"
@@ -44,7 +45,7 @@ func haunting(data string) (*ghost, error) {
 		return nil, err
 	}
 	defer st.Close()
-	g := &ghost{self: own.Identity.Node, cluster: own.Identity.Cluster, start: found.Instance + 1}
+	g := &ghost{self: own.Identity.Node, cluster: own.Identity.Cluster, start: found.Instance}
 	wraps := map[core.NodeID][]byte{} // the others' public keys
 	if found.Snapshot != nil {
 		state, err := ledger.Decode(found.Snapshot.Data)
@@ -55,8 +56,8 @@ func haunting(data string) (*ghost, error) {
 			wraps[core.NodeID(c.Node)] = c.WrapKey
 		}
 	}
-	g.ring = seal.New(seal.Options{
-		Cluster: wire.TagOf(g.cluster, 0), Self: g.self, Instance: g.start, Start: rand.Uint32(),
+	g.ring = seal.New(seal.Options{ // its counter is beyond all that the member itself has used
+		Cluster: wire.TagOf(g.cluster, 0), Self: g.self, Instance: g.start, Start: math.MaxUint32,
 		Shared: func(id core.NodeID) ([]byte, bool) {
 			secret, err := own.Keys.Shared(wraps[id])
 			return secret.Reveal(), err == nil
@@ -117,11 +118,11 @@ func gossip(ctx context.Context, to string, c *counts) {
 		}
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		pair, whom := rand.IntN(2) == 0, core.NodeID(0)
-		if pair {
-			whom = of
+		whom := of // it may be for whoever hears it, or not
+		if rand.IntN(2) == 0 {
+			whom = 0
 		}
-		data, ok := g.ring.Seal(core.Instant(time.Hour), nil, whom, pair, wire.AppendPacket(nil, &said))
+		data, ok := g.ring.Seal(core.Instant(time.Hour), nil, whom, whom != 0, wire.AppendPacket(nil, &said))
 		return packet{from: c.source(packet{}), to: target, data: data}, ok
 	})
 }
