@@ -44,7 +44,8 @@ func buildNode(h *host) (machine, error) {
 		Name: h.name, Version: "sim", Features: h.features, Offer: h.offer, Addr: h.addr, Slots: h.w.options.Slots,
 		Tags:  map[string]string{"rack": string('a' + rune(h.i%2)), "kind": "simulated"},
 		Seeds: true, Beacons: true, Rand: luck,
-		Vault:    h.vaultOf(),
+		Vault:  h.vaultOf(),
+		Notary: h.notaryOf(), CertifiedUntil: h.until, RenewBefore: renewBefore,
 		Detector: h.w.options.Detector, Spread: h.w.options.Spread, Log: h.w.options.Log,
 	}, restored), nil
 }

@@ -71,6 +71,7 @@ type host struct {
 	features core.Features // of its program; 0: this program's
 	vault    *vault        // its private keys
 	minted   int           // how many data directories it had
+	until    int64         // when its certificate ends, in a world with tokens
 	offer    *wire.Offer   // what it is configured to run; nil: anything
 
 	storage  *storage

@@ -30,6 +30,9 @@ type Options struct {
 	// Sealed gives all nodes credentials, so that they seal their datagrams; in
 	// Run, every third seed has it.
 	Sealed bool
+	// Tokens lets only the founder in from the beginning: the others need a join
+	// token (node.Enroll) before they start. It takes Sealed.
+	Tokens bool
 	// Voters is how many nodes vote; default 3.
 	Voters int
 	// Net is the network in ordinary times; the zero value is a healthy one.

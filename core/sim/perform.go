@@ -42,7 +42,9 @@ func (h *host) perform(eff node.Effect) {
 		h.reply(e)
 	case node.Bar:
 		h.bar(e.Node)
-	case node.LogLine, node.SaveCertificate:
+	case node.SaveCertificate:
+		h.keeps(e.Certificate)
+	case node.LogLine:
 	case node.Stop:
 		h.stop(e)
 	default:

@@ -23,6 +23,7 @@ type referee struct {
 	promises promiseBook
 	reads    readBook
 	locks    lockBook
+	let      admissionBook
 	ledger   *ledger.State
 	// saved is the checksum of every snapshot's body, by index.
 	saved map[uint64]uint64
@@ -113,9 +114,16 @@ func (r *referee) apply(rec node.LogRecord, entry *wire.Entry) {
 		if back := o.Command.GetRequeue(); back.GetUnstarted() && o.Verdict == nil {
 			r.check("what never started never runs", r.runs.disown(core.Fence(back.Fence)))
 		}
+		if r.w.options.Tokens {
+			r.check("nobody is in whom no token lets in, or who was forgotten", r.let.see(rec.Wall, &o))
+		}
 		if note := o.Command.GetNote(); note != nil && o.Verdict == nil {
 			r.promises.told(rec.Index, note.Text)
 		}
+	}
+	if r.w.options.Tokens {
+		founders := []core.NodeID{core.NodeID(r.w.identityOf(0, 0).Node)}
+		r.check("nobody is in whom no token lets in, or who was forgotten", r.let.ledger(r.ledger, founders))
 	}
 	r.settle()
 }

@@ -1,0 +1,235 @@
+package sim
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"hb/core"
+	"hb/core/node"
+	"hb/core/wire"
+)
+
+// crush is a crowd that wants in, while tokens end, members are forgotten, keys
+// change and leaders fail.
+type crush struct {
+	t      *testing.T
+	w      *World
+	luck   *rand.Rand
+	tokens [][]byte
+	asks   map[int]*Call // by host
+	stop   bool          // no more trouble
+	ended  map[string]int
+}
+
+func tokenHash(id []byte) []byte {
+	return append(append(make([]byte, 0, 32), id...), make([]byte, 32-len(id))...)
+}
+
+// create makes a token, of whom nobody may ever hear that it is there.
+func (c *crush) create(uses uint32, ttl time.Duration) {
+	id := binary.BigEndian.AppendUint32([]byte{'t'}, uint32(len(c.tokens)))
+	c.tokens = append(c.tokens, id)
+	c.change(&wire.Command{Body: &wire.Command_CreateToken{CreateToken: &wire.CreateToken{Id: id, Hash: tokenHash(id), TtlNanos: int64(ttl), Uses: uses}}})
+}
+
+func (c *crush) change(command *wire.Command) *Call {
+	return c.w.Ask(c.member(), node.ChangeToken{Command: command})
+}
+
+// member is a host whose node runs.
+func (c *crush) member() int {
+	for {
+		if i := c.luck.IntN(len(c.w.hosts)); c.w.hosts[i].up() {
+			return i
+		}
+	}
+}
+
+// id is who a host is, or will be with its next data directory.
+func (c *crush) id(i int) core.NodeID {
+	h := c.w.hosts[i]
+	if h.minted == 0 || h.up() {
+		return core.NodeID(c.w.identityOf(i, max(h.minted-1, 0)).Node)
+	}
+	return core.NodeID(c.w.identityOf(i, h.minted).Node)
+}
+
+// knock has a host ask for credentials, as hb join does, and starts its node when
+// it has them. Whoever gets no answer asks again, by the same token or another.
+func (c *crush) knock(i int) {
+	h := c.w.hosts[i]
+	if h.up() || c.asks[i] != nil {
+		return
+	}
+	h.vaultOf()
+	token := c.tokens[c.luck.IntN(len(c.tokens))]
+	c.asks[i] = c.w.ask(c.w.hosts[c.member()], node.Enroll{Admit: &wire.Admit{
+		Token: token, Hash: tokenHash(token), Node: uint64(c.id(i)), Name: h.name, SignKey: make([]byte, 32), WrapKey: h.vault.public(), Replace: true,
+	}}, func(done *Call) {
+		delete(c.asks, i)
+		view, in := done.Answer().(node.EnrolledView)
+		switch fault := done.Fault(); {
+		case in && !h.up():
+			c.ended["in"]++
+			h.until = 0
+			h.keeps(view.Certificate)
+			c.w.Restart(i)
+		case done.Lost:
+			c.ended["lost"]++
+		case fault != nil:
+			c.ended[fmt.Sprintf("exit %d", fault.Code)]++
+		}
+	})
+}
+
+// forget has somebody forgotten, who lives. Its files stay; its node, once told,
+// ends, as it does if it is started again; then the machine begins anew.
+func (c *crush) forget(i int) {
+	h := c.w.hosts[i]
+	if !h.up() || i == 0 {
+		return
+	}
+	at := c.member()
+	if at != i {
+		h.foreseen = core.CodeBadInput
+		c.w.Ask(at, node.Forget{Node: c.id(i), Force: true})
+	}
+}
+
+// bury looks after those who were forgotten.
+func (c *crush) bury() {
+	for i, h := range c.w.hosts {
+		if i == 0 || h.up() || h.minted == 0 || !c.w.referee.let.gone[core.NodeID(c.w.identityOf(i, h.minted-1).Node)] {
+			continue
+		}
+		if c.luck.IntN(2) == 0 { // once more, with all its files
+			c.w.Restart(i)
+			c.ended["came back"]++
+			continue
+		}
+		c.w.Wipe(i)
+		h.foreseen, h.until = 0, 0
+		h.powerOn()
+	}
+}
+
+// hurt does something to the leader a few milliseconds from now: in the middle of
+// what it is asked.
+func (c *crush) hurt() {
+	lead := c.w.Leader()
+	if lead < 0 {
+		return
+	}
+	long := time.Duration(1+c.luck.IntN(4)) * time.Second
+	how := c.luck.IntN(3)
+	c.w.after(time.Duration(c.luck.IntN(20_000))*time.Microsecond, func() {
+		switch how {
+		case 0:
+			c.w.PowerCut(lead)
+			c.w.after(long, func() { c.w.Restart(lead) })
+		case 1:
+			c.w.Partition([]int{lead}, others(c.w, lead))
+			c.w.after(long, c.w.Heal)
+		case 2:
+			c.w.Pause(lead, long)
+		}
+	})
+}
+
+// round is one beat of it.
+func (c *crush) round() {
+	c.bury()
+	for i := 1; i < len(c.w.hosts); i++ {
+		if c.luck.IntN(3) == 0 {
+			c.knock(i)
+		}
+	}
+	switch c.luck.IntN(8) {
+	case 0:
+		c.create(uint32(1+c.luck.IntN(3)), time.Duration(2+c.luck.IntN(20))*time.Second)
+	case 1:
+		id := c.tokens[c.luck.IntN(len(c.tokens))]
+		c.change(&wire.Command{Body: &wire.Command_RevokeToken{RevokeToken: &wire.RevokeToken{Id: id}}})
+	case 2:
+		c.w.Ask(c.member(), node.RotateKeys{})
+	case 3, 4:
+		c.forget(c.luck.IntN(len(c.w.hosts)))
+	case 5, 6:
+		c.hurt()
+	}
+}
+
+// Machines that ask again and again, with tokens that are good, used up, revoked and
+// expired, at whatever member, while leaders die, are cut off and sleep in the middle
+// of letting them in, while members are forgotten and keys change. The referee has
+// the invariants (admissionBook): no token lets more in than it is for, none after
+// its end, nobody comes back who was forgotten, and no key is made for them.
+func TestNobodyGetsInButByAGoodTokenWhateverHappens(t *testing.T) {
+	let, spurned := 0, 0
+	all := map[string]int{}
+	for seed := range uint64(6) {
+		w := New(Options{Seed: seed, Nodes: 9, Sealed: true, Tokens: true})
+		t.Cleanup(w.Close)
+		c := &crush{t: t, w: w, luck: w.chance("crush"), asks: map[int]*Call{}, ended: all}
+		w.Start(1)
+		reach(t, w, 20*time.Second, node.Condition{Kind: "leader"})
+		c.create(4, time.Hour)
+		pass(t, w, time.Second)
+		until(t, w, time.Minute, func() bool {
+			for i := 1; i < 5; i++ {
+				c.knock(i)
+			}
+			return w.hosts[1].up() && w.hosts[2].up() && w.hosts[3].up() && w.hosts[4].up()
+		})
+		reach(t, w, time.Minute, node.Condition{Kind: "members", N: 5}, node.Condition{Kind: "voters", N: 3})
+		for range 80 {
+			c.round()
+			pass(t, w, 400*time.Millisecond)
+		}
+		w.Heal()
+		c.settle()
+		let, spurned = let+w.referee.let.let, spurned+w.referee.let.spurn
+	}
+	t.Logf("%d machines were let in, %d commands to let one in were refused; the answers: %v", let, spurned, all)
+	if let < 60 || spurned < 60 || all["came back"] < 5 {
+		t.Error("too little happened")
+	}
+}
+
+// settle ends all trouble: with a good token everybody gets in who is not, and
+// nobody is left who was forgotten, in any table or with any key.
+func (c *crush) settle() {
+	t, w := c.t, c.w
+	t.Helper()
+	pass(t, w, 15*time.Second) // whoever sleeps wakes
+	c.create(0, time.Hour)
+	c.tokens = c.tokens[len(c.tokens)-1:]
+	for range 200 {
+		c.bury()
+		for i := range w.hosts {
+			c.knock(i)
+		}
+		pass(t, w, time.Second)
+		if c.allIn() {
+			break
+		}
+	}
+	if !c.allIn() {
+		t.Fatalf("seed %d: after three minutes without trouble not everybody is in", w.options.Seed)
+	}
+	reach(t, w, time.Minute, node.Condition{Kind: "members", N: uint64(len(w.hosts))}, node.Condition{Kind: "voters", N: 3})
+	until(t, w, 30*time.Second, func() bool { return w.keyedAlike(w.referee.let.stale + 1) })
+}
+
+// allIn says whether all hosts run as members.
+func (c *crush) allIn() bool {
+	for i, h := range c.w.hosts {
+		if !h.up() || c.w.referee.let.gone[c.id(i)] {
+			return false
+		}
+	}
+	return true
+}
