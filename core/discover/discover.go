@@ -73,15 +73,18 @@ func (m *Machine) Step(now core.Instant, ev Event) []Effect {
 	case OtherVersion:
 		m.once("version "+e.From.Addr().String(), "a node at %s calls in another version of the protocol: %v", e.From, e.What)
 	case Joined:
-		m.settle(e.Cluster)
+		if e.Cluster == m.cluster {
+			m.rest(now, false) // a member that is known again, and may not hear more for it
+		} else {
+			m.settle(e.Cluster)
+		}
 	case Left:
 		m.settle(wire.Tag{})
 	case Refused:
 		m.refusal(now, e)
 	case Alone:
 		if m.alone != e.Yes {
-			m.settle(m.cluster)
-			m.alone = e.Yes
+			m.rest(now, e.Yes)
 		}
 	case Leading:
 		if e.Yes && !m.leading.Yes {
@@ -258,6 +261,21 @@ func (m *Machine) settle(cluster wire.Tag) {
 		return
 	}
 	m.leading = Leading{}
+}
+
+// rest ends what a member was asking, or has it begin. The pauses go on where they
+// were, unless that is long ago: whoever is welcomed over streams, and hears nobody
+// all the same, as behind a firewall that takes datagrams only, would else ask
+// again as fast as it is answered.
+func (m *Machine) rest(now core.Instant, alone bool) {
+	m.alone, m.found = alone, wire.Tag{}
+	m.candidates, m.asking = nil, netip.AddrPort{}
+	m.refused = map[netip.AddrPort]core.Instant{}
+	for _, t := range []*timer{&m.call, &m.ask} {
+		if now >= t.due.Add(longPause) {
+			*t = timer{}
+		}
+	}
 }
 
 // grow sets the timer after a pause, and doubles that up to longPause.
