@@ -248,3 +248,30 @@ func TestANodeWithNeitherSeedsNorBeaconsIsSilent(t *testing.T) {
 		t.Errorf("it does %v", effects)
 	}
 }
+
+// Behind a firewall that takes datagrams only, members answer over streams and nobody
+// is heard all the same.
+func TestAMemberThatIsWelcomedAndHearsNobodyAsksMoreAndMoreSeldom(t *testing.T) {
+	m, now, asked := machine(1, ours, true, true), start, 0
+	events := []discover.Event{discover.Alone{Yes: true}}
+	for now < start.Add(10*time.Minute) && asked < 1000 {
+		if len(events) == 0 {
+			now = max(now.Add(time.Millisecond), m.Next())
+			events = append(events, discover.Tick{})
+		}
+		next := events[0]
+		events = events[1:]
+		for _, e := range m.Step(now, next) {
+			switch e.(type) {
+			case discover.ResolveSeeds:
+				events = append(events, discover.Seeds{Addrs: []netip.AddrPort{addr(2)}})
+			case discover.AskJoin:
+				asked++
+				events = append(events, discover.Joined{Cluster: ours}, discover.Alone{Yes: true})
+			}
+		}
+	}
+	if asked < 30 || asked > 200 {
+		t.Errorf("it asked %d times in ten minutes", asked)
+	}
+}

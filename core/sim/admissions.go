@@ -55,7 +55,9 @@ func (b *admissionBook) see(wall int64, o *ledger.Outcome) error {
 	case *wire.Command_Admit:
 		return b.admitted(c.Admit)
 	case *wire.Command_Forget:
-		b.gone[core.NodeID(c.Forget.Node)], b.stale = true, b.keys
+		if id := core.NodeID(c.Forget.Node); !b.gone[id] { // else it is the same command again
+			b.gone[id], b.stale = true, b.keys
+		}
 	case *wire.Command_RotateKey:
 		b.keys = c.RotateKey.Generation
 		return b.wrapped(c.RotateKey.Wraps)
