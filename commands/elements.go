@@ -14,6 +14,7 @@ import (
 	"hb/commands/render"
 	"hb/core"
 	"hb/core/control"
+	"hb/core/ledger"
 )
 
 // elementsAtOnce is of how many elements the output is read at the same time.
@@ -24,6 +25,7 @@ type elements struct {
 	c      *call
 	mutex  sync.Mutex
 	folded map[string]*bytes.Buffer // by label, with --fold
+	ends   map[string]string        // how those ended that did not succeed, likewise
 	failed error
 }
 
@@ -33,7 +35,7 @@ type elements struct {
 func awaitElements(ctx context.Context, c *call, client *control.Client, id string) error {
 	task, err := client.Task(ctx, id)
 	if err == nil && !c.quiet && !c.isJSON() {
-		out := &elements{c: c, folded: map[string]*bytes.Buffer{}}
+		out := &elements{c: c, folded: map[string]*bytes.Buffer{}, ends: map[string]string{}}
 		out.follow(ctx, client, task)
 		err = errors.Join(out.failed, out.printFolded())
 	}
@@ -56,7 +58,7 @@ func awaitElements(ctx context.Context, c *call, client *control.Client, id stri
 func tellMissing(c *call, task *control.Task) {
 	for _, m := range task.Missing {
 		since := ""
-		if m.Since != nil {
+		if m.Since != nil && m.Why == ledger.Down {
 			since = " " + ago(time.Since(*m.Since))
 		}
 		if !c.quiet {
@@ -128,10 +130,19 @@ func (o *elements) followOne(ctx context.Context, client *control.Client, id, la
 	case err != nil:
 		o.failed = errors.Join(o.failed, err)
 	case task.Result != nil && task.Result.Error != nil:
-		fmt.Fprintf(o.c.stderr, "%s: cannot run: %s\n", render.Safe(label), render.Safe(*task.Result.Error))
+		o.tell(label, "cannot run: "+*task.Result.Error)
 	case task.Exit == nil || *task.Exit != 0:
-		fmt.Fprintf(o.c.stderr, "%s: %s%s\n", render.Safe(label), task.Status, exitWords(task))
+		o.tell(label, task.Status+exitWords(task))
 	}
+}
+
+// tell says how an element ended that did not succeed, or keeps it to be folded.
+func (o *elements) tell(label, end string) {
+	if o.c.Bool("fold") {
+		o.ends[label] = end
+		return
+	}
+	fmt.Fprintf(o.c.stderr, "%s: %s\n", render.Safe(label), render.Safe(end))
 }
 
 func exitWords(t *control.Task) string {
@@ -164,13 +175,32 @@ func (o *elements) write(label string, stream int, lines []byte) error {
 	return nil
 }
 
-// printFolded prints equal outputs once, with the names of all that have it.
+// printFolded prints equal outputs once, with the names of all that have it, and
+// equal failures likewise.
 func (o *elements) printFolded() error {
-	byText := map[string][]string{}
+	texts := map[string]string{}
 	for label, text := range o.folded { // sorted below
-		byText[text.String()] = append(byText[text.String()], label)
+		texts[label] = text.String()
 	}
-	var groups [][2]string
+	for _, g := range foldTexts(texts) {
+		for line := range strings.Lines(g[1]) {
+			if _, err := fmt.Fprintf(o.c.stdout, "%s: %s", render.Safe(g[0]), line); err != nil {
+				return err
+			}
+		}
+	}
+	for _, g := range foldTexts(o.ends) {
+		fmt.Fprintf(o.c.stderr, "%s: %s\n", render.Safe(g[0]), render.Safe(g[1]))
+	}
+	return nil
+}
+
+// foldTexts gives each text once, behind the names that have it.
+func foldTexts(texts map[string]string) (groups [][2]string) {
+	byText := map[string][]string{}
+	for label, text := range texts { // sorted below
+		byText[text] = append(byText[text], label)
+	}
 	for text, labels := range byText { // sorted below
 		head := foldNames(labels)
 		if len(labels) > 1 {
@@ -179,14 +209,7 @@ func (o *elements) printFolded() error {
 		groups = append(groups, [2]string{head, text})
 	}
 	slices.SortFunc(groups, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
-	for _, g := range groups {
-		for line := range strings.Lines(g[1]) {
-			if _, err := fmt.Fprintf(o.c.stdout, "%s: %s", render.Safe(g[0]), line); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return groups
 }
 
 // foldNames writes names that differ in the number at their end as ranges:

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -36,6 +37,30 @@ func TestAgesAreSaidAsPeopleSayThem(t *testing.T) {
 	} {
 		if got := ago(d); got != want {
 			t.Errorf("%v is said as %q, not %q", d, got, want)
+		}
+	}
+}
+
+func TestOfALongOutputTheLastLinesAreShown(t *testing.T) {
+	long := ""
+	for i := range 100 {
+		long += fmt.Sprintf("line %d\n", i)
+	}
+	for name, c := range map[string]struct {
+		text        string
+		lines       int
+		first, last string
+		more        bool
+	}{
+		"one":             {"one\n", 1, "one", "one", false},
+		"without its end": {"one\ntwo", 2, "one", "two", false},
+		"a hundred":       {long, shownLines, "line 80", "line 99", true},
+		"wide lines":      {strings.Repeat(strings.Repeat("x", 999)+"\n", 4), 2, strings.Repeat("x", 999), strings.Repeat("x", 999), true},
+		"one wide line":   {strings.Repeat("ü", shownBytes), 1, strings.Repeat("ü", shownBytes/2), strings.Repeat("ü", shownBytes/2), true},
+	} {
+		lines, more := lastLines(c.text)
+		if len(lines) != c.lines || lines[0] != c.first || lines[len(lines)-1] != c.last || more != c.more {
+			t.Errorf("%s: %d lines from %.20q to %.20q, more: %v", name, len(lines), lines[0], lines[len(lines)-1], more)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"time"
@@ -54,7 +55,9 @@ const setupWords = `The flags are those of hb node; what they say is written int
 configuration, unless there is one: then they must not say otherwise. Credentials
 are kept in the data directory, for its owner alone. Where systemd runs and knows
 hb.service, that is enabled and started (not with --no-start); elsewhere the
-command to start the node is printed on the standard error.`
+command to start the node is printed on the standard error. Tasks on root's nodes
+run as the user hb, unless hb.toml says otherwise; where there is none, that is said,
+too: useradd --system hb makes one (the packages do it).`
 
 // setup reads hb.toml, if there is one, and the flags.
 func (c *call) setup() (*setup, error) {
@@ -135,8 +138,19 @@ func (s *setup) tell(format string, args ...any) {
 	}
 }
 
+// tellUser tells whoever sets up root's node that tasks need a user.
+func (s *setup) tellUser() {
+	if os.Geteuid() != 0 {
+		return
+	}
+	if _, err := user.Lookup(config.TaskUser); err != nil {
+		s.tell("tasks run as the user %s, and there is none: useradd --system %s", config.TaskUser, config.TaskUser)
+	}
+}
+
 // start starts the node where systemd does that, and else says how.
 func (s *setup) start() error {
+	s.tellUser()
 	command := []string{"hb", "node"}
 	if s.path != config.DefaultPath(os.Getuid(), os.Getenv) {
 		command = append(command, "--config", s.path)

@@ -73,6 +73,9 @@ func statusPage(s *control.Status) [][2]string {
 		{"stress", fmt.Sprintf("%d of 1000", s.Stress)},
 		{"uptime", time.Duration(s.Uptime * float64(time.Second)).Round(time.Second).String()},
 	}...)
+	for _, u := range s.Unable {
+		page = append(page, [2]string{"not run", u.Text()})
+	}
 	if f := s.Features; f.Here > f.Cluster && len(f.HeldBackBy) > 0 {
 		page = append(page, [2]string{"features", fmt.Sprintf("level %d of %d, held back by %s", f.Cluster, f.Here, strings.Join(f.HeldBackBy, ", "))})
 	}

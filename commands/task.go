@@ -146,7 +146,7 @@ func printTask(c *call, t *control.Task) error {
 	}
 	errs := []error{render.Pairs(c.stdout, facts, c.color()), printAttempts(c, t), printElements(c, t), printCandidates(c, t)}
 	if t.Result != nil {
-		errs = append(errs, printTail(c, "stdout", t.Result.StdoutTail), printTail(c, "stderr", t.Result.StderrTail))
+		errs = append(errs, printTail(c, t.ID, "stdout", t.Result.StdoutTail), printTail(c, t.ID, "stderr", t.Result.StderrTail))
 	}
 	return errors.Join(errs...)
 }
@@ -197,16 +197,40 @@ func printElements(c *call, t *control.Task) error {
 	return table.Write(c.stdout, c.width(), c.color())
 }
 
+// What hb tasks show prints of each stream at most; a task's record may keep
+// thousands of lines of it.
+const shownLines, shownBytes = 20, 2 << 10
+
 // printTail shows the end of a stream, line by line, each made safe.
-func printTail(c *call, name, tail string) error {
+func printTail(c *call, id, name, tail string) error {
 	if tail == "" {
 		return nil
 	}
+	lines, more := lastLines(tail)
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s:\n", name)
-	for line := range strings.Lines(tail) {
-		b.WriteString("  " + render.Safe(strings.TrimSuffix(line, "\n")) + "\n")
+	for _, line := range lines {
+		b.WriteString("  " + render.Safe(line) + "\n")
+	}
+	if more {
+		fmt.Fprintf(&b, "  … hb logs %s shows all\n", id)
 	}
 	_, err := fmt.Fprint(c.stdout, b.String())
 	return err
+}
+
+// lastLines are the last lines of a text, as many as are shown; more says that
+// something stood before them.
+func lastLines(text string) (lines []string, more bool) {
+	if over := len(text) - shownBytes; over > 0 {
+		text, more = strings.ToValidUTF8(text[over:], ""), true
+		if _, whole, is := strings.Cut(text, "\n"); is && whole != "" { // the first may be half of one
+			text = whole
+		}
+	}
+	lines = strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if over := len(lines) - shownLines; over > 0 {
+		lines, more = lines[over:], true
+	}
+	return lines, more
 }

@@ -18,7 +18,8 @@ func definedCommand() *cli.Command {
 		Description: `Lists the tasks that members have in hb.toml, under [tasks.NAME], as the log has
 it: hb submit NAME runs one. A name that members define in different ways has a
 line for each, with the members whose digests agree. Members that run any command
-(allow_exec) are named on stderr.`,
+(allow_exec) are named on stderr, and so is what a member has in hb.toml and cannot
+run, with the reason: mostly a user who is not there.`,
 	}
 }
 
@@ -45,11 +46,16 @@ func runTaskDefined(c *call) error {
 			control.Definition
 		}{"hb.definition/1", d})
 	}
-	if err := c.print(list, records, t); err != nil || c.form != "table" || c.quiet || len(list.Free) == 0 {
+	if err := c.print(list, records, t); err != nil || c.form != "table" || c.quiet {
 		return err
 	}
-	_, err = fmt.Fprintf(c.stderr, "any command: %s\n", render.Safe(strings.Join(list.Free, " ")))
-	return err
+	if len(list.Free) > 0 {
+		fmt.Fprintf(c.stderr, "any command: %s\n", render.Safe(strings.Join(list.Free, " ")))
+	}
+	for _, u := range list.Unable {
+		fmt.Fprintln(c.stderr, render.Safe(u.Text()))
+	}
+	return nil
 }
 
 func yesOrNo(b bool) string {
@@ -74,10 +80,8 @@ func specFor(ctx context.Context, client *control.Client, words []string) (contr
 	if err != nil {
 		return control.Spec{}, err
 	}
-	for _, d := range list.Tasks {
-		if d.Name == words[0] {
-			return control.Spec{Name: d.Name, Args: words[1:]}, nil
-		}
+	if list.Has(words[0]) {
+		return control.Spec{Name: words[0], Args: words[1:]}, nil
 	}
 	return control.Spec{Argv: words}, nil
 }

@@ -14,7 +14,8 @@ type Features uint16
 //	1	hb 0.1
 //	2	authority, tokens and certificates
 //	3	tasks by name: Offer, Spec.args; locks; a drain keeps the wish about a vote
-const FeaturesNow Features = 3
+//	4	members say what they cannot run, and why: Offer.unable
+const FeaturesNow Features = 4
 
 // What came with which level: what is of a higher one than the cluster's is neither
 // proposed nor applied otherwise than before.
@@ -23,4 +24,5 @@ const (
 	FeaturesNamedTasks  Features = 3 // members say what they run
 	FeaturesLocks       Features = 3
 	FeaturesWishLasts   Features = 3 // a drain keeps the wish about a vote
+	FeaturesUnable      Features = 4 // members say what they cannot run
 )

@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// TaskUser is whom tasks run as that name no user, where root runs the node.
+const TaskUser = "hb"
+
 // Task is a section [tasks.NAME]: what may be run here by that name.
 type Task struct {
 	// Command is what is run, without a shell; Args says whether whoever
@@ -45,7 +48,7 @@ func taskKeys(name string) []key {
 			"Whoever submits it may put arguments of his own behind the command.",
 			func(c *Config) any { return &at(c).Args }},
 		{section, "user", text, `""`, `the name or number of a user, like "backup"`, maybe(checkAccount),
-			"Whom it runs as. Empty: the user hb where root runs the node, else the node's own user.",
+			"Whom it runs as. Empty: the user " + TaskUser + " where root runs the node, else the node's own user.",
 			func(c *Config) any { return &at(c).User }},
 		{section, "idempotent", flag, `true`, "true or false", nil,
 			"It may be run again when the member that ran it was lost. false: as with --once.",

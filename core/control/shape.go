@@ -136,6 +136,7 @@ func statusOf(v node.StatusView, who names) Status {
 		Members:      v.Members,
 		Certified:    wallTime(v.CertifiedUntil),
 		Tasks:        workOf(v.Work),
+		Unable:       unableOf(v.Name, v.Unable),
 	}
 	for _, id := range v.Voters {
 		out.Voters = append(out.Voters, Named{ID: known(id.String(), true), Name: text(who[id])})

@@ -96,6 +96,7 @@ type Status struct {
 	MembersAlive int      `json:"members_alive"`
 	Members      int      `json:"members"`
 	Tasks        Work     `json:"tasks"`
+	Unable       []Unable `json:"unable"` // what this node would run, if something were not in the way
 	// Certified is when this node's certificate ends; null: it has none.
 	Certified *time.Time `json:"certificate_ends"`
 }

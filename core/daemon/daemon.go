@@ -251,7 +251,7 @@ func (d *daemon) announce(ctx context.Context) {
 		d.herald.ready(line)
 		d.group.Go(func() { d.keepStatus(ctx, line) })
 	}
-	d.keepReloading()
+	d.keepReloading(d.tasks.may)
 }
 
 // status asks the node; false when it stops.

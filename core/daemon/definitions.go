@@ -20,13 +20,11 @@ import (
 	"hb/core/wire"
 )
 
-// usualUser is whom tasks run as where root runs the node.
-const usualUser = "hb"
-
 // definitions are what may be run here. Whatever other members or the log say,
 // nothing else is.
 type definitions struct {
-	free   bool // any command
+	free   bool   // any command
+	named  string // whom tasks run as that name no user; empty: this process's own
 	usual  account
 	byName map[string]*definition
 }
@@ -41,29 +39,40 @@ type definition struct {
 type account struct {
 	credential *wire.RunnerUser // nil: this process's own user
 	env        []string         // what the environment says of the user
-	bad        error            // why nothing can run as this user
+	bad        error            // why nothing can run as this user, behind a member's name
 }
 
 // openDefinitions looks up the users of all tasks. One that is not there keeps
 // its tasks from running, and not the node.
 func openDefinitions(o *Options, log func(bool, string)) definitions {
-	d := definitions{free: o.AllowExec || o.Dev, usual: ownAccount(), byName: map[string]*definition{}}
+	d := definitions{free: o.AllowExec || o.Dev, byName: map[string]*definition{}}
 	if !o.Dev && os.Geteuid() == 0 {
-		d.usual = accountOf(usualUser)
+		d.named = config.TaskUser
 	}
-	if d.usual.bad != nil && (d.free || len(o.Tasks) > 0) {
-		log(true, fmt.Sprintf("tasks that name no user cannot run here: %v; useradd --system %s mends it", d.usual.bad, usualUser))
+	for name, task := range o.Tasks { // each on its own
+		d.byName[name] = &definition{Task: task}
 	}
-	for _, name := range slices.Sorted(maps.Keys(o.Tasks)) {
-		def := &definition{Task: o.Tasks[name], as: d.usual}
-		if def.User != "" {
-			if def.as = accountOf(def.User); def.as.bad != nil {
-				log(true, fmt.Sprintf("the task %s cannot run here: %v", name, def.as.bad))
-			}
-		}
-		d.byName[name] = def
+	d = d.lookedUp()
+	for _, u := range d.offer().Unable {
+		log(true, "this node "+node.UnableText(u))
 	}
 	return d
+}
+
+// lookedUp are the same definitions, with users as they are found now.
+func (d *definitions) lookedUp() definitions {
+	now := definitions{free: d.free, named: d.named, usual: ownAccount(), byName: map[string]*definition{}}
+	if d.named != "" {
+		now.usual = accountOf(d.named)
+	}
+	for name, def := range d.byName { // each on its own
+		as := now.usual
+		if def.User != "" {
+			as = accountOf(def.User)
+		}
+		now.byName[name] = &definition{Task: def.Task, as: as}
+	}
+	return now
 }
 
 // ownAccount is the user of this process.
@@ -74,24 +83,24 @@ func accountOf(name string) account {
 	u, err := user.Lookup(name)
 	if err != nil {
 		if u, err = user.LookupId(name); err != nil {
-			return account{bad: fmt.Errorf("there is no user %s", name)}
+			return account{bad: fmt.Errorf("has no user %s: useradd --system %s", name, name)}
 		}
 	}
 	if u.Uid == strconv.Itoa(os.Geteuid()) {
 		return account{env: []string{"HOME=" + u.HomeDir, "USER=" + u.Username}}
 	}
 	if os.Geteuid() != 0 {
-		return account{bad: fmt.Errorf("only a node that root runs can run tasks as %s", name)}
+		return account{bad: fmt.Errorf("cannot run tasks as %s: root does not run its node", name)}
 	}
 	groups, err := u.GroupIds()
 	if err != nil {
-		return account{bad: fmt.Errorf("the groups of the user %s cannot be found: %w", name, err)}
+		return account{bad: fmt.Errorf("cannot find the groups of the user %s: %w", name, err)}
 	}
 	ids := make([]uint32, 0, len(groups)+2)
 	for _, word := range append([]string{u.Uid, u.Gid}, groups...) {
 		id, err := strconv.ParseUint(word, 10, 32)
 		if err != nil {
-			return account{bad: fmt.Errorf("the user %s has no number: %q", name, word)}
+			return account{bad: fmt.Errorf("has a user %s without a number: %q", name, word)}
 		}
 		ids = append(ids, uint32(id))
 	}
@@ -101,13 +110,21 @@ func accountOf(name string) account {
 	}
 }
 
+// trouble is bad, as a sentence.
+func (a account) trouble() error {
+	if a.bad == nil {
+		return nil
+	}
+	return fmt.Errorf("this member %w", a.bad)
+}
+
 // order is what the runner process is to do for a grant, or why nothing is done.
 func (d *definitions) order(spec *wire.Spec) (*wire.RunnerExec, account, error) {
 	if len(spec.GetArgv()) > 0 {
 		if !d.free {
 			return nil, account{}, errors.New("this member runs no free commands: [node] allow_exec is false in its hb.toml")
 		}
-		return &wire.RunnerExec{Argv: raw(spec.Argv), Cwd: spec.Cwd, Stdin: spec.Stdin, LimitNanos: spec.TimeLimitNanos, User: d.usual.credential}, d.usual, d.usual.bad
+		return &wire.RunnerExec{Argv: raw(spec.Argv), Cwd: spec.Cwd, Stdin: spec.Stdin, LimitNanos: spec.TimeLimitNanos, User: d.usual.credential}, d.usual, d.usual.trouble()
 	}
 	def := d.byName[spec.GetName()]
 	if def == nil {
@@ -126,7 +143,7 @@ func (d *definitions) order(spec *wire.Spec) (*wire.RunnerExec, account, error) 
 	if limits.MemoryBytes > 0 || limits.CpuPercent > 0 || limits.Processes > 0 || limits.Files > 0 {
 		e.Limits = limits
 	}
-	return e, def.as, def.as.bad
+	return e, def.as, def.as.trouble()
 }
 
 // excess is what a spec brings along that a definition does not take. Variables
@@ -152,11 +169,29 @@ func foreign(kv string) bool {
 	return !ledger.TellsWhy(name)
 }
 
-// offer is what the cluster is told.
+// offer is what the cluster is told: what runs here, and what would and cannot.
 func (d *definitions) offer() *wire.Offer {
-	o := &wire.Offer{Free: d.free}
+	o := &wire.Offer{Free: d.free && d.usual.bad == nil}
+	unable := map[string]*wire.Unable{} // by why
+	cannot := func(bad error) *wire.Unable {
+		u := unable[bad.Error()]
+		if u == nil {
+			u = &wire.Unable{Why: bad.Error()}
+			unable[u.Why] = u
+			o.Unable = append(o.Unable, u)
+		}
+		return u
+	}
+	if d.free && d.usual.bad != nil {
+		cannot(d.usual.bad).Free = true
+	}
 	for _, name := range slices.Sorted(maps.Keys(d.byName)) {
 		def := d.byName[name]
+		if def.as.bad != nil {
+			u := cannot(def.as.bad)
+			u.Tasks = append(u.Tasks, name)
+			continue
+		}
 		o.Tasks = append(o.Tasks, &wire.Definition{Name: name, Digest: def.digest(), Args: def.Args, Once: !def.Idempotent})
 	}
 	return o

@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -87,11 +89,11 @@ func TestTasksOfRootsNodeRunAsHb(t *testing.T) {
 		"usual": {Command: []string{"id"}}, "root": {Command: []string{"id"}, User: "root"}, "nobody": {Command: []string{"id"}, User: "nobody"},
 	}
 	d := openDefinitions(&Options{Tasks: tasks, AllowExec: true}, log)
-	hb := accountOf(usualUser)
+	hb := accountOf(config.TaskUser)
 	for _, spec := range []*wire.Spec{{Name: "usual"}, {Argv: []string{"id"}}} {
 		e, _, err := d.order(spec)
 		switch {
-		case hb.bad != nil && (err == nil || !strings.Contains(said.String(), "useradd")):
+		case hb.bad != nil && (err == nil || !strings.Contains(said.String(), "this node cannot run any command, usual: has no user hb: useradd --system hb")):
 			t.Errorf("there is no user hb, and yet: %v, %v; said %s", e, err, &said)
 		case hb.bad == nil && (err != nil || e.User.GetUid() != hb.credential.Uid):
 			t.Errorf("as hb: %v, %v", e, err)
@@ -125,5 +127,30 @@ func TestTheDigestIsOfAllThatADefinitionSays(t *testing.T) {
 			t.Errorf("%s and %s have one digest", name, other)
 		}
 		seen[sum] = name
+	}
+}
+
+func TestWhatCannotRunIsNotOfferedAndLookedUpAnew(t *testing.T) {
+	d := openDefinitions(&Options{Dev: true, Tasks: backup()}, func(bool, string) {})
+	offered := func(d *definitions) (names string) {
+		for _, def := range d.offer().Tasks {
+			names += def.Name + " "
+		}
+		return names
+	}
+	why := "has no user no-such-user: useradd --system no-such-user"
+	if o := d.offer(); !o.Free || offered(&d) != "backup say " || len(o.Unable) != 1 || o.Unable[0].Why != why || o.Unable[0].Free || !slices.Equal(o.Unable[0].Tasks, []string{"ghost"}) {
+		t.Errorf("it offers %v", o)
+	}
+	d.byName["ghost"].User = strconv.Itoa(os.Getuid()) // as if there were such a user now
+	if now := d.lookedUp(); offered(&now) != "backup ghost say " || now.offer().Unable != nil {
+		t.Errorf("once there is such a user it offers %v", now.offer())
+	}
+	if offered(&d) != "backup say " {
+		t.Error("what the loop goes by was changed under it")
+	}
+	d.usual.bad = errors.New("has no user hb")
+	if o := d.offer(); o.Free || !o.Unable[0].Free {
+		t.Errorf("without a user for commands it offers %v", o)
 	}
 }

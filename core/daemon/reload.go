@@ -2,23 +2,39 @@ package daemon
 
 import (
 	"fmt"
+	"os"
+	"time"
 
 	"hb/core"
+	"hb/core/ledger"
 	"hb/core/node"
 )
 
-// keepReloading reads the configuration again whenever that is wished, until the
-// node ends.
-func (d *daemon) keepReloading() {
-	if d.options.Reload == nil {
-		return
+// usersEvery is how often a user that tasks need and that was not there is looked
+// for again: soon enough for whoever has just made it, and cheap, since only a
+// machine that lacks one looks.
+const usersEvery = 3 * time.Second
+
+// keepReloading reads the configuration again whenever that is wished, and looks
+// for users that were missing, until the node ends.
+func (d *daemon) keepReloading(may definitions) {
+	o := d.options
+	var wishes <-chan os.Signal
+	if o.Reload != nil {
+		wishes = o.Reload.Wishes
 	}
 	for {
+		var again <-chan time.Time
+		if len(may.offer().Unable) > 0 {
+			again = time.After(usersEvery)
+		}
 		select {
-		case <-d.options.Reload.Wishes:
+		case <-wishes:
 			d.herald.reloading()
-			d.reload()
+			d.reload(&o, &may)
 			d.herald.reloaded()
+		case <-again:
+			d.lookAgain(&o, &may)
 		case <-d.ctx.Done():
 			return
 		}
@@ -27,10 +43,10 @@ func (d *daemon) keepReloading() {
 
 // reload takes over what a running node can. A configuration with a fault changes
 // nothing.
-func (d *daemon) reload() {
-	s, remarks, err := d.options.Reload.Read()
+func (d *daemon) reload(o *Options, may *definitions) {
+	s, remarks, err := o.Reload.Read()
 	if err == nil {
-		err = d.takeOver(s)
+		err = d.takeOver(s, o, may)
 	}
 	if err != nil {
 		d.logger.line(true, fmt.Sprintf("the configuration stays as it was: %v", err))
@@ -42,7 +58,7 @@ func (d *daemon) reload() {
 }
 
 // takeOver gives the node its new settings, and returns when they hold.
-func (d *daemon) takeOver(s Settings) error {
+func (d *daemon) takeOver(s Settings, holds *Options, may *definitions) error {
 	o := d.options
 	o.Slots, o.Tasks, o.AllowExec, o.Seeds = s.Slots, s.Tasks, s.AllowExec, s.Seeds
 	s.Access.Group = o.Access.Group
@@ -54,11 +70,28 @@ func (d *daemon) takeOver(s Settings) error {
 	if fault != nil {
 		return fault
 	}
-	may := openDefinitions(&o, d.logger.line)
+	next := openDefinitions(&o, d.logger.line)
 	d.gate.Store(&gate)
 	d.seeds.Store(&o.Seeds)
+	*holds, *may = o, next
+	return d.reconfigure(o.Slots, next)
+}
+
+// lookAgain looks for users that were missing.
+func (d *daemon) lookAgain(o *Options, may *definitions) {
+	next := may.lookedUp()
+	if ledger.SameOffer(next.offer(), may.offer()) {
+		return
+	}
+	*may = next
+	d.logger.line(false, "the users of tasks are others now; this node runs "+node.OfferText(next.offer()))
+	_ = d.reconfigure(o.Slots, next) // it fails only when the node stops
+}
+
+// reconfigure gives the node what it may run, and returns when that holds.
+func (d *daemon) reconfigure(slots int, may definitions) error {
 	taken := make(chan struct{})
-	d.queue.put(input{ev: node.Reconfigured{Slots: o.Slots, Offer: may.offer()}, done: func() {
+	d.queue.put(input{ev: node.Reconfigured{Slots: slots, Offer: may.offer()}, done: func() {
 		d.tasks.may = may
 		close(taken)
 	}})

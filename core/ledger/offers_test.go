@@ -95,6 +95,49 @@ func TestATaskIsHopelessIfNobodyMayEverRunIt(t *testing.T) {
 	b.no(core.CodeBadInput, submitSpec(1, byName("backup")))
 }
 
+func TestWhoCannotRunWhatItIsMeantToSaysWhy(t *testing.T) {
+	b := newBook(t)
+	const why = "has no user hb: useradd --system hb"
+	unable := func(id uint64, o *wire.Offer) *wire.Command {
+		o.Node = id
+		return &wire.Command{Proposer: id, Body: &wire.Command_Offer{Offer: o}}
+	}
+	b.yes(upAt(1, "a", 3))
+	b.yes(raise(3))
+	broken := &wire.Offer{Unable: []*wire.Unable{{Why: why, Free: true, Tasks: []string{"x"}}}}
+	b.yes(unable(1, broken))
+	if m, _ := b.Member(1); m.Offer.Unable != nil {
+		t.Fatalf("members that do not know of such would have it otherwise: %v", m.Offer)
+	}
+	b = newBook(t)
+	b.yes(upAt(1, "a", uint32(core.FeaturesNow)))
+	b.yes(upAt(2, "b", uint32(core.FeaturesNow)))
+	b.yes(upAt(3, "c", uint32(core.FeaturesNow)))
+	b.yes(raise(4))
+	b.yes(unable(1, &wire.Offer{}))
+	b.yes(unable(2, broken))
+	b.yes(unable(3, &wire.Offer{Tasks: []*wire.Definition{{Name: "y", Digest: 1}}}))
+	for _, c := range []struct {
+		spec      *wire.Spec
+		want, tip string
+	}{
+		{&wire.Spec{Argv: []string{"true"}}, "b " + why, "looks again"},
+		{byName("x"), "b " + why, "looks again"},
+		{byName("y", "word"), "c takes no arguments for y", "args = true"},
+		{&wire.Spec{Name: "y", On: "a"}, "a does not define y", "[tasks.y] command"},
+	} {
+		v := b.Hopeless(c.spec)
+		if v.GetCode() != uint32(core.CodeDenied) || v.GetMessage() != "no member may run it: "+c.want || !strings.Contains(v.GetHint(), c.tip) {
+			t.Errorf("%v: %v, want %q", c.spec, v, c.want)
+		}
+	}
+	mended := &wire.Offer{Free: true}
+	b.yes(unable(2, mended))
+	if v := b.Hopeless(&wire.Spec{Argv: []string{"true"}}); v != nil {
+		t.Errorf("once it can: %v", v)
+	}
+}
+
 func TestATaskByNameIsTakenAndGoesToWhoDefinesIt(t *testing.T) {
 	b := offered(t)
 	b.yes(submitSpec(1, byName("backup")))

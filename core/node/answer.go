@@ -95,6 +95,7 @@ func (n *Node) statusView() StatusView {
 	})
 	v.Features = n.featuresView()
 	v.Work = WorkView{Queued: n.ledger.Waiting(), Granted: n.ledger.Granted(), Ended: maps.Clone(n.counted.ended)}
+	v.Unable = n.opts.Offer.GetUnable()
 	v.Plight, v.ToDo = n.plight()
 	v.CertifiedUntil = n.admission.until
 	v.Members = n.membership.Table().Len()

@@ -28,10 +28,8 @@ func (n *Node) offer() {
 	}
 	n.offering.flying = true
 	n.offering.again = n.now.Add(offerAgain)
-	o := &wire.Offer{Node: uint64(n.self.id), Free: true}
-	if mine := n.opts.Offer; mine != nil {
-		o.Free, o.Tasks = mine.Free, mine.Tasks
-	}
+	o := n.ledger.Offerable(n.opts.Offer)
+	o.Node = uint64(n.self.id)
 	n.propose(&wire.Command{Body: &wire.Command_Offer{Offer: o}}, func(a answer) {
 		n.offering.flying = false
 		n.offering.again = n.now.Add(offerAgain)
@@ -49,8 +47,8 @@ func (n *Node) reconfigured(ev Reconfigured) {
 	n.reportLoad(true)
 }
 
-// offerText says in words what a member runs.
-func offerText(o *wire.Offer) string {
+// OfferText says in words what a member runs, behind its name and "runs".
+func OfferText(o *wire.Offer) string {
 	words := []string{}
 	if o.Free {
 		words = append(words, "any command")
@@ -59,9 +57,22 @@ func offerText(o *wire.Offer) string {
 		words = append(words, d.Name)
 	}
 	if len(words) == 0 {
-		return "nothing"
+		words = append(words, "nothing")
 	}
-	return strings.Join(words, ", ")
+	text := strings.Join(words, ", ")
+	for _, u := range o.Unable {
+		text += "; " + UnableText(u)
+	}
+	return text
+}
+
+// UnableText says what a member cannot run, and why, behind its name.
+func UnableText(u *wire.Unable) string {
+	words := []string{}
+	if u.GetFree() {
+		words = append(words, "any command")
+	}
+	return "cannot run " + strings.Join(append(words, u.GetTasks()...), ", ") + ": " + u.GetWhy()
 }
 
 // commandText is what a spec has run: a command, or a task and its arguments.
@@ -75,7 +86,7 @@ func commandText(spec *wire.Spec) string {
 // offered says whether the log says what this node runs, as far as it can.
 func (n *Node) offered() bool {
 	m, known := n.ledger.Member(n.self.id)
-	return n.ledger.Features() < core.FeaturesNamedTasks || known && ledger.SameOffer(m.Offer, n.opts.Offer)
+	return n.ledger.Features() < core.FeaturesNamedTasks || known && ledger.SameOffer(m.Offer, n.ledger.Offerable(n.opts.Offer))
 }
 
 // offerDue says whether that is to be mended.

@@ -336,7 +336,8 @@ type (
 		Work            WorkView
 		MembersAlive    int
 		Members         int
-		CertifiedUntil  int64 // Unix time in nanoseconds; 0: no certificate
+		Unable          []*wire.Unable // what this node is configured to run and cannot
+		CertifiedUntil  int64          // Unix time in nanoseconds; 0: no certificate
 	}
 
 	// WorkView counts tasks. Ended are those that ended since this node started,

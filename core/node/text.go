@@ -46,7 +46,7 @@ func (n *Node) commandText(c *wire.Command) string {
 	case *wire.Command_SetVote:
 		return fmt.Sprintf("voters: %s is %s", n.nameOf(core.NodeID(b.SetVote.Node)), ledger.Vote(b.SetVote.Vote))
 	case *wire.Command_Offer:
-		return n.nameOf(core.NodeID(b.Offer.Node)) + " runs " + offerText(b.Offer)
+		return n.nameOf(core.NodeID(b.Offer.Node)) + " runs " + OfferText(b.Offer)
 	case *wire.Command_Forget:
 		return "forget " + n.nameOf(core.NodeID(b.Forget.Node))
 	}

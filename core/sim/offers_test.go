@@ -65,8 +65,14 @@ func TestTasksGoToMembersThatSayTheyRunThem(t *testing.T) {
 	w.Restart(2)
 	ends(t, w, 60*time.Second, ledger.Succeeded, late)
 
-	// Nobody runs it any more.
+	// Who is meant to run it cannot: that is refused, with the reason.
 	configure(1, &wire.Offer{Free: true})
+	configure(2, &wire.Offer{Unable: []*wire.Unable{{Why: "has no user hb", Tasks: []string{"job"}}}})
+	if f := answer[*core.Fault](t, w, ask(3, named())); f.Code != core.CodeDenied || f.Message != "no member may run it: n3 has no user hb" {
+		t.Errorf("while it cannot run: %v", f)
+	}
+
+	// Nobody runs it any more.
 	configure(2, nil)
 	if f := answer[*core.Fault](t, w, ask(3, named())); f.Code != core.CodeUnheard {
 		t.Errorf("after all have given it up: %v", f)

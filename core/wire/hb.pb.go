@@ -5838,8 +5838,9 @@ func (x *Note) GetText() []byte {
 type Offer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
-	Free          bool                   `protobuf:"varint,2,opt,name=free,proto3" json:"free,omitempty"`  // any command
-	Tasks         []*Definition          `protobuf:"bytes,3,rep,name=tasks,proto3" json:"tasks,omitempty"` // by name
+	Free          bool                   `protobuf:"varint,2,opt,name=free,proto3" json:"free,omitempty"`      // any command
+	Tasks         []*Definition          `protobuf:"bytes,3,rep,name=tasks,proto3" json:"tasks,omitempty"`     // by name
+	Unable        []*Unable              `protobuf:"bytes,380,rep,name=unable,proto3" json:"unable,omitempty"` // what it is configured to run and cannot
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5895,6 +5896,74 @@ func (x *Offer) GetTasks() []*Definition {
 	return nil
 }
 
+func (x *Offer) GetUnable() []*Unable {
+	if x != nil {
+		return x.Unable
+	}
+	return nil
+}
+
+// Unable is what a member would run, if something were not in the way.
+type Unable struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Why           string                 `protobuf:"bytes,1,opt,name=why,proto3" json:"why,omitempty"`     // behind the member's name: has no user hb: …
+	Free          bool                   `protobuf:"varint,2,opt,name=free,proto3" json:"free,omitempty"`  // any command
+	Tasks         []string               `protobuf:"bytes,3,rep,name=tasks,proto3" json:"tasks,omitempty"` // by name
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unable) Reset() {
+	*x = Unable{}
+	mi := &file_hb_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unable) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unable) ProtoMessage() {}
+
+func (x *Unable) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unable.ProtoReflect.Descriptor instead.
+func (*Unable) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *Unable) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *Unable) GetFree() bool {
+	if x != nil {
+		return x.Free
+	}
+	return false
+}
+
+func (x *Unable) GetTasks() []string {
+	if x != nil {
+		return x.Tasks
+	}
+	return nil
+}
+
 // Definition is a task that a member has in its configuration.
 type Definition struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -5908,7 +5977,7 @@ type Definition struct {
 
 func (x *Definition) Reset() {
 	*x = Definition{}
-	mi := &file_hb_proto_msgTypes[68]
+	mi := &file_hb_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5920,7 +5989,7 @@ func (x *Definition) String() string {
 func (*Definition) ProtoMessage() {}
 
 func (x *Definition) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[68]
+	mi := &file_hb_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5933,7 +6002,7 @@ func (x *Definition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Definition.ProtoReflect.Descriptor instead.
 func (*Definition) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{68}
+	return file_hb_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Definition) GetName() string {
@@ -5975,7 +6044,7 @@ type Submit struct {
 
 func (x *Submit) Reset() {
 	*x = Submit{}
-	mi := &file_hb_proto_msgTypes[69]
+	mi := &file_hb_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5987,7 +6056,7 @@ func (x *Submit) String() string {
 func (*Submit) ProtoMessage() {}
 
 func (x *Submit) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[69]
+	mi := &file_hb_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6000,7 +6069,7 @@ func (x *Submit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submit.ProtoReflect.Descriptor instead.
 func (*Submit) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{69}
+	return file_hb_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Submit) GetTask() []byte {
@@ -6050,7 +6119,7 @@ type Spec struct {
 
 func (x *Spec) Reset() {
 	*x = Spec{}
-	mi := &file_hb_proto_msgTypes[70]
+	mi := &file_hb_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6062,7 +6131,7 @@ func (x *Spec) String() string {
 func (*Spec) ProtoMessage() {}
 
 func (x *Spec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[70]
+	mi := &file_hb_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6075,7 +6144,7 @@ func (x *Spec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spec.ProtoReflect.Descriptor instead.
 func (*Spec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{70}
+	return file_hb_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Spec) GetName() string {
@@ -6260,7 +6329,7 @@ type Assign struct {
 
 func (x *Assign) Reset() {
 	*x = Assign{}
-	mi := &file_hb_proto_msgTypes[71]
+	mi := &file_hb_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6272,7 +6341,7 @@ func (x *Assign) String() string {
 func (*Assign) ProtoMessage() {}
 
 func (x *Assign) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[71]
+	mi := &file_hb_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6285,7 +6354,7 @@ func (x *Assign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assign.ProtoReflect.Descriptor instead.
 func (*Assign) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{71}
+	return file_hb_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Assign) GetTask() []byte {
@@ -6335,7 +6404,7 @@ type Finish struct {
 
 func (x *Finish) Reset() {
 	*x = Finish{}
-	mi := &file_hb_proto_msgTypes[72]
+	mi := &file_hb_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6347,7 +6416,7 @@ func (x *Finish) String() string {
 func (*Finish) ProtoMessage() {}
 
 func (x *Finish) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[72]
+	mi := &file_hb_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6360,7 +6429,7 @@ func (x *Finish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finish.ProtoReflect.Descriptor instead.
 func (*Finish) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{72}
+	return file_hb_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Finish) GetTask() []byte {
@@ -6398,7 +6467,7 @@ type Requeue struct {
 
 func (x *Requeue) Reset() {
 	*x = Requeue{}
-	mi := &file_hb_proto_msgTypes[73]
+	mi := &file_hb_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6410,7 +6479,7 @@ func (x *Requeue) String() string {
 func (*Requeue) ProtoMessage() {}
 
 func (x *Requeue) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[73]
+	mi := &file_hb_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6423,7 +6492,7 @@ func (x *Requeue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requeue.ProtoReflect.Descriptor instead.
 func (*Requeue) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{73}
+	return file_hb_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Requeue) GetTask() []byte {
@@ -6466,7 +6535,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_hb_proto_msgTypes[74]
+	mi := &file_hb_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6478,7 +6547,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[74]
+	mi := &file_hb_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6491,7 +6560,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{74}
+	return file_hb_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Drain) GetNode() uint64 {
@@ -6526,7 +6595,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_hb_proto_msgTypes[75]
+	mi := &file_hb_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6538,7 +6607,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[75]
+	mi := &file_hb_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6551,7 +6620,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{75}
+	return file_hb_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Cancel) GetTask() []byte {
@@ -6578,7 +6647,7 @@ type Expire struct {
 
 func (x *Expire) Reset() {
 	*x = Expire{}
-	mi := &file_hb_proto_msgTypes[76]
+	mi := &file_hb_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6590,7 +6659,7 @@ func (x *Expire) String() string {
 func (*Expire) ProtoMessage() {}
 
 func (x *Expire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[76]
+	mi := &file_hb_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6603,7 +6672,7 @@ func (x *Expire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expire.ProtoReflect.Descriptor instead.
 func (*Expire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{76}
+	return file_hb_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Expire) GetTasks() [][]byte {
@@ -6636,7 +6705,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_hb_proto_msgTypes[77]
+	mi := &file_hb_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6648,7 +6717,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[77]
+	mi := &file_hb_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6661,7 +6730,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{77}
+	return file_hb_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Result) GetExit() int32 {
@@ -6782,7 +6851,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_hb_proto_msgTypes[78]
+	mi := &file_hb_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6794,7 +6863,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[78]
+	mi := &file_hb_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6807,7 +6876,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{78}
+	return file_hb_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Record) GetBody() isRecord_Body {
@@ -6937,7 +7006,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_hb_proto_msgTypes[79]
+	mi := &file_hb_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6949,7 +7018,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[79]
+	mi := &file_hb_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6962,7 +7031,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{79}
+	return file_hb_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Mark) GetIndex() uint64 {
@@ -6989,7 +7058,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_hb_proto_msgTypes[80]
+	mi := &file_hb_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7001,7 +7070,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[80]
+	mi := &file_hb_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7014,7 +7083,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{80}
+	return file_hb_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Intent) GetGrant() *Grant {
@@ -7037,7 +7106,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_hb_proto_msgTypes[81]
+	mi := &file_hb_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7049,7 +7118,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[81]
+	mi := &file_hb_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7062,7 +7131,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{81}
+	return file_hb_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Started) GetFence() uint64 {
@@ -7112,7 +7181,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_hb_proto_msgTypes[82]
+	mi := &file_hb_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7124,7 +7193,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[82]
+	mi := &file_hb_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7137,7 +7206,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{82}
+	return file_hb_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Identity) GetFormat() uint32 {
@@ -7237,7 +7306,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_hb_proto_msgTypes[83]
+	mi := &file_hb_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7249,7 +7318,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[83]
+	mi := &file_hb_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7262,7 +7331,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{83}
+	return file_hb_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Ledger) GetFormat() uint32 {
@@ -7402,7 +7471,7 @@ type Lock struct {
 
 func (x *Lock) Reset() {
 	*x = Lock{}
-	mi := &file_hb_proto_msgTypes[84]
+	mi := &file_hb_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7414,7 +7483,7 @@ func (x *Lock) String() string {
 func (*Lock) ProtoMessage() {}
 
 func (x *Lock) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[84]
+	mi := &file_hb_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7427,7 +7496,7 @@ func (x *Lock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lock.ProtoReflect.Descriptor instead.
 func (*Lock) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{84}
+	return file_hb_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Lock) GetName() string {
@@ -7458,7 +7527,7 @@ type LockSession struct {
 
 func (x *LockSession) Reset() {
 	*x = LockSession{}
-	mi := &file_hb_proto_msgTypes[85]
+	mi := &file_hb_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7470,7 +7539,7 @@ func (x *LockSession) String() string {
 func (*LockSession) ProtoMessage() {}
 
 func (x *LockSession) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[85]
+	mi := &file_hb_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7483,7 +7552,7 @@ func (x *LockSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LockSession.ProtoReflect.Descriptor instead.
 func (*LockSession) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{85}
+	return file_hb_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *LockSession) GetSession() []byte {
@@ -7534,7 +7603,7 @@ type Tombstone struct {
 
 func (x *Tombstone) Reset() {
 	*x = Tombstone{}
-	mi := &file_hb_proto_msgTypes[86]
+	mi := &file_hb_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7546,7 +7615,7 @@ func (x *Tombstone) String() string {
 func (*Tombstone) ProtoMessage() {}
 
 func (x *Tombstone) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[86]
+	mi := &file_hb_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7559,7 +7628,7 @@ func (x *Tombstone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tombstone.ProtoReflect.Descriptor instead.
 func (*Tombstone) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{86}
+	return file_hb_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Tombstone) GetNode() uint64 {
@@ -7608,7 +7677,7 @@ type Agreed struct {
 
 func (x *Agreed) Reset() {
 	*x = Agreed{}
-	mi := &file_hb_proto_msgTypes[87]
+	mi := &file_hb_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7620,7 +7689,7 @@ func (x *Agreed) String() string {
 func (*Agreed) ProtoMessage() {}
 
 func (x *Agreed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[87]
+	mi := &file_hb_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7633,7 +7702,7 @@ func (x *Agreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreed.ProtoReflect.Descriptor instead.
 func (*Agreed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{87}
+	return file_hb_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *Agreed) GetRow() *Row {
@@ -7731,7 +7800,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_hb_proto_msgTypes[88]
+	mi := &file_hb_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7743,7 +7812,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[88]
+	mi := &file_hb_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7756,7 +7825,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{88}
+	return file_hb_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *Task) GetId() []byte {
@@ -7933,7 +8002,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_hb_proto_msgTypes[89]
+	mi := &file_hb_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7945,7 +8014,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[89]
+	mi := &file_hb_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7958,7 +8027,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{89}
+	return file_hb_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Missing) GetNode() uint64 {
@@ -8006,7 +8075,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_hb_proto_msgTypes[90]
+	mi := &file_hb_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8018,7 +8087,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[90]
+	mi := &file_hb_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8031,7 +8100,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{90}
+	return file_hb_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Attempt) GetN() uint32 {
@@ -8115,7 +8184,7 @@ type ToRunner struct {
 
 func (x *ToRunner) Reset() {
 	*x = ToRunner{}
-	mi := &file_hb_proto_msgTypes[91]
+	mi := &file_hb_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8127,7 +8196,7 @@ func (x *ToRunner) String() string {
 func (*ToRunner) ProtoMessage() {}
 
 func (x *ToRunner) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[91]
+	mi := &file_hb_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8140,7 +8209,7 @@ func (x *ToRunner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToRunner.ProtoReflect.Descriptor instead.
 func (*ToRunner) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{91}
+	return file_hb_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *ToRunner) GetBody() isToRunner_Body {
@@ -8338,7 +8407,7 @@ type FromRunner struct {
 
 func (x *FromRunner) Reset() {
 	*x = FromRunner{}
-	mi := &file_hb_proto_msgTypes[92]
+	mi := &file_hb_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8350,7 +8419,7 @@ func (x *FromRunner) String() string {
 func (*FromRunner) ProtoMessage() {}
 
 func (x *FromRunner) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[92]
+	mi := &file_hb_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8363,7 +8432,7 @@ func (x *FromRunner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FromRunner.ProtoReflect.Descriptor instead.
 func (*FromRunner) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{92}
+	return file_hb_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *FromRunner) GetBody() isFromRunner_Body {
@@ -8494,7 +8563,7 @@ type RunnerHello struct {
 
 func (x *RunnerHello) Reset() {
 	*x = RunnerHello{}
-	mi := &file_hb_proto_msgTypes[93]
+	mi := &file_hb_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8506,7 +8575,7 @@ func (x *RunnerHello) String() string {
 func (*RunnerHello) ProtoMessage() {}
 
 func (x *RunnerHello) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[93]
+	mi := &file_hb_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8519,7 +8588,7 @@ func (x *RunnerHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerHello.ProtoReflect.Descriptor instead.
 func (*RunnerHello) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{93}
+	return file_hb_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *RunnerHello) GetVersion() uint32 {
@@ -8562,7 +8631,7 @@ type RunnerAdopt struct {
 
 func (x *RunnerAdopt) Reset() {
 	*x = RunnerAdopt{}
-	mi := &file_hb_proto_msgTypes[94]
+	mi := &file_hb_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8574,7 +8643,7 @@ func (x *RunnerAdopt) String() string {
 func (*RunnerAdopt) ProtoMessage() {}
 
 func (x *RunnerAdopt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[94]
+	mi := &file_hb_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8587,7 +8656,7 @@ func (x *RunnerAdopt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerAdopt.ProtoReflect.Descriptor instead.
 func (*RunnerAdopt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{94}
+	return file_hb_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *RunnerAdopt) GetAttempts() []*Started {
@@ -8622,7 +8691,7 @@ type RunnerExec struct {
 
 func (x *RunnerExec) Reset() {
 	*x = RunnerExec{}
-	mi := &file_hb_proto_msgTypes[95]
+	mi := &file_hb_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8634,7 +8703,7 @@ func (x *RunnerExec) String() string {
 func (*RunnerExec) ProtoMessage() {}
 
 func (x *RunnerExec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[95]
+	mi := &file_hb_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8647,7 +8716,7 @@ func (x *RunnerExec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerExec.ProtoReflect.Descriptor instead.
 func (*RunnerExec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{95}
+	return file_hb_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *RunnerExec) GetFence() uint64 {
@@ -8732,7 +8801,7 @@ type RunnerUser struct {
 
 func (x *RunnerUser) Reset() {
 	*x = RunnerUser{}
-	mi := &file_hb_proto_msgTypes[96]
+	mi := &file_hb_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8744,7 +8813,7 @@ func (x *RunnerUser) String() string {
 func (*RunnerUser) ProtoMessage() {}
 
 func (x *RunnerUser) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[96]
+	mi := &file_hb_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8757,7 +8826,7 @@ func (x *RunnerUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerUser.ProtoReflect.Descriptor instead.
 func (*RunnerUser) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{96}
+	return file_hb_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *RunnerUser) GetUid() uint32 {
@@ -8794,7 +8863,7 @@ type RunnerLimits struct {
 
 func (x *RunnerLimits) Reset() {
 	*x = RunnerLimits{}
-	mi := &file_hb_proto_msgTypes[97]
+	mi := &file_hb_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8806,7 +8875,7 @@ func (x *RunnerLimits) String() string {
 func (*RunnerLimits) ProtoMessage() {}
 
 func (x *RunnerLimits) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[97]
+	mi := &file_hb_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8819,7 +8888,7 @@ func (x *RunnerLimits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerLimits.ProtoReflect.Descriptor instead.
 func (*RunnerLimits) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{97}
+	return file_hb_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *RunnerLimits) GetMemoryBytes() int64 {
@@ -8860,7 +8929,7 @@ type RunnerRenew struct {
 
 func (x *RunnerRenew) Reset() {
 	*x = RunnerRenew{}
-	mi := &file_hb_proto_msgTypes[98]
+	mi := &file_hb_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8872,7 +8941,7 @@ func (x *RunnerRenew) String() string {
 func (*RunnerRenew) ProtoMessage() {}
 
 func (x *RunnerRenew) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[98]
+	mi := &file_hb_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8885,7 +8954,7 @@ func (x *RunnerRenew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerRenew.ProtoReflect.Descriptor instead.
 func (*RunnerRenew) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{98}
+	return file_hb_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *RunnerRenew) GetFence() uint64 {
@@ -8913,7 +8982,7 @@ type RunnerTerminate struct {
 
 func (x *RunnerTerminate) Reset() {
 	*x = RunnerTerminate{}
-	mi := &file_hb_proto_msgTypes[99]
+	mi := &file_hb_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8925,7 +8994,7 @@ func (x *RunnerTerminate) String() string {
 func (*RunnerTerminate) ProtoMessage() {}
 
 func (x *RunnerTerminate) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[99]
+	mi := &file_hb_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8938,7 +9007,7 @@ func (x *RunnerTerminate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerTerminate.ProtoReflect.Descriptor instead.
 func (*RunnerTerminate) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{99}
+	return file_hb_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *RunnerTerminate) GetFence() uint64 {
@@ -8967,7 +9036,7 @@ type RunnerRead struct {
 
 func (x *RunnerRead) Reset() {
 	*x = RunnerRead{}
-	mi := &file_hb_proto_msgTypes[100]
+	mi := &file_hb_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8979,7 +9048,7 @@ func (x *RunnerRead) String() string {
 func (*RunnerRead) ProtoMessage() {}
 
 func (x *RunnerRead) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[100]
+	mi := &file_hb_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8992,7 +9061,7 @@ func (x *RunnerRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerRead.ProtoReflect.Descriptor instead.
 func (*RunnerRead) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{100}
+	return file_hb_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *RunnerRead) GetTicket() uint64 {
@@ -9037,7 +9106,7 @@ type RunnerOutput struct {
 
 func (x *RunnerOutput) Reset() {
 	*x = RunnerOutput{}
-	mi := &file_hb_proto_msgTypes[101]
+	mi := &file_hb_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9049,7 +9118,7 @@ func (x *RunnerOutput) String() string {
 func (*RunnerOutput) ProtoMessage() {}
 
 func (x *RunnerOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[101]
+	mi := &file_hb_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9062,7 +9131,7 @@ func (x *RunnerOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerOutput.ProtoReflect.Descriptor instead.
 func (*RunnerOutput) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{101}
+	return file_hb_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *RunnerOutput) GetTicket() uint64 {
@@ -9117,7 +9186,7 @@ type RunnerNote struct {
 
 func (x *RunnerNote) Reset() {
 	*x = RunnerNote{}
-	mi := &file_hb_proto_msgTypes[102]
+	mi := &file_hb_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9129,7 +9198,7 @@ func (x *RunnerNote) String() string {
 func (*RunnerNote) ProtoMessage() {}
 
 func (x *RunnerNote) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[102]
+	mi := &file_hb_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9142,7 +9211,7 @@ func (x *RunnerNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerNote.ProtoReflect.Descriptor instead.
 func (*RunnerNote) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{102}
+	return file_hb_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *RunnerNote) GetWarn() bool {
@@ -9635,11 +9704,17 @@ const file_hb_proto_rawDesc = "" +
 	"\tauthority\x18\b \x01(\fR\tauthority\x12\x14\n" +
 	"\x05index\x18\t \x01(\x04R\x05index\"\x1a\n" +
 	"\x04Note\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\fR\x04text\"U\n" +
+	"\x04text\x18\x01 \x01(\fR\x04text\"z\n" +
 	"\x05Offer\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04free\x18\x02 \x01(\bR\x04free\x12$\n" +
-	"\x05tasks\x18\x03 \x03(\v2\x0e.hb.DefinitionR\x05tasks\"`\n" +
+	"\x05tasks\x18\x03 \x03(\v2\x0e.hb.DefinitionR\x05tasks\x12#\n" +
+	"\x06unable\x18\xfc\x02 \x03(\v2\n" +
+	".hb.UnableR\x06unable\"D\n" +
+	"\x06Unable\x12\x10\n" +
+	"\x03why\x18\x01 \x01(\tR\x03why\x12\x12\n" +
+	"\x04free\x18\x02 \x01(\bR\x04free\x12\x14\n" +
+	"\x05tasks\x18\x03 \x03(\tR\x05tasks\"`\n" +
 	"\n" +
 	"Definition\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
@@ -9942,7 +10017,7 @@ func file_hb_proto_rawDescGZIP() []byte {
 	return file_hb_proto_rawDescData
 }
 
-var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 105)
+var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 106)
 var file_hb_proto_goTypes = []any{
 	(*Envelope)(nil),        // 0: hb.Envelope
 	(*KeyAsk)(nil),          // 1: hb.KeyAsk
@@ -10012,43 +10087,44 @@ var file_hb_proto_goTypes = []any{
 	(*Credential)(nil),      // 65: hb.Credential
 	(*Note)(nil),            // 66: hb.Note
 	(*Offer)(nil),           // 67: hb.Offer
-	(*Definition)(nil),      // 68: hb.Definition
-	(*Submit)(nil),          // 69: hb.Submit
-	(*Spec)(nil),            // 70: hb.Spec
-	(*Assign)(nil),          // 71: hb.Assign
-	(*Finish)(nil),          // 72: hb.Finish
-	(*Requeue)(nil),         // 73: hb.Requeue
-	(*Drain)(nil),           // 74: hb.Drain
-	(*Cancel)(nil),          // 75: hb.Cancel
-	(*Expire)(nil),          // 76: hb.Expire
-	(*Result)(nil),          // 77: hb.Result
-	(*Record)(nil),          // 78: hb.Record
-	(*Mark)(nil),            // 79: hb.Mark
-	(*Intent)(nil),          // 80: hb.Intent
-	(*Started)(nil),         // 81: hb.Started
-	(*Identity)(nil),        // 82: hb.Identity
-	(*Ledger)(nil),          // 83: hb.Ledger
-	(*Lock)(nil),            // 84: hb.Lock
-	(*LockSession)(nil),     // 85: hb.LockSession
-	(*Tombstone)(nil),       // 86: hb.Tombstone
-	(*Agreed)(nil),          // 87: hb.Agreed
-	(*Task)(nil),            // 88: hb.Task
-	(*Missing)(nil),         // 89: hb.Missing
-	(*Attempt)(nil),         // 90: hb.Attempt
-	(*ToRunner)(nil),        // 91: hb.ToRunner
-	(*FromRunner)(nil),      // 92: hb.FromRunner
-	(*RunnerHello)(nil),     // 93: hb.RunnerHello
-	(*RunnerAdopt)(nil),     // 94: hb.RunnerAdopt
-	(*RunnerExec)(nil),      // 95: hb.RunnerExec
-	(*RunnerUser)(nil),      // 96: hb.RunnerUser
-	(*RunnerLimits)(nil),    // 97: hb.RunnerLimits
-	(*RunnerRenew)(nil),     // 98: hb.RunnerRenew
-	(*RunnerTerminate)(nil), // 99: hb.RunnerTerminate
-	(*RunnerRead)(nil),      // 100: hb.RunnerRead
-	(*RunnerOutput)(nil),    // 101: hb.RunnerOutput
-	(*RunnerNote)(nil),      // 102: hb.RunnerNote
-	nil,                     // 103: hb.Row.TagsEntry
-	nil,                     // 104: hb.Identity.TagsEntry
+	(*Unable)(nil),          // 68: hb.Unable
+	(*Definition)(nil),      // 69: hb.Definition
+	(*Submit)(nil),          // 70: hb.Submit
+	(*Spec)(nil),            // 71: hb.Spec
+	(*Assign)(nil),          // 72: hb.Assign
+	(*Finish)(nil),          // 73: hb.Finish
+	(*Requeue)(nil),         // 74: hb.Requeue
+	(*Drain)(nil),           // 75: hb.Drain
+	(*Cancel)(nil),          // 76: hb.Cancel
+	(*Expire)(nil),          // 77: hb.Expire
+	(*Result)(nil),          // 78: hb.Result
+	(*Record)(nil),          // 79: hb.Record
+	(*Mark)(nil),            // 80: hb.Mark
+	(*Intent)(nil),          // 81: hb.Intent
+	(*Started)(nil),         // 82: hb.Started
+	(*Identity)(nil),        // 83: hb.Identity
+	(*Ledger)(nil),          // 84: hb.Ledger
+	(*Lock)(nil),            // 85: hb.Lock
+	(*LockSession)(nil),     // 86: hb.LockSession
+	(*Tombstone)(nil),       // 87: hb.Tombstone
+	(*Agreed)(nil),          // 88: hb.Agreed
+	(*Task)(nil),            // 89: hb.Task
+	(*Missing)(nil),         // 90: hb.Missing
+	(*Attempt)(nil),         // 91: hb.Attempt
+	(*ToRunner)(nil),        // 92: hb.ToRunner
+	(*FromRunner)(nil),      // 93: hb.FromRunner
+	(*RunnerHello)(nil),     // 94: hb.RunnerHello
+	(*RunnerAdopt)(nil),     // 95: hb.RunnerAdopt
+	(*RunnerExec)(nil),      // 96: hb.RunnerExec
+	(*RunnerUser)(nil),      // 97: hb.RunnerUser
+	(*RunnerLimits)(nil),    // 98: hb.RunnerLimits
+	(*RunnerRenew)(nil),     // 99: hb.RunnerRenew
+	(*RunnerTerminate)(nil), // 100: hb.RunnerTerminate
+	(*RunnerRead)(nil),      // 101: hb.RunnerRead
+	(*RunnerOutput)(nil),    // 102: hb.RunnerOutput
+	(*RunnerNote)(nil),      // 103: hb.RunnerNote
+	nil,                     // 104: hb.Row.TagsEntry
+	nil,                     // 105: hb.Identity.TagsEntry
 }
 var file_hb_proto_depIdxs = []int32{
 	4,   // 0: hb.Envelope.join:type_name -> hb.Join
@@ -10086,27 +10162,27 @@ var file_hb_proto_depIdxs = []int32{
 	8,   // 32: hb.Welcome.rows:type_name -> hb.Row
 	2,   // 33: hb.Welcome.key:type_name -> hb.KeyGiven
 	8,   // 34: hb.Rows.rows:type_name -> hb.Row
-	103, // 35: hb.Row.tags:type_name -> hb.Row.TagsEntry
+	104, // 35: hb.Row.tags:type_name -> hb.Row.TagsEntry
 	39,  // 36: hb.Propose.command:type_name -> hb.Command
 	40,  // 37: hb.Proposed.verdict:type_name -> hb.Verdict
 	18,  // 38: hb.Position.standings:type_name -> hb.Standing
 	21,  // 39: hb.Mesh.views:type_name -> hb.MeshView
-	70,  // 40: hb.Grant.spec:type_name -> hb.Spec
-	70,  // 41: hb.Explain.spec:type_name -> hb.Spec
+	71,  // 40: hb.Grant.spec:type_name -> hb.Spec
+	71,  // 41: hb.Explain.spec:type_name -> hb.Spec
 	28,  // 42: hb.Explained.candidates:type_name -> hb.Candidate
-	77,  // 43: hb.Done.result:type_name -> hb.Result
+	78,  // 43: hb.Done.result:type_name -> hb.Result
 	40,  // 44: hb.Enrolled.refused:type_name -> hb.Verdict
 	39,  // 45: hb.Entry.commands:type_name -> hb.Command
 	41,  // 46: hb.Command.member_up:type_name -> hb.MemberUp
 	42,  // 47: hb.Command.member_down:type_name -> hb.MemberDown
-	69,  // 48: hb.Command.submit:type_name -> hb.Submit
-	71,  // 49: hb.Command.assign:type_name -> hb.Assign
-	72,  // 50: hb.Command.finish:type_name -> hb.Finish
-	75,  // 51: hb.Command.cancel:type_name -> hb.Cancel
+	70,  // 48: hb.Command.submit:type_name -> hb.Submit
+	72,  // 49: hb.Command.assign:type_name -> hb.Assign
+	73,  // 50: hb.Command.finish:type_name -> hb.Finish
+	76,  // 51: hb.Command.cancel:type_name -> hb.Cancel
 	66,  // 52: hb.Command.note:type_name -> hb.Note
-	73,  // 53: hb.Command.requeue:type_name -> hb.Requeue
-	76,  // 54: hb.Command.expire:type_name -> hb.Expire
-	74,  // 55: hb.Command.drain:type_name -> hb.Drain
+	74,  // 53: hb.Command.requeue:type_name -> hb.Requeue
+	77,  // 54: hb.Command.expire:type_name -> hb.Expire
+	75,  // 55: hb.Command.drain:type_name -> hb.Drain
 	43,  // 56: hb.Command.set_voters:type_name -> hb.SetVoters
 	44,  // 57: hb.Command.set_vote:type_name -> hb.SetVote
 	46,  // 58: hb.Command.forget:type_name -> hb.Forget
@@ -10128,54 +10204,55 @@ var file_hb_proto_depIdxs = []int32{
 	48,  // 74: hb.Command.release_lock:type_name -> hb.ReleaseLock
 	8,   // 75: hb.MemberUp.rows:type_name -> hb.Row
 	53,  // 76: hb.SetSchedule.schedule:type_name -> hb.Schedule
-	70,  // 77: hb.Schedule.spec:type_name -> hb.Spec
+	71,  // 77: hb.Schedule.spec:type_name -> hb.Spec
 	62,  // 78: hb.RotateKey.wraps:type_name -> hb.WrappedKey
 	62,  // 79: hb.WrapKey.wraps:type_name -> hb.WrappedKey
 	62,  // 80: hb.DatagramKey.wraps:type_name -> hb.WrappedKey
-	68,  // 81: hb.Offer.tasks:type_name -> hb.Definition
-	70,  // 82: hb.Submit.spec:type_name -> hb.Spec
-	77,  // 83: hb.Finish.result:type_name -> hb.Result
-	80,  // 84: hb.Record.intent:type_name -> hb.Intent
-	81,  // 85: hb.Record.started:type_name -> hb.Started
-	32,  // 86: hb.Record.ended:type_name -> hb.Done
-	79,  // 87: hb.Record.mark:type_name -> hb.Mark
-	23,  // 88: hb.Intent.grant:type_name -> hb.Grant
-	104, // 89: hb.Identity.tags:type_name -> hb.Identity.TagsEntry
-	87,  // 90: hb.Ledger.members:type_name -> hb.Agreed
-	88,  // 91: hb.Ledger.tasks:type_name -> hb.Task
-	86,  // 92: hb.Ledger.tombstones:type_name -> hb.Tombstone
-	53,  // 93: hb.Ledger.schedules:type_name -> hb.Schedule
-	64,  // 94: hb.Ledger.tokens:type_name -> hb.JoinToken
-	65,  // 95: hb.Ledger.credentials:type_name -> hb.Credential
-	63,  // 96: hb.Ledger.datagram_keys:type_name -> hb.DatagramKey
-	84,  // 97: hb.Ledger.locks:type_name -> hb.Lock
-	85,  // 98: hb.Lock.sessions:type_name -> hb.LockSession
-	8,   // 99: hb.Agreed.row:type_name -> hb.Row
-	67,  // 100: hb.Agreed.offer:type_name -> hb.Offer
-	70,  // 101: hb.Task.spec:type_name -> hb.Spec
-	90,  // 102: hb.Task.attempts:type_name -> hb.Attempt
-	77,  // 103: hb.Task.result:type_name -> hb.Result
-	89,  // 104: hb.Task.missing:type_name -> hb.Missing
-	77,  // 105: hb.Attempt.result:type_name -> hb.Result
-	93,  // 106: hb.ToRunner.hello:type_name -> hb.RunnerHello
-	94,  // 107: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
-	95,  // 108: hb.ToRunner.exec:type_name -> hb.RunnerExec
-	98,  // 109: hb.ToRunner.renew:type_name -> hb.RunnerRenew
-	99,  // 110: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
-	100, // 111: hb.ToRunner.read:type_name -> hb.RunnerRead
-	93,  // 112: hb.FromRunner.hello:type_name -> hb.RunnerHello
-	81,  // 113: hb.FromRunner.started:type_name -> hb.Started
-	32,  // 114: hb.FromRunner.ended:type_name -> hb.Done
-	101, // 115: hb.FromRunner.output:type_name -> hb.RunnerOutput
-	102, // 116: hb.FromRunner.note:type_name -> hb.RunnerNote
-	81,  // 117: hb.RunnerAdopt.attempts:type_name -> hb.Started
-	96,  // 118: hb.RunnerExec.user:type_name -> hb.RunnerUser
-	97,  // 119: hb.RunnerExec.limits:type_name -> hb.RunnerLimits
-	120, // [120:120] is the sub-list for method output_type
-	120, // [120:120] is the sub-list for method input_type
-	120, // [120:120] is the sub-list for extension type_name
-	120, // [120:120] is the sub-list for extension extendee
-	0,   // [0:120] is the sub-list for field type_name
+	69,  // 81: hb.Offer.tasks:type_name -> hb.Definition
+	68,  // 82: hb.Offer.unable:type_name -> hb.Unable
+	71,  // 83: hb.Submit.spec:type_name -> hb.Spec
+	78,  // 84: hb.Finish.result:type_name -> hb.Result
+	81,  // 85: hb.Record.intent:type_name -> hb.Intent
+	82,  // 86: hb.Record.started:type_name -> hb.Started
+	32,  // 87: hb.Record.ended:type_name -> hb.Done
+	80,  // 88: hb.Record.mark:type_name -> hb.Mark
+	23,  // 89: hb.Intent.grant:type_name -> hb.Grant
+	105, // 90: hb.Identity.tags:type_name -> hb.Identity.TagsEntry
+	88,  // 91: hb.Ledger.members:type_name -> hb.Agreed
+	89,  // 92: hb.Ledger.tasks:type_name -> hb.Task
+	87,  // 93: hb.Ledger.tombstones:type_name -> hb.Tombstone
+	53,  // 94: hb.Ledger.schedules:type_name -> hb.Schedule
+	64,  // 95: hb.Ledger.tokens:type_name -> hb.JoinToken
+	65,  // 96: hb.Ledger.credentials:type_name -> hb.Credential
+	63,  // 97: hb.Ledger.datagram_keys:type_name -> hb.DatagramKey
+	85,  // 98: hb.Ledger.locks:type_name -> hb.Lock
+	86,  // 99: hb.Lock.sessions:type_name -> hb.LockSession
+	8,   // 100: hb.Agreed.row:type_name -> hb.Row
+	67,  // 101: hb.Agreed.offer:type_name -> hb.Offer
+	71,  // 102: hb.Task.spec:type_name -> hb.Spec
+	91,  // 103: hb.Task.attempts:type_name -> hb.Attempt
+	78,  // 104: hb.Task.result:type_name -> hb.Result
+	90,  // 105: hb.Task.missing:type_name -> hb.Missing
+	78,  // 106: hb.Attempt.result:type_name -> hb.Result
+	94,  // 107: hb.ToRunner.hello:type_name -> hb.RunnerHello
+	95,  // 108: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
+	96,  // 109: hb.ToRunner.exec:type_name -> hb.RunnerExec
+	99,  // 110: hb.ToRunner.renew:type_name -> hb.RunnerRenew
+	100, // 111: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
+	101, // 112: hb.ToRunner.read:type_name -> hb.RunnerRead
+	94,  // 113: hb.FromRunner.hello:type_name -> hb.RunnerHello
+	82,  // 114: hb.FromRunner.started:type_name -> hb.Started
+	32,  // 115: hb.FromRunner.ended:type_name -> hb.Done
+	102, // 116: hb.FromRunner.output:type_name -> hb.RunnerOutput
+	103, // 117: hb.FromRunner.note:type_name -> hb.RunnerNote
+	82,  // 118: hb.RunnerAdopt.attempts:type_name -> hb.Started
+	97,  // 119: hb.RunnerExec.user:type_name -> hb.RunnerUser
+	98,  // 120: hb.RunnerExec.limits:type_name -> hb.RunnerLimits
+	121, // [121:121] is the sub-list for method output_type
+	121, // [121:121] is the sub-list for method input_type
+	121, // [121:121] is the sub-list for extension type_name
+	121, // [121:121] is the sub-list for extension extendee
+	0,   // [0:121] is the sub-list for field type_name
 }
 
 func init() { file_hb_proto_init() }
@@ -10248,7 +10325,7 @@ func file_hb_proto_init() {
 		(*Command_AcquireLock)(nil),
 		(*Command_ReleaseLock)(nil),
 	}
-	file_hb_proto_msgTypes[78].OneofWrappers = []any{
+	file_hb_proto_msgTypes[79].OneofWrappers = []any{
 		(*Record_Entry)(nil),
 		(*Record_HardState)(nil),
 		(*Record_Intent)(nil),
@@ -10257,7 +10334,7 @@ func file_hb_proto_init() {
 		(*Record_Forgotten)(nil),
 		(*Record_Mark)(nil),
 	}
-	file_hb_proto_msgTypes[91].OneofWrappers = []any{
+	file_hb_proto_msgTypes[92].OneofWrappers = []any{
 		(*ToRunner_Hello)(nil),
 		(*ToRunner_Adopt)(nil),
 		(*ToRunner_Exec)(nil),
@@ -10270,7 +10347,7 @@ func file_hb_proto_init() {
 		(*ToRunner_Disown)(nil),
 		(*ToRunner_Recall)(nil),
 	}
-	file_hb_proto_msgTypes[92].OneofWrappers = []any{
+	file_hb_proto_msgTypes[93].OneofWrappers = []any{
 		(*FromRunner_Hello)(nil),
 		(*FromRunner_Started)(nil),
 		(*FromRunner_Ended)(nil),
@@ -10285,7 +10362,7 @@ func file_hb_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hb_proto_rawDesc), len(file_hb_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   105,
+			NumMessages:   106,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
