@@ -2,11 +2,13 @@ package cluster
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/ecdh"
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -264,6 +266,22 @@ func (n *node) patient(t *testing.T) {
 
 func (n *node) patience() string { return filepath.Join(n.dir, "enough") }
 
+// report keeps what a node would give to somebody who helps.
+func (e *evidence) report(n *node) {
+	e.t.Helper()
+	r := e.c.hb(n, "report", "-", "--config", n.config)
+	e.keep("standard error of hb report", []byte(r.err))
+	unzip, err := gzip.NewReader(strings.NewReader(r.out))
+	if err != nil {
+		e.t.Fatalf("hb report: exit %d, %v, %s", r.code, err, r.err)
+	}
+	files, err := io.ReadAll(unzip)
+	if err != nil || !bytes.Contains(files, []byte(n.name)) {
+		e.t.Errorf("hb report: %d bytes, %v", len(files), err)
+	}
+	e.keep("hb report", files)
+}
+
 // crash ends a node so that it says what all its goroutines do, as it does when it
 // panics, and starts it again.
 func (e *evidence) crash(n *node) {
@@ -363,6 +381,10 @@ func (e *evidence) live(gone *node) {
 		e.hb(first, args...)
 		e.ran("hb "+args[0]+" --json on "+gone.name, c.hb(gone, append(args, "--json")...), false)
 	}
+	for _, word := range []string{"check", "doctor"} {
+		e.ran("hb "+word, c.hb(first, word), false)
+	}
+	e.report(first)
 	e.crash(second)
 	c.must(second, "wait", "ready", "members=3", "leader", "--timeout", "60s")
 	for _, n := range c.nodes {
