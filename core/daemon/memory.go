@@ -17,10 +17,13 @@ const (
 	growthOfFew = 100 // percent, Go's own
 	growthMost  = 400
 	growthMany  = 30
+	// growthStart is until it is known what lives: less would take longer to start,
+	// more would take more than a node with a full queue should.
+	growthStart = 60
 )
 
 // frugalMemory is for a node that starts: the log that it reads may be long.
-func frugalMemory() { debug.SetGCPercent(growthMany) }
+func frugalMemory() { debug.SetGCPercent(growthStart) }
 
 // memory sets how far the heap may grow.
 type memory struct {
@@ -33,7 +36,7 @@ type memory struct {
 // looks are at the start.
 const steadyFrom = 3
 
-func newMemory() memory { return memory{growth: growthMany} }
+func newMemory() memory { return memory{growth: growthStart} }
 
 // look sets it by what lives in the heap now; it is called every second.
 func (m *memory) look() {
