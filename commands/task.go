@@ -142,13 +142,21 @@ func printTask(c *call, t *control.Task) error {
 	if t.Result != nil {
 		add("error", orEmpty(t.Result.Error))
 		add("cpu", fmt.Sprintf("%.3fs", t.Result.CPU))
-		add("memory", fmt.Sprintf("%.1f MiB", float64(t.Result.MaxRSS)/(1<<20)))
+		add("memory", memoryOf(t.Result))
 	}
 	errs := []error{render.Pairs(c.stdout, facts, c.color()), printAttempts(c, t), printElements(c, t), printCandidates(c, t)}
 	if t.Result != nil {
 		errs = append(errs, printTail(c, t.ID, "stdout", t.Result.StdoutTail), printTail(c, t.ID, "stderr", t.Result.StderrTail))
 	}
 	return errors.Join(errs...)
+}
+
+// memoryOf is the most that a task had resident, where that is known.
+func memoryOf(r *control.Result) string {
+	if r.MaxRSS == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f MiB", float64(*r.MaxRSS)/(1<<20))
 }
 
 func printAttempts(c *call, t *control.Task) error {

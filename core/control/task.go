@@ -116,7 +116,7 @@ func resultOf(r *wire.Result) *Result {
 		StderrTail: strings.ToValidUTF8(string(r.StderrTail), "\uFFFD"),
 		Truncated:  r.Truncated,
 		CPU:        time.Duration(r.CpuNanos).Seconds(),
-		MaxRSS:     r.MaxRssBytes,
+		MaxRSS:     known(r.MaxRssBytes, r.MaxRssBytes > 0),
 		Error:      text(r.Error),
 		OutputLost: text(r.OutputLost),
 	}

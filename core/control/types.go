@@ -319,7 +319,7 @@ type Result struct {
 	StderrTail string  `json:"stderr_tail"`
 	Truncated  bool    `json:"truncated"`
 	CPU        float64 `json:"cpu_seconds"`
-	MaxRSS     int64   `json:"max_rss_bytes"`
+	MaxRSS     *int64  `json:"max_rss_bytes"` // null: less than the process that started it had
 	Error      *string `json:"error"`
 	OutputLost *string `json:"output_lost"` // why the end of its output was not kept
 }

@@ -144,5 +144,18 @@ func account(result *wire.Result, status unix.WaitStatus, usage *unix.Rusage) {
 		result.Exit = int32(status.ExitStatus())
 	}
 	result.CpuNanos = usage.Utime.Nano() + usage.Stime.Nano()
-	result.MaxRssBytes = usage.Maxrss << 10
+	var own unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &own) == nil {
+		result.MaxRssBytes = memory(usage.Maxrss, own.Maxrss) << 10
+	}
+}
+
+// memory is the most that an attempt's largest process had resident; 0: unknown. A
+// child starts with this process's memory, and the kernel counts the most that this
+// one ever had as the child's: only what is above that is known to be its own.
+func memory(most, own int64) int64 {
+	if most <= own {
+		return 0
+	}
+	return most
 }

@@ -89,8 +89,8 @@ func TestBothStreamsAreKeptInOrderAndTheirTailsInTheResult(t *testing.T) {
 	if len(r.StdoutTail) != tailLength || !strings.HasSuffix(out, string(r.StdoutTail)) {
 		t.Errorf("the tail of stdout is %d bytes: …%q", len(r.StdoutTail), r.StdoutTail)
 	}
-	if r.Truncated || r.MaxRssBytes == 0 {
-		t.Errorf("truncated %v, %d bytes resident", r.Truncated, r.MaxRssBytes)
+	if r.Truncated || r.MaxRssBytes != 0 {
+		t.Errorf("truncated %v, and of a small process %d bytes resident: they are its parent's", r.Truncated, r.MaxRssBytes)
 	}
 }
 
@@ -228,5 +228,13 @@ func TestOldSpoolsAreClearedAtStart(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "5")); err == nil {
 		t.Fatal("an old spool is still there")
+	}
+}
+
+func TestOnlyMemoryAboveTheParentsIsTheTasks(t *testing.T) {
+	for _, c := range [][3]int64{{18 << 10, 18 << 10, 0}, {17 << 10, 18 << 10, 0}, {90 << 10, 18 << 10, 90 << 10}} {
+		if got := memory(c[0], c[1]); got != c[2] {
+			t.Errorf("%d of a process whose parent had %d is %d, not %d", c[0], c[1], got, c[2])
+		}
 	}
 }
