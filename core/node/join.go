@@ -164,7 +164,7 @@ func (n *Node) identitySaved() {
 // knownAgain takes in the table of the node's own cluster, and begins to fetch the
 // log: a newcomer does not know yet who votes, and could not wait there for news.
 func (n *Node) knownAgain(from core.NodeID, w *wire.Welcome) {
-	n.takeKey(w.Key)
+	n.takeKey(from, w.Key, w.Commit)
 	n.memberships.do(n.now, membership.Rows{Rows: w.Rows})
 	n.replogStep(replog.Heard{Node: from, Commit: w.Commit})
 	n.discover(discover.Joined{Cluster: n.tag()})

@@ -1,12 +1,12 @@
 package node
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
 	"hb/core"
 	"hb/core/ledger"
-	"hb/core/replog"
 	"hb/core/seal"
 	"hb/core/wire"
 )
@@ -31,15 +31,19 @@ type Vault interface {
 // wrapped to every member. The leader sees to it that there is one, that nobody
 // who was forgotten knows the newest, and that everybody who was let in does. A
 // member that hears of a generation it does not know, because it was asleep or
-// has just come, asks for it over a stream.
+// has just come, asks over a stream (keyask.go).
 type keys struct {
-	ring    *seal.Ring // nil: not a member, or without credentials
+	ring    *seal.Ring      // nil: not a member, or without credentials
+	sure    seal.Generation // the newest in the ring that came out of the log; 0: none
+	lent    lentKey         // a later one there that a member gave; zero: none
 	shared  map[core.NodeID]sharedSecret
 	changed bool                         // in the log, since it was looked at last
 	flying  bool                         // a command about keys is on its way
 	look    core.Instant                 // when the leader looks what the log lacks
 	asked   core.Instant                 // when this node last asked for a key
-	askees  int                          // how many were asked because nobody is heard
+	askee   core.NodeID                  // whom
+	askees  int                          // how many were asked in turn
+	strange int                          // how often that was because of a datagram
 	given   map[core.NodeID]core.Instant // when a member was last given one
 	lacks   core.Instant                 // since when this leader has lacked the newest key; 0: it has it
 }
@@ -77,6 +81,7 @@ func (n *Node) openRing() {
 		Start: n.opts.Rand.Uint32(), Shared: n.sharedWith,
 	})
 	n.keys.changed, n.keys.asked = true, -core.Instant(keyAgain)
+	n.keys.sure, n.keys.lent = 0, lentKey{}
 }
 
 // sharedWith is the secret in common with a member; not ok for who is none.
@@ -113,6 +118,7 @@ func (n *Node) keepKeys() {
 		return
 	}
 	k.ring.Turn(n.now)
+	n.judgeLent()
 	if k.changed {
 		k.changed, k.look = false, n.now
 		n.forgetShared()
@@ -129,10 +135,17 @@ func (n *Node) keepKeys() {
 
 // nextKeys is when keepKeys has something to do.
 func (n *Node) nextKeys() core.Instant {
-	if n.keys.ring == nil || !n.leading || n.keys.flying {
-		return core.Never
+	next := core.Never
+	if n.keys.ring == nil {
+		return next
 	}
-	return n.keys.look
+	if l := n.keys.lent; l.generation != 0 && l.until > n.now {
+		next = l.until
+	}
+	if n.leading && !n.keys.flying {
+		next = core.Earlier(next, n.keys.look)
+	}
+	return next
 }
 
 // newestKey is the newest generation in the log.
@@ -153,10 +166,12 @@ func (n *Node) forgetShared() {
 }
 
 // learnKey takes the newest key out of the log, if it is there for this node. One
-// that others have known for a while is used at once.
+// that others have known for a while is used at once. Whatever another member gave
+// as the same generation yields to it.
 func (n *Node) learnKey() {
+	k := &n.keys
 	g, wrapped := n.newestKey(), n.ledger.WrappedFor(n.self.id)
-	if g <= n.keys.ring.Newest() || wrapped == nil {
+	if g <= k.sure || wrapped == nil || g < k.ring.Newest() { // the last: until judgeLent has judged
 		return
 	}
 	secret, err := n.opts.Vault.Open(n.keyContext(uint32(g)), wrapped)
@@ -164,9 +179,13 @@ func (n *Node) learnKey() {
 		n.log(true, fmt.Sprintf("the log's key for datagrams, generation %d, cannot be read: %v", g, err))
 		return
 	}
-	n.keys.ring.Learn(n.now, g, secret)
+	if k.lent.generation == g && !bytes.Equal(secret, k.ring.Secret()) {
+		n.dropLent("is another in the log")
+	}
+	k.ring.Learn(n.now, g, secret)
+	k.sure, k.lent = g, lentKey{}
 	if age := time.Duration(n.wallAt(n.now) - n.ledger.DatagramKey().SinceNanos); age > seal.Settle {
-		n.keys.ring.Hurry(n.now)
+		k.ring.Hurry(n.now)
 	}
 }
 
@@ -178,7 +197,7 @@ func (n *Node) leadKeys() {
 		n.rotateKey("the cluster begins", n.keyProposed)
 	case n.ledger.KeyIsStale():
 		n.rotateKey("a member was forgotten", n.keyProposed)
-	case k.ring.Newest() < n.newestKey():
+	case k.sure < n.newestKey():
 		if k.lacks == 0 {
 			k.lacks = n.now
 		}
@@ -223,7 +242,7 @@ func (n *Node) wrapMissing(key *wire.DatagramKey) {
 			missing = append(missing, c)
 		}
 	}
-	if len(missing) == 0 || n.keys.ring.Newest() != seal.Generation(key.Generation) {
+	if len(missing) == 0 || n.keys.sure != seal.Generation(key.Generation) {
 		return
 	}
 	wraps, err := n.wrapFor(missing, key.Generation, n.keys.ring.Secret())
@@ -250,89 +269,6 @@ func (n *Node) wrapFor(members []*wire.Credential, g uint32, secret []byte) (wra
 		err = nil
 	}
 	return wraps, err
-}
-
-// strangeGeneration hears a member speak under a later key than any that is
-// known here. Anybody can make that up, so it only leads to one question a
-// second, over a stream, to a member.
-func (n *Node) strangeGeneration(h seal.Header) {
-	if h.Generation > n.keys.ring.Newest() {
-		n.askKey(h.From)
-	}
-}
-
-// askSomebody asks one member after the other.
-func (n *Node) askSomebody() {
-	members := n.ledger.Members()
-	if n.now < n.keys.asked.Add(keyAgain) || len(members) == 0 {
-		return
-	}
-	n.keys.askees++
-	m := members[n.keys.askees%len(members)]
-	if m.State != ledger.Left {
-		n.askKey(core.NodeID(m.Row.Id))
-	}
-}
-
-func (n *Node) askKey(id core.NodeID) {
-	if id == n.self.id || n.now < n.keys.asked.Add(keyAgain) {
-		return
-	}
-	if _, known := n.addrOf(id); !known {
-		return
-	}
-	n.keys.asked = n.now
-	n.sendTo(id, &wire.Envelope{Body: &wire.Envelope_KeyAsk{KeyAsk: &wire.KeyAsk{Generation: uint32(n.keys.ring.Newest())}}})
-}
-
-// keyAsked gives the newest key to a member that has an older one.
-func (n *Node) keyAsked(from core.NodeID, m *wire.KeyAsk) {
-	if n.keys.ring == nil || seal.Generation(m.Generation) >= n.keys.ring.Newest() || n.now < n.keys.given[from].Add(keyAgain/2) {
-		return
-	}
-	if given := n.keyFor(from); given != nil {
-		n.keys.given[from] = n.now
-		n.sendTo(from, &wire.Envelope{Body: &wire.Envelope_KeyGiven{KeyGiven: given}})
-	}
-}
-
-// keyFor wraps the newest key to somebody who was let in; nil for anybody else.
-func (n *Node) keyFor(id core.NodeID) *wire.KeyGiven {
-	c, known := n.ledger.Credential(id)
-	if n.keys.ring == nil || n.keys.ring.Newest() == 0 || !known {
-		return nil
-	}
-	g := uint32(n.keys.ring.Newest())
-	sealed, err := n.opts.Vault.Seal(c.WrapKey, n.keyContext(g), n.keys.ring.Secret())
-	if err != nil {
-		return nil
-	}
-	return &wire.KeyGiven{Generation: g, Sealed: sealed, Commit: n.replog.Commit()}
-}
-
-// keyGiven is the answer to whoever asked lately. The log, which this node has
-// slept through, too, comes by and by.
-func (n *Node) keyGiven(from core.NodeID, m *wire.KeyGiven) {
-	if n.now >= n.keys.asked.Add(keyless) {
-		return
-	}
-	n.takeKey(m)
-	n.replogStep(replog.Heard{Node: from, Commit: m.Commit})
-}
-
-// takeKey learns a key that a member wrapped for this node, and uses it at once,
-// as that one does.
-func (n *Node) takeKey(m *wire.KeyGiven) {
-	if n.keys.ring == nil || m == nil || seal.Generation(m.Generation) <= n.keys.ring.Newest() {
-		return
-	}
-	secret, err := n.opts.Vault.Open(n.keyContext(m.Generation), m.Sealed)
-	if err != nil || len(secret) != keyBytes {
-		n.log(true, fmt.Sprintf("a key for datagrams, generation %d, cannot be read: %v", m.Generation, err))
-		return
-	}
-	n.keys.ring.Learn(n.now, seal.Generation(m.Generation), secret)
-	n.keys.ring.Hurry(n.now)
 }
 
 // keyText is a command about keys for people; empty for any other.

@@ -135,6 +135,15 @@ func (r *Ring) Turn(now core.Instant) {
 	}
 }
 
+// Drop forgets the newest generation, which was none; the one before is the newest
+// again.
+func (r *Ring) Drop() {
+	r.drop(r.Newest())
+	if n := len(r.keys); n > 0 {
+		r.keys[n-1].from, r.keys[n-1].until = 0, core.Never
+	}
+}
+
 // drop forgets a generation and who was heard in it.
 func (r *Ring) drop(g Generation) {
 	for i := range r.keys {
