@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"hb/core"
 	"hb/core/ledger"
@@ -41,9 +42,31 @@ func (n *Node) startOver(id core.NodeID, start core.Instance) (why string, over 
 func (n *Node) fromEarlierStart(id core.NodeID, start core.Instance, to netip.AddrPort) bool {
 	why, over := n.startOver(id, start)
 	if over && id != n.self.id && !n.toldLately(id) {
-		n.answerFrame(to, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: startRefusal(why, start)}})
+		for _, at := range n.whereTold(id, to) {
+			n.answerFrame(at, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: startRefusal(why, start)}})
+		}
 	}
 	return over && n.outdated(id, start)
+}
+
+// sourceAgain is how often this node knocks where a datagram claims to come from,
+// and no member is known to be: once in that time, whatever comes.
+const sourceAgain = time.Minute
+
+// whereTold is where a member is told what a datagram calls for: at the address
+// that it is known to have. Anybody can play a datagram again, from a made-up
+// source, to have streams opened there; but the member may have moved, so at times
+// it is told there, too.
+func (n *Node) whereTold(id core.NodeID, source netip.AddrPort) (list []netip.AddrPort) {
+	known, is := n.addrOf(id)
+	if is {
+		list = append(list, known)
+	}
+	if source.IsValid() && source != known && (n.sourceTold == 0 || n.now >= n.sourceTold.Add(sourceAgain)) {
+		n.sourceTold = n.now
+		list = append(list, source)
+	}
+	return list
 }
 
 func startRefusal(why string, start core.Instance) *wire.Refusal {

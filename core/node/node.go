@@ -109,6 +109,7 @@ type shared struct {
 	offering     offering     // its word on what it runs
 	complaints   map[complaint]int
 	told         map[core.NodeID]core.Instant // when somebody was told that he has no business here
+	sourceTold   core.Instant                 // when that was last said where nobody is known to be
 	doubted      map[core.NodeID]doubtful     // who wants to lead, and is no voter
 	streamed     map[core.NodeID]core.Instant // when a heartbeat of the engine last took the stream
 	refusal      string                       // last said
