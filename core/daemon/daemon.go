@@ -45,6 +45,7 @@ type daemon struct {
 	seeds       atomic.Pointer[[]string]
 	herald      herald
 	logger      *logger
+	knocks      knocks       // of machines that were not let in
 	credentials *credentials // nil: none
 	writer      *diskWriter
 	requests    atomic.Uint64

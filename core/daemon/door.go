@@ -16,37 +16,35 @@ import (
 // stranger answers a machine without a certificate the one question that it may
 // ask.
 func (d *daemon) stranger(ctx context.Context, from netip.AddrPort, conn *tls.Conn) error {
-	desk := enroll.Desk{Program: d.options.Version, Try: d.try}
-	desk.Admit = func(ctx context.Context, a *wire.Admit) (*wire.Enrolled, error) {
-		got, err := d.admit(ctx, a)
-		if err != nil {
-			d.logger.line(false, fmt.Sprintf("not let in from %v, as %.63q: %v", from.Addr(), a.Name, err))
-			return nil, err
+	desk := enroll.Desk{Program: d.options.Version}
+	desk.Try = func(ctx context.Context, a *wire.Admit) error {
+		f, is := d.door(ctx, node.TryEnroll{Admit: a, Unread: d.knocks.tooMany(from.Addr(), time.Now())}).(*core.Fault)
+		if !is {
+			return nil
 		}
-		d.logger.line(false, fmt.Sprintf("let in %s (%v), from %v", a.Name, core.NodeID(a.Node), from.Addr()))
-		return got, nil
+		d.turnAway(from.Addr(), fmt.Sprintf("would not let in who asked from %v: %v", from.Addr(), f))
+		return f
+	}
+	desk.Admit = func(ctx context.Context, a *wire.Admit) (*wire.Enrolled, error) {
+		switch v := d.door(ctx, node.Enroll{Admit: a, Unread: d.knocks.tooMany(from.Addr(), time.Now())}).(type) {
+		case *core.Fault:
+			d.turnAway(from.Addr(), fmt.Sprintf("not let in from %v, as %.63q: %v", from.Addr(), a.Name, v))
+			return nil, v
+		case node.EnrolledView:
+			d.logger.line(false, fmt.Sprintf("let in %s (%v), from %v", a.Name, core.NodeID(a.Node), from.Addr()))
+			return &wire.Enrolled{Certificate: v.Certificate, Cluster: v.Cluster.ID[:], ClusterName: v.Cluster.Name, Detector: v.Detector}, nil
+		default:
+			panic(fmt.Sprintf("an Enroll was answered %T", v))
+		}
 	}
 	return desk.Serve(ctx, conn, time.Now())
 }
 
-// admit asks the node, and through it the cluster.
-func (d *daemon) admit(ctx context.Context, a *wire.Admit) (*wire.Enrolled, error) {
-	switch v := d.door(ctx, node.Enroll{Admit: a}).(type) {
-	case *core.Fault:
-		return nil, v
-	case node.EnrolledView:
-		return &wire.Enrolled{Certificate: v.Certificate, Cluster: v.Cluster.ID[:], ClusterName: v.Cluster.Name, Detector: v.Detector}, nil
-	default:
-		panic(fmt.Sprintf("an Enroll was answered %T", v))
+// turnAway counts a machine that was not let in, and says so now and then.
+func (d *daemon) turnAway(from netip.Addr, text string) {
+	for _, line := range d.knocks.refused(from, time.Now(), text) {
+		d.logger.line(false, line)
 	}
-}
-
-// try asks whether it would let a machine in.
-func (d *daemon) try(ctx context.Context, a *wire.Admit) error {
-	if f, is := d.door(ctx, node.TryEnroll{Admit: a}).(*core.Fault); is {
-		return f
-	}
-	return nil
 }
 
 // door has the node answer what a stranger asks.

@@ -1,12 +1,18 @@
 package daemon
 
 import (
+	"bytes"
 	crand "crypto/rand"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +20,7 @@ import (
 
 	"hb/core"
 	"hb/core/control"
+	"hb/core/enroll"
 	"hb/core/node"
 	"hb/core/pki"
 	"hb/core/seal"
@@ -162,6 +169,7 @@ func TestANeighbourWithoutCredentialsGetsNothing(t *testing.T) {
 			}
 		}
 	}
+	knockInVain(t, nodes)
 	for _, n := range nodes {
 		if _, err := n.client.Append(t.Context(), []byte("a note")); err != nil {
 			t.Errorf("through %s: %v", n.info.Name, err)
@@ -175,9 +183,86 @@ func TestANeighbourWithoutCredentialsGetsNothing(t *testing.T) {
 	for _, n := range nodes {
 		n.stop()
 	}
-	for _, n := range nodes {
+	for i, n := range nodes {
 		n.end()
+		if where := filesWith(t, list[i].DataDir, madeUp); len(where) > 0 {
+			t.Errorf("what the neighbour called itself is in %q of %s", where, n.info.Name)
+		}
 	}
+}
+
+// madeUp is what the neighbour calls itself.
+const madeUp = "stranger-at-the-door"
+
+// knockInVain has the neighbour ask each node to be let in, in every form that is
+// due, with tokens that it made up; the authority's fingerprint is for everybody to
+// see. It is refused, and nothing of it comes into the log.
+func knockInVain(t *testing.T, nodes []*running) {
+	t.Helper()
+	newest := func() uint64 {
+		t.Helper()
+		at, err := nodes[0].client.Append(t.Context(), []byte("before or after"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		index, err := strconv.ParseUint(at.Index, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return index
+	}
+	before := newest()
+	for _, n := range nodes {
+		conn, err := tls.Dial("tcp", n.info.Addr.String(), &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13, NextProtos: []string{pki.ProtoJoin}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := conn.ConnectionState().PeerCertificates
+		conn.Close()
+		for range 5 {
+			keys, err := pki.NewKeys(crand.Reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			token, err := pki.MintToken(crand.Reader, pki.FingerprintOf(shown[len(shown)-1].Raw), time.Now().Add(time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _, err = enroll.Ask(t.Context(), n.info.Addr.String(), enroll.Application{Token: token, Keys: keys, Node: keys.Public().NodeID(), Name: madeUp, Now: time.Now})
+			if f := (*core.Fault)(nil); !errors.As(err, &f) || !strings.Contains(f.Message, "is none of this cluster's") {
+				t.Errorf("%s said %v", n.info.Name, err)
+			}
+		}
+	}
+	after := newest()
+	err := nodes[0].client.Log(t.Context(), before, false, func(e *control.Entry) error {
+		if strings.Contains(e.Text, "let in") || strings.Contains(e.Text, madeUp) {
+			t.Errorf("of entries %d to %d, %s says %s", before, after, e.Index, e.Text)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// filesWith are the files below a directory that contain a text.
+func filesWith(t *testing.T, dir, text string) (list []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if bytes.Contains(data, []byte(text)) {
+			list = append(list, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 // hostile is what a neighbour without credentials can send; what would be

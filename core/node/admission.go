@@ -59,45 +59,15 @@ const (
 	renewAgain = time.Minute
 )
 
-// enroll lets a machine in.
-func (n *Node) enroll(id uint64, q Enroll) {
-	if !n.self.joined {
-		n.reply(id, n.noClusterYet(), true)
-		return
-	}
-	n.propose(&wire.Command{Body: &wire.Command_Admit{Admit: q.Admit}}, func(a answer) {
-		if f := answerFault(a); f != nil {
-			n.reply(id, f, true)
-			return
-		}
-		n.admission.waiting = append(n.admission.waiting, &enrolling{id: id, admit: q.Admit, limit: n.now.Add(certifyLimit)})
-	})
-}
-
 // TryEnroll is the request whether Enroll would let a machine in; it changes nothing.
 // The machine's ID and keys may be left out. Answered by nothing, if it would.
-type TryEnroll struct{ Admit *wire.Admit }
+type TryEnroll struct {
+	Admit *wire.Admit
+	// Unread is that of Enroll.
+	Unread bool
+}
 
 func (TryEnroll) request() {}
-
-// tryEnroll judges a machine by the newest that was agreed.
-func (n *Node) tryEnroll(id uint64, q TryEnroll) {
-	if !n.self.joined {
-		n.reply(id, n.noClusterYet(), true)
-		return
-	}
-	n.readIndex(true, func(res readResult) {
-		if !res.ok {
-			n.reply(id, n.noQuorum(), true)
-			return
-		}
-		if v := n.ledger.WouldAdmit(q.Admit, n.wall()); v != nil {
-			n.reply(id, &core.Fault{Code: core.Code(v.Code), Message: v.Message, Hint: v.Hint}, true)
-			return
-		}
-		n.reply(id, nil, true)
-	})
-}
 
 // noClusterYet is what a node can say of admission that waits to be let in itself.
 func (n *Node) noClusterYet() *core.Fault {

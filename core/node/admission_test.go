@@ -198,3 +198,47 @@ func TestAClusterWithoutCredentialsLetsNobodyInByToken(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// Whoever can reach a member can make up a token: what comes of it must not be in
+// the log, whether the member that was asked leads, or a member proposes it.
+func TestAMachineWithAMadeUpTokenLeavesNothingInTheLog(t *testing.T) {
+	s, _ := chartered(t, 90*24*time.Hour)
+	before := s.n.replog.LastIndex()
+	for i := range 50 {
+		made := admitOf(uint64(1000+i), "n2")
+		made.Admit.Token, made.Admit.Hash = []byte{byte(i)}, bytesOf(byte(i))
+		made.Unread = i%2 == 1
+		code := core.CodeDenied
+		if made.Unread {
+			code = core.CodeBusy
+		}
+		if f := s.fault(made, code); !strings.Contains(f.Message, "none of this cluster's") {
+			t.Errorf("%v", f)
+		}
+		s.n.proposeAdmit(0, made.Admit)
+		s.pass(10 * time.Millisecond)
+	}
+	if now := s.n.replog.LastIndex(); now != before {
+		t.Errorf("the log went from %d to %d", before, now)
+	}
+	if v, ok := s.one(Enroll{Admit: admitOf(42, "n2").Admit, Unread: true}).(EnrolledView); !ok {
+		t.Errorf("whoever has a token is not let in where others were refused: %v", v)
+	}
+	text := s.n.admissionText(&wire.Command{Body: &wire.Command_Admit{Admit: admitOf(42, "n2").Admit}})
+	if !strings.Contains(text, "asks to be let in") {
+		t.Errorf("the log says %q", text)
+	}
+}
+
+// The clock of the member that is asked may be wrong; the leader's is what counts.
+func TestATokenEndsByTheLeadersClock(t *testing.T) {
+	s, _ := chartered(t, 90*24*time.Hour)
+	before := s.n.replog.LastIndex()
+	s.now = s.now.Add(2 * time.Hour)
+	if f := s.fault(admitOf(42, "n2"), core.CodeDenied); !strings.Contains(f.Message, "expired at") {
+		t.Errorf("%v", f)
+	}
+	if now := s.n.replog.LastIndex(); now != before {
+		t.Errorf("the log went from %d to %d", before, now)
+	}
+}

@@ -16,7 +16,7 @@ func (n *Node) admissionText(c *wire.Command) string {
 	case *wire.Command_RevokeToken:
 		return fmt.Sprintf("token %x revoked", b.RevokeToken.Id)
 	case *wire.Command_Admit:
-		return fmt.Sprintf("let in %s (%v) by token %x", b.Admit.Name, core.NodeID(b.Admit.Node), b.Admit.Token)
+		return fmt.Sprintf("%s (%v) asks to be let in, by token %x", b.Admit.Name, core.NodeID(b.Admit.Node), b.Admit.Token)
 	case *wire.Command_Certify:
 		return "certificate of " + n.nameOf(core.NodeID(b.Certify.Node)) + " until " + core.Stamp(b.Certify.UntilNanos)
 	case *wire.Command_Recertify:

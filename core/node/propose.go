@@ -81,7 +81,7 @@ func (n *Node) dispatchProposal(pr *proposal) {
 	case leader.id == 0:
 		return
 	case n.replog.Leading():
-		n.enqueue(pr.command)
+		n.screen(pr.command)
 	case leader.id == n.self.id:
 		return
 	default:
@@ -191,7 +191,7 @@ func (n *Node) proposeAsked(from core.NodeID, m *wire.Propose) {
 		n.answerProposer(c, answer{verdict: refusedCommand()})
 		return
 	}
-	n.enqueue(c)
+	n.screen(c)
 }
 
 // applied answers whoever proposed a command that is now in the ledger.

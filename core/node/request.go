@@ -189,8 +189,12 @@ type (
 	Leave struct{}
 
 	// Enroll lets a machine in whose keys were proven; answered by an EnrolledView
-	// when its certificate is made.
-	Enroll struct{ Admit *wire.Admit }
+	// when its certificate is made. If Unread, a refusal by what this node knows is
+	// not confirmed by a majority first: whoever asks has been refused too often.
+	Enroll struct {
+		Admit  *wire.Admit
+		Unread bool
+	}
 	// GetTokens is answered by a TokensView, read linearizably.
 	GetTokens struct{}
 	// ChangeToken proposes a command about a join token; answered by a TokensView.
