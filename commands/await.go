@@ -90,11 +90,13 @@ func cancelFor(c *call, client *control.Client, id string) {
 func awaitTask(ctx context.Context, c *call, client *control.Client, id string) error {
 	var task *control.Task
 	var err error
+	said := c.sayWhyQueued(ctx, client, id)
 	if c.quiet || c.isJSON() {
 		task, err = client.WaitTask(ctx, id)
 	} else {
 		task, err = c.output(ctx, client, id, true)
 	}
+	said()
 	if err != nil {
 		return waitFault(ctx, id, err)
 	}

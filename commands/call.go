@@ -164,7 +164,9 @@ func (c *call) client() (*control.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return control.NewClient(sockets...), nil
+	client := control.NewClient(sockets...)
+	client.Starting = c.starting
+	return client, nil
 }
 
 // asking is what a command needs that asks the node once: the way to it, for as

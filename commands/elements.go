@@ -33,6 +33,7 @@ type elements struct {
 // name of its node (or the number of its element) in front, and gives the worst
 // exit code as an error.
 func awaitElements(ctx context.Context, c *call, client *control.Client, id string) error {
+	defer c.sayWhyQueued(ctx, client, id)()
 	task, err := client.Task(ctx, id)
 	if err == nil && !c.quiet && !c.isJSON() {
 		out := &elements{c: c, folded: map[string]*bytes.Buffer{}, ends: map[string]string{}}

@@ -23,6 +23,7 @@ import (
 // script can meet every answer there is. A task's words choose its fate:
 //
 //	outcome STATUS [EXIT [SIGNAL [ERROR]]]   ends so, after printing to both streams
+//	wait                                     stays queued until it is cancelled
 //	forever                                  runs until it is cancelled
 //	stubborn                                 runs on even then
 type fake struct {
@@ -215,7 +216,11 @@ func (f *fake) answer(r node.Request) any {
 	case node.RetryTask:
 		return f.retry(q)
 	case node.ExplainTask:
-		return explained()
+		e := explained()
+		if q.Task != (core.TaskID{}) {
+			e.Waits = "c is down"
+		}
+		return e
 	case node.DrainNode:
 		return nil
 	case node.SetTags:
@@ -301,6 +306,9 @@ func taskOf(q node.SubmitTask) *wire.Task {
 		}
 		return ""
 	}
+	if word(0) == "wait" {
+		t.Status, t.Attempts = ledger.Queued, nil
+	}
 	if word(0) != "outcome" {
 		return t
 	}
@@ -333,7 +341,7 @@ func (f *fake) cancel(id core.TaskID) any {
 	}
 	if t.EndedNanos == 0 {
 		t.Status = "cancelling"
-		if t.Spec.Argv[0] == "forever" {
+		if word := t.Spec.Argv[0]; word == "forever" || word == "wait" {
 			t.Status, t.EndedNanos, t.Result = "cancelled", instant+3e9, &wire.Result{Signal: 15, Cancelled: true}
 		}
 		f.changed()
@@ -352,7 +360,7 @@ func (f *fake) retry(q node.RetryTask) any {
 	return f.submit(node.SubmitTask{Task: q.As, Spec: t.Spec})
 }
 
-func explained() any {
+func explained() *wire.Explained {
 	return &wire.Explained{Leading: true, Choice: 2, DemandNanos: 2e9, Candidates: []*wire.Candidate{
 		{Node: 1, Name: "a", Slots: 4, Busy: 4, Known: true, OthersPermille: 250, Slowness: 1, CompletionNanos: 3e9, Why: "4 of 4 slots taken"},
 		{Node: 2, Name: "b", Slots: 2, Busy: 1, Known: true, Slowness: 1.5, CompletionNanos: 3e9, Cost: 1},

@@ -151,10 +151,11 @@ func (s *setup) tellUser() {
 // start starts the node where systemd does that, and else says how.
 func (s *setup) start() error {
 	s.tellUser()
-	command := []string{"hb", "node"}
-	if s.path != config.DefaultPath(os.Getuid(), os.Getenv) {
-		command = append(command, "--config", s.path)
+	path := s.path
+	if path == config.DefaultPath(os.Getuid(), os.Getenv) {
+		path = ""
 	}
+	command := startWords(path)
 	if s.Bool("no-start") || !hasUnit() {
 		s.tell("start the node: %s", commandLine(command))
 		return nil

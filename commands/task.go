@@ -30,7 +30,9 @@ func runTaskWait(c *call) error {
 	}
 	ctx, cancel := c.waitContext()
 	defer cancel()
+	said := c.sayWhyQueued(ctx, client, id)
 	task, err := client.WaitTask(ctx, id)
+	said()
 	if err != nil {
 		return waitFault(ctx, id, err)
 	}

@@ -42,6 +42,9 @@ of how many, and STATE: good, expired, revoked or "used up". The tokens
 themselves are not kept, only hashes of them.`
 
 func runTokenCreate(c *call) error {
+	if c.IsSet("uses") && c.Uint("uses") == 0 {
+		return usage("--uses 0: such a token would let nobody in").WithHint("without --uses it lets in any number")
+	}
 	ctx, client, done, err := c.asking()
 	if err != nil {
 		return err

@@ -73,7 +73,7 @@ func TestEveryFaultIsNamedWithItsPlaceAndWhatWouldBeRight(t *testing.T) {
 				"f:3:6: expected '.' or ']' to end table name, but got the end of the line instead: " + wantSyntax,
 				`f:6:1: detector.period: 1h is too big: a duration from 50ms to 1m, like "1s"`}},
 		"tasks": {
-			"[tasks]\nx = 1\n[tasks.backup]\ncommand = [\"a\"]\nuser = \"a b\"\nmemory = \"512\"\nslot = 1\n[tasks.-f]\n[tasks.none]\n[tasks.empty]\ncommand = []\nfiles = 3\n",
+			"[tasks]\nx = 1\n[tasks.backup]\ncommand = [\"a\"]\nuser = \"a b\"\nmemory = \"512\"\nslot = 1\n[tasks.-f]\n[tasks.none]\n[tasks.empty]\ncommand = []\nfiles = 3\n[tasks.text]\ncommand = \"echo hi\"\n",
 			[]string{
 				`f:2:1: tasks.x: stands outside any task: a heading for each task, like [tasks.backup]`,
 				`f:5:1: tasks.backup.user: "a b" cannot name a user or a group: the name or number of a user, like "backup"`,
@@ -82,7 +82,8 @@ func TestEveryFaultIsNamedWithItsPlaceAndWhatWouldBeRight(t *testing.T) {
 				`f:8:1: tasks.-f: "-f" begins with "-": a name of letters, digits, "." "_" "-", at most 63`,
 				`f:9:1: tasks.none: says nothing to run: command = ["/path/to/program", "argument"]`,
 				`f:11:1: tasks.empty.command: is empty: a program and its arguments, like ["/usr/local/bin/backup", "--all"]`,
-				`f:12:1: tasks.empty.files: 3 is too small: a whole number from 8 to 1000000, like 1024; 0 for no limit`}},
+				`f:12:1: tasks.empty.files: 3 is too small: a whole number from 8 to 1000000, like 1024; 0 for no limit`,
+				`f:14:1: tasks.text.command: is text ("echo hi"): a program and its arguments, like ["/usr/local/bin/backup", "--all"]`}},
 		"tags": {
 			"[node]\ntags = {disk = 5}\n",
 			[]string{`f:2:1: node.tags: disk is a number (5): words in quotes, like {disk = "big", zone = "a"}`}},

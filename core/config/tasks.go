@@ -96,7 +96,7 @@ func (r *reader) taskSections(values map[string]any) {
 		if len(r.config.Tasks[name].Command) == 0 {
 			if _, said := settings["command"]; !said {
 				r.report(path, "says nothing to run", `command = ["/path/to/program", "argument"]`)
-			} else {
+			} else if words, isList := settings["command"].([]any); isList && len(words) == 0 {
 				r.report(path+".command", "is empty", taskKeys(name)[0].want)
 			}
 		}

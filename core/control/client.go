@@ -33,6 +33,9 @@ type Client struct {
 	// NoReconnect makes streams and waits end when the node does; else they go
 	// on when it is back.
 	NoReconnect bool
+	// Starting, if it is set, says how a node is started here, for the hint when
+	// none answers.
+	Starting func() string
 }
 
 // NewClient makes a client for the sockets, tried in this order. It connects
@@ -222,7 +225,7 @@ func (c *Client) broken(ctx context.Context, err error) error {
 	var u *unreached
 	switch {
 	case errors.As(err, &u):
-		return u.fault()
+		return c.noNode(u)
 	case ctx.Err() != nil:
 		return ended(ctx)
 	}

@@ -53,16 +53,19 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// fault is the error for people. Being kept out is another thing than finding
+// noNode is the error for people. Being kept out is another thing than finding
 // nobody.
-func (u *unreached) fault() *core.Fault {
+func (c *Client) noNode(u *unreached) *core.Fault {
 	for i, err := range u.errs {
 		if errors.Is(err, syscall.EACCES) {
 			return core.Faultf(core.CodeDenied, "the node's socket is closed to you: %v", u).WithHint("%s", admittance(u.paths[i]))
 		}
 	}
-	return core.Faultf(core.CodeNoNode, "no node answers: %v", u).
-		WithHint("start one with hb node --dev, or name its socket with --socket or HB_SOCKET")
+	how := "start one with hb node"
+	if c.Starting != nil {
+		how = c.Starting()
+	}
+	return core.Faultf(core.CodeNoNode, "no node answers: %v", u).WithHint("%s, or name its socket with --socket or HB_SOCKET", how)
 }
 
 // admittance says how to be let in to a socket: as a member of its group, which

@@ -158,7 +158,7 @@ func remedy(spec *wire.Spec, near int) string {
 		for i, w := range spec.Argv {
 			words[i] = strconv.Quote(w)
 		}
-		return fmt.Sprintf("in a member's hb.toml: [node] allow_exec = true; or for this alone: [tasks.NAME] command = [%s]", strings.Join(words, ", "))
+		return fmt.Sprintf("in a member's hb.toml, under the [node] that is there: allow_exec = true; or for this alone: [tasks.NAME] command = [%s]", strings.Join(words, ", "))
 	}
 	if near == narrow {
 		return fmt.Sprintf("in a member's hb.toml: [tasks.%s] args = true", spec.Name)

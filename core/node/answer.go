@@ -98,8 +98,7 @@ func (n *Node) statusView() StatusView {
 	v.Unable = n.opts.Offer.GetUnable()
 	v.Plight, v.ToDo = n.plight()
 	v.CertifiedUntil = n.admission.until
-	v.Members = n.membership.Table().Len()
-	v.MembersAlive = n.aliveCount()
+	v.Members, v.MembersAlive = n.counts()
 	return v
 }
 

@@ -268,14 +268,24 @@ func (n *Node) raftOf(id core.NodeID) (core.RaftID, bool) {
 
 // aliveCount is how many members this node believes alive, itself included.
 func (n *Node) aliveCount() int {
-	count := 0
+	_, alive := n.counts()
+	return alive
+}
+
+// counts are how many members there are, those that have left not among them, and
+// how many of them live.
+func (n *Node) counts() (all, alive int) {
 	n.membership.Table().Each(func(r member.Row) bool {
-		if n.believed(r.ID) == core.Alive {
-			count++
+		switch n.believed(r.ID) {
+		case core.Left:
+			return true
+		case core.Alive:
+			alive++
 		}
+		all++
 		return true
 	})
-	return count
+	return all, alive
 }
 
 // leaderChanged follows a new leader: whatever waits for one goes on.
