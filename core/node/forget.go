@@ -48,6 +48,8 @@ func (n *Node) whyNotForget(q Forget) *core.Fault {
 	case !q.Force && seen && row.Living() && m.State == ledger.Up:
 		return core.Faultf(core.CodeNo, "%s is %s", m.Row.Name, row.Status).
 			WithHint("hb leave, on that node, takes it out in order; --force forgets it all the same, and it stops")
+	case !q.Force && m.State == ledger.Up && n.leader().id == 0:
+		return n.noQuorum() // nothing can be agreed
 	case !q.Force && m.State == ledger.Up:
 		return core.Faultf(core.CodeBusy, "%s is not agreed down yet", m.Row.Name).WithHint("try again in a moment")
 	}

@@ -53,6 +53,8 @@ func (n *Node) mayLock(q HoldLock) *core.Fault {
 		return core.Faultf(core.CodeBusy, "not every member knows locks yet").WithHint("hb status names those that run an older hb")
 	case !q.Leader && strings.HasPrefix(q.Name, lock.Reserved):
 		return core.Faultf(core.CodeUsage, "lock %q: names that begin with %s are hb's own", q.Name, lock.Reserved)
+	case q.Leader && !q.Wait && n.leader().id == 0: // it is not so that another leads
+		return n.noQuorum()
 	}
 	return nil
 }

@@ -275,14 +275,16 @@ func (n *Node) retryProposals() {
 		}
 	}
 	for _, pr := range late {
-		pr.done(answer{fault: lateFault(pr)})
+		pr.done(answer{fault: n.lateFault(pr)})
 	}
 }
 
 // lateFault says what is known of a command that nobody answered.
-func lateFault(pr *proposal) *core.Fault {
+func (n *Node) lateFault(pr *proposal) *core.Fault {
 	if pr.sent == 0 {
-		return core.Faultf(core.CodeNoQuorum, "no leader: nothing was written")
+		f := n.noQuorum()
+		f.Message = "nothing was written: " + f.Message
+		return f
 	}
 	return core.Faultf(core.CodeTimeout, "the leader did not answer: it may or may not be in the log").
 		WithHint("hb log shows what is")
