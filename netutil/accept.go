@@ -26,9 +26,10 @@ const (
 // Arrival is one frame that came.
 type Arrival struct {
 	// From is the address of the stream's other end, Peer whose it is, as its
-	// certificate says; 0 without a Guard.
+	// certificate says; 0 without a Guard. Key is that of the certificate.
 	From netip.AddrPort
 	Peer PeerID
+	Key  PeerKey
 	// Frame is memory of its own.
 	Frame []byte
 	share *share
@@ -137,7 +138,7 @@ func (in Incoming) serve(ctx context.Context, conn net.Conn, place *seat) error 
 // frames hands over the frames of one peer's stream: reads them from r, which is
 // the connection or the TLS on it.
 func (in Incoming) frames(ctx context.Context, conn net.Conn, r io.Reader, who peer, place *seat) error {
-	a := Arrival{From: remote(conn), Peer: who.id, share: in.shares.join(who.id)}
+	a := Arrival{From: remote(conn), Peer: who.id, Key: who.key, share: in.shares.join(who.id)}
 	defer in.shares.leave(who.id)
 	f := NewFrameReader(r)
 	f.room[0] = in.room

@@ -24,6 +24,7 @@ var errExpired = errors.New("a certificate that it began with has ended")
 // shown: the zero peer is nobody, for ever.
 type peer struct {
 	id    PeerID
+	key   PeerKey
 	until time.Time
 }
 

@@ -140,7 +140,7 @@ func TestAStreamWithoutARenewalLastsForHalfOfWhatIsLeft(t *testing.T) {
 		time.Second:         time.Second / 2,
 	} {
 		end := clock.now().Add(left)
-		if got := left - end.Sub(g.stale(peer{1, end})); (got - want).Abs() > time.Second/4 {
+		if got := left - end.Sub(g.stale(peer{id: 1, until: end})); (got - want).Abs() > time.Second/4 {
 			t.Errorf("with %v left it is replaced after %v, not %v", left, got, want)
 		}
 	}

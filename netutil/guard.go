@@ -1,6 +1,7 @@
 package netutil
 
 import (
+	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -13,6 +14,18 @@ import (
 // PeerID names who is at the other end of a stream, as its certificate says.
 // Zero is nobody in particular: a stream without TLS.
 type PeerID uint64
+
+// PeerKey is the public key that a peer has shown to have the private one of; zero
+// without TLS, or of another algorithm than Ed25519. Whoever has the authority's own
+// key can make a certificate for any PeerID, but not for the key of another.
+type PeerKey [ed25519.PublicKeySize]byte
+
+func keyOf(leaf *x509.Certificate) (k PeerKey) {
+	if public, is := leaf.PublicKey.(ed25519.PublicKey); is {
+		copy(k[:], public)
+	}
+	return k
+}
 
 // mostFromPeer is how many streams one peer may have open to this process: one
 // for its frames, one for its answers, and those that a broken way has left

@@ -93,7 +93,7 @@ func (g *Guard) recognised(own Credentials, s tls.ConnectionState) (peer, error)
 	if err == nil && id == 0 {
 		err = errors.New("its certificate names nobody")
 	}
-	return peer{id, earlier(leaf.NotAfter, own.Certificate.Leaf)}, err
+	return peer{id, keyOf(leaf), earlier(leaf.NotAfter, own.Certificate.Leaf)}, err
 }
 
 // accept is the handshake of a stream that was accepted. Without an error the

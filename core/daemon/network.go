@@ -128,7 +128,7 @@ func (n *network) serve(ctx context.Context, spawn func(func())) {
 				},
 				Deliver: func(a netutil.Arrival) bool {
 					n.figures.framesIn.add(len(a.Frame))
-					return n.queue.put(input{ev: node.Frame{From: a.From, Peer: core.NodeID(a.Peer), Data: a.Frame}, done: a.Done})
+					return n.queue.put(input{ev: node.Frame{From: a.From, Peer: core.NodeID(a.Peer), Key: a.Key, Data: a.Frame}, done: a.Done})
 				},
 				Reject: reject,
 			})

@@ -29,8 +29,9 @@ type (
 	Frame struct {
 		From netip.AddrPort
 		// Peer is whose stream it is, as the other side's certificate says; 0
-		// where there are none (Options.Plain).
+		// where there are none (Options.Plain). Key is that of the certificate.
 		Peer core.NodeID
+		Key  [32]byte
 		Data []byte
 	}
 

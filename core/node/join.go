@@ -100,6 +100,10 @@ func (n *Node) whyNot(e *wire.Envelope, j *wire.Join) *wire.Refusal {
 			Hint:   "join with an empty data directory, or ask a node of the other cluster"}
 	case len(j.Cluster) != 0 && core.Epoch(e.Epoch) != n.self.epoch:
 		return n.epochRefusal()
+	case !n.mayBelong(from):
+		return &wire.Refusal{
+			Reason: fmt.Sprintf("%s does not find in the log that this node was let in, or finds that it has left", n.opts.Name),
+			Hint:   "hb join TOKEN lets a machine in"}
 	case j.Features < uint32(n.ledger.Features()):
 		return &wire.Refusal{Final: true,
 			Reason: fmt.Sprintf("the cluster's log is at feature level %d, hb %s knows %d", n.ledger.Features(), j.Version, j.Features),

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,7 +33,7 @@ const (
 	// it asks, to be told so. Who has none can send no frame at all; all that such
 	// may ask goes by another protocol (core/enroll).
 	anyones
-	// members is for those whom the log has not forgotten.
+	// members is for those whom the log has let in, and not forgotten.
 	members
 	// voters is for those who may lead: what it says is obeyed.
 	voters
@@ -118,6 +119,7 @@ var (
 	errNoRight  = errors.New("frame of a node that has no right to it")
 	errNobody   = errors.New("frame on a stream without a certificate")
 	errImpostor = errors.New("frame that names another sender than its stream's certificate does")
+	errOtherKey = errors.New("frame on a stream with another key than the log has of its sender")
 )
 
 // whyNotHear is the reason to drop a frame unread; nil for none.
@@ -128,6 +130,9 @@ func (n *Node) whyNotHear(ev Frame, e *wire.Envelope) error {
 		return errNobody
 	case ev.Peer != from && !n.opts.Plain:
 		return errImpostor
+	}
+	if c, known := n.ledger.Credential(from); known && !n.opts.Plain && !bytes.Equal(c.SignKey, ev.Key[:]) {
+		return errOtherKey
 	}
 	if !n.has(from, frameRight(e)) {
 		return fmt.Errorf("%w: %s", errNoRight, kindOf(e))
@@ -141,9 +146,9 @@ func (n *Node) has(id core.NodeID, need right) bool {
 	case anyones:
 		return true
 	case members:
-		return !n.isForgotten(id)
+		return !n.isForgotten(id) && n.mayBelong(id)
 	case voters:
-		return !n.isForgotten(id) && n.mayLead(id)
+		return n.has(id, members) && n.mayLead(id)
 	case signers:
 		c, _ := n.ledger.Credential(id)
 		return len(c.GetAuthority()) > 0 && n.has(id, voters)
@@ -167,23 +172,38 @@ type doubtful struct {
 	since  core.Instant
 }
 
-// mayLead says whether somebody may be a voter, for all that is known here. That
-// may be old: who votes changes while this node sleeps, and a new voter may be
+// mayBelong says whether the log has let somebody in, for all that is known here. A
+// certificate alone does not show that: whoever has the disk of a former voter may
+// have the authority's key, and make as many as they like; and that of a member
+// that has left is good until its time is over.
+func (n *Node) mayBelong(id core.NodeID) bool {
+	if len(n.ledger.Authority()) == 0 || id == n.self.id {
+		return true // there are no credentials, or nothing is known yet
+	}
+	_, letIn := n.ledger.Credential(id)
+	return letIn || n.behind(id)
+}
+
+// mayLead says whether somebody may be a voter, for all that is known here.
+func (n *Node) mayLead(id core.NodeID) bool {
+	raft, known := n.raftOf(id)
+	if known && (slices.Contains(n.replog.Conf().GetLearners(), uint64(raft)) || // on its way
+		slices.Contains(n.replog.Voters(), raft)) {
+		return true
+	}
+	return n.behind(id)
+}
+
+// behind says whether what is known here may be too old to judge somebody by it: who
+// is let in and who votes changes while this node sleeps, and a new voter may be
 // needed to tell it. So a stranger to the log as applied here is believed if this
 // node knows of no voters, if none of those whom it knows is there, or if one of
 // them has said that more is committed and this node does not get there. A node
 // whose log follows the others' believes nobody else.
-func (n *Node) mayLead(id core.NodeID) bool {
-	raft, _ := n.raftOf(id)
-	if slices.Contains(n.replog.Conf().GetLearners(), uint64(raft)) {
-		return true // on its way
-	}
+func (n *Node) behind(id core.NodeID) bool {
 	there, claimed := false, uint64(0)
 	for _, voter := range n.replog.Voters() {
 		node, known := n.nodeOf(voter)
-		if voter == raft {
-			return true
-		}
 		row, seen := n.membership.Table().Get(node)
 		there = there || known && seen && row.Living()
 		claimed = max(claimed, n.replog.Claimed(node))

@@ -60,7 +60,18 @@ func crowded(t *testing.T) *solo {
 		&wire.Credential{Node: uint64(aVoter), Name: "voter", SignKey: key, WrapKey: key, Certificate: key, Authority: key},
 		&wire.JoinToken{Id: []byte("token"), Hash: key})
 	index, term := uint64(2), uint64(1)
-	snap := replog.Genesis(core.RaftID(id.Raft), state.Encode())
+	body := &wire.Ledger{}
+	if err := wire.Unmarshal(state.Encode(), body); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []core.NodeID{core.NodeID(id.Node), aLearner, aMember} {
+		body.Credentials = append(body.Credentials, &wire.Credential{Node: uint64(m), Name: "m" + m.String(), SignKey: key, WrapKey: key, Certificate: key})
+	}
+	data, err := proto.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	snap := replog.Genesis(core.RaftID(id.Raft), data)
 	snap.Metadata = &raftpb.SnapshotMetadata{Index: &index, Term: &term, ConfState: &raftpb.ConfState{
 		Voters: []uint64{id.Raft, raftOf(aVoter)}, Learners: []uint64{raftOf(aLearner)},
 	}}
@@ -99,7 +110,7 @@ func bodies[M proto.Message](t *testing.T, of M) map[protoreflect.Name]M {
 var may = map[string][]core.NodeID{
 	"nobody":  nil,
 	"anybody": {aVoter, aLearner, aMember, aForgotten, unheardOf},
-	"members": {aVoter, aLearner, aMember, unheardOf},
+	"members": {aVoter, aLearner, aMember},
 	"leaders": {aVoter, aLearner},
 	"signers": {aVoter},
 }
@@ -326,5 +337,36 @@ func TestTheForgottenAreBarredFromTheStart(t *testing.T) {
 	s.tell(Knocked{Peer: aForgotten})
 	if told := sent[*wire.Envelope_Refusal](s); len(told) > 1 {
 		t.Errorf("it was told %d times", len(told))
+	}
+}
+
+// Whoever has the authority's key can make certificates, but not with the keys of
+// those whom the log has let in; and a certificate of nobody's is good for nothing.
+func TestACertificateThatTheLogDoesNotKnowIsNobodys(t *testing.T) {
+	s := crowded(t)
+	hear := func(from core.NodeID, key byte, body *wire.Envelope) error {
+		body.From = uint64(from)
+		return s.n.whyNotHear(Frame{Peer: from, Key: [32]byte{key}}, body)
+	}
+	ask := func() *wire.Envelope { return &wire.Envelope{Body: &wire.Envelope_Propose{Propose: &wire.Propose{}}} }
+	join := func() *wire.Envelope { return &wire.Envelope{Body: &wire.Envelope_Join{Join: &wire.Join{}}} }
+	if err := hear(aMember, 0, ask()); err != nil {
+		t.Errorf("a member: %v", err)
+	}
+	for name, err := range map[string]error{
+		"another key for a member":        hear(aMember, 1, ask()),
+		"another key for a voter":         hear(aVoter, 1, join()),
+		"an ID that was never let in":     hear(unheardOf, 1, ask()),
+		"one that was, and was forgotten": hear(aForgotten, 0, ask()),
+	} {
+		if err == nil {
+			t.Errorf("%s is heard", name)
+		}
+	}
+	if err := hear(unheardOf, 1, join()); err != nil { // to be told so
+		t.Errorf("a stranger asks: %v", err)
+	}
+	if s.n.whyNot(&wire.Envelope{From: uint64(unheardOf)}, &wire.Join{Features: uint32(core.FeaturesNow)}) == nil {
+		t.Error("and is welcome")
 	}
 }

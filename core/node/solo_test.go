@@ -145,7 +145,11 @@ func (s *solo) fault(q Request, code core.Code) *core.Fault {
 // frame hands the node a frame from a stranger or a member.
 func (s *solo) frame(e *wire.Envelope) {
 	s.t.Helper()
-	s.tell(Frame{From: netip.MustParseAddrPort("10.0.0.9:40000"), Peer: core.NodeID(e.From), Data: wire.EncodeEnvelope(e)})
+	f := Frame{From: netip.MustParseAddrPort("10.0.0.9:40000"), Peer: core.NodeID(e.From), Data: wire.EncodeEnvelope(e)}
+	if c, known := s.n.ledger.Credential(f.Peer); known {
+		f.Key = [32]byte(c.SignKey)
+	}
+	s.tell(f)
 }
 
 // sent gives the frames of one kind that the node has sent.

@@ -174,7 +174,7 @@ func (c *crush) round() {
 // the invariants (admissionBook): no token lets more in than it is for, none after
 // its end, nobody comes back who was forgotten, and no key is made for them.
 func TestNobodyGetsInButByAGoodTokenWhateverHappens(t *testing.T) {
-	let, spurned := 0, 0
+	let := 0
 	all := map[string]int{}
 	for seed := range uint64(5) {
 		w := New(Options{Seed: seed, Nodes: 9, Sealed: true, Tokens: true})
@@ -200,10 +200,10 @@ func TestNobodyGetsInButByAGoodTokenWhateverHappens(t *testing.T) {
 		}
 		w.Heal()
 		c.settle()
-		let, spurned = let+w.referee.let.let, spurned+w.referee.let.spurn
+		let += w.referee.let.let
 	}
-	t.Logf("%d machines were let in, %d commands to let one in were refused; the answers: %v", let, spurned, all)
-	if let < 30 || spurned < 60 || all["came back"] < 5 {
+	t.Logf("%d machines were let in; the answers: %v", let, all)
+	if let < 30 || all["exit 77"] < 60 || all["came back"] < 5 {
 		t.Error("too little happened")
 	}
 }

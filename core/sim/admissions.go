@@ -18,7 +18,6 @@ type admissionBook struct {
 	in     map[core.NodeID]string // the public key under which a member was let in
 	gone   map[core.NodeID]bool
 	let    int // machines that were let in
-	spurn  int // that were not
 	keys   uint32
 	// stale is the generation that the last who was forgotten may know.
 	stale uint32
@@ -39,9 +38,6 @@ func (b *admissionBook) see(wall int64, o *ledger.Outcome) error {
 	}
 	b.wall = max(b.wall, wall)
 	if o.Verdict != nil {
-		if o.Command.GetAdmit() != nil {
-			b.spurn++
-		}
 		return nil
 	}
 	switch c := o.Command.GetBody().(type) {
