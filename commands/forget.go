@@ -15,7 +15,9 @@ func forgetCommand() *cli.Command {
 		ArgsUsage: "NODE",
 		Description: `Removes a member, by name or ID, that will not come back: it loses its vote, its
 name is free again, and its IDs are void. Should it come back all the same, it is
-told so and stops; as a new node, with an empty data directory, it may join.
+told so and stops; as a new node, with an empty data directory, it may join. The
+join token by which it came is revoked with it, for its disk may tell it: whoever
+is still to join needs another (hb token create).
 
 A member that lives is refused (hb leave, there, takes it out in order), unless
 --force is given: then it stops. So is a name that more than one member has, and a

@@ -14,7 +14,8 @@ type Features uint16
 //	1	hb 0.1
 //	2	authority, tokens and certificates
 //	3	tasks by name: Offer, Spec.args; locks; a drain keeps the wish about a vote
-//	4	members say what they cannot run, and why: Offer.unable
+//	4	members say what they cannot run, and why: Offer.unable; who is forgotten takes
+//		the token that it came by along
 const FeaturesNow Features = 4
 
 // What came with which level: what is of a higher one than the cluster's is neither
@@ -25,4 +26,5 @@ const (
 	FeaturesLocks       Features = 3
 	FeaturesWishLasts   Features = 3 // a drain keeps the wish about a vote
 	FeaturesUnable      Features = 4 // members say what they cannot run
+	FeaturesForgetToken Features = 4 // a token is revoked with a member that came by it
 )

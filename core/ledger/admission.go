@@ -40,8 +40,9 @@ type admission struct {
 }
 
 // Trust makes the ledger that of a cluster with an authority, whose certificate
-// this is, with its first member and its first token.
+// this is, with its first member and its first token, which that member knows.
 func (s *State) Trust(authority []byte, founder *wire.Credential, first *wire.JoinToken) {
+	founder.Token = first.Id
 	s.admission.authority = authority
 	s.admission.credentials = map[core.NodeID]*wire.Credential{core.NodeID(founder.Node): founder}
 	s.admission.tokens = []*wire.JoinToken{first}

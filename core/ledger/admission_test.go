@@ -147,6 +147,31 @@ func TestNobodyComesUnderTheIDOfAnother(t *testing.T) {
 	b.yes(admitting(7, 3, "b"))
 }
 
+// Whoever has the disk of a machine may know by which token it came.
+func TestWhoIsForgottenTakesTheTokenAlong(t *testing.T) {
+	b := trusted(t)
+	b.yes(makeToken(7, time.Hour, 0))
+	b.yes(makeToken(8, time.Hour, 0))
+	b.yes(admitting(7, 2, "b"))
+	b.yes(admitting(8, 3, "c"))
+	b.yes(coming(2, "b"))
+	b.yes(coming(3, "c"))
+	b.yes(raise(uint32(core.FeaturesForgetToken)))
+	forget := func(id uint64) {
+		b.yes(&wire.Command{Body: &wire.Command_Forget{Forget: &wire.Forget{Node: id, Instance: 1, Force: true}}})
+	}
+	forget(2)
+	says(t, b.no(core.CodeDenied, admitting(7, 4, "d")), "was revoked")
+	b.yes(admitting(8, 4, "d"))
+	forget(1) // the founder knows the first
+	says(t, b.no(core.CodeDenied, admitting(0, 5, "e", func(a *wire.Admit) { a.Hash = key(200) })), "was revoked")
+
+	// But not the one by which somebody takes its place.
+	b.yes(down(Crash, 3, 1))
+	b.yes(admitting(8, 6, "c", replacing))
+	b.yes(admitting(8, 7, "f"))
+}
+
 func TestAnExpiredMemberComesBackUnderItsIDWithANewToken(t *testing.T) {
 	b := trusted(t)
 	b.yes(makeToken(7, time.Hour, 0))

@@ -59,7 +59,7 @@ func (s *State) apply(o *Outcome) {
 	case *wire.Command_RaiseFeatures:
 		s.raiseFeatures(o, b.RaiseFeatures)
 	case *wire.Command_Forget:
-		s.forgetMember(o, b.Forget)
+		s.forgetWithToken(o, b.Forget)
 	case *wire.Command_AcquireLock:
 		s.acquireLock(o, b.AcquireLock)
 	case *wire.Command_ReleaseLock:

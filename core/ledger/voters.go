@@ -119,6 +119,16 @@ func (s *State) promoted() (n int) {
 	return n
 }
 
+// forgetWithToken forgets a member, and revokes the token that it came by: it knows
+// that, and so does whoever has its disk or its history.
+func (s *State) forgetWithToken(o *Outcome, c *wire.Forget) {
+	token := s.admission.credentials[core.NodeID(c.GetNode())].GetToken()
+	s.forgetMember(o, c)
+	if o.Verdict == nil && len(token) > 0 && s.features >= core.FeaturesForgetToken {
+		s.revokeToken(&wire.RevokeToken{Id: token})
+	}
+}
+
 // forgetMember makes a member one that has left and can never come back. What is up
 // is not forgotten by mistake.
 func (s *State) forgetMember(o *Outcome, c *wire.Forget) {
