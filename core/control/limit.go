@@ -1,11 +1,11 @@
 package control
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"hb/core"
@@ -13,7 +13,7 @@ import (
 
 const (
 	// spare are the connections kept for refusing: one more client is told that
-	// the node is busy, instead of waiting in the kernel's queue for nothing.
+	// the node is busy. Whoever comes when these are taken, too, is hung up on.
 	spare = 16
 	// bodyLimit is how long a client may take for a request's body.
 	bodyLimit = 30 * time.Second
@@ -23,13 +23,24 @@ const (
 // time, and tell whoever comes then to try again. Hundreds of clients that hang
 // or never read would otherwise take every file that the node may open, its
 // disk's and its tasks' included.
-func Limit(s *http.Server, l net.Listener, most int) net.Listener {
-	limited := &limitedListener{Listener: l, most: int64(most), places: make(chan struct{}, most+spare), closed: make(chan struct{})}
+//
+// Who judges connections as for Guard: an eighth of the places is for those who may
+// do everything, nobody else has more than three quarters of them alone, and who
+// may do nothing has none. Nil: all are alike.
+func Limit(s *http.Server, l net.Listener, most int, who func(net.Conn) Caller) net.Listener {
+	limited := &limitedListener{Listener: l, most: most, who: who, of: map[string]int{}}
+	outer := s.ConnContext
+	s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		if outer != nil {
+			ctx = outer(ctx, conn)
+		}
+		return context.WithValue(ctx, crowdedKey{}, isCrowded(conn))
+	}
 	inner := s.Handler
 	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if limited.crowded() {
+		if crowded, _ := r.Context().Value(crowdedKey{}).(bool); crowded {
 			w.Header()["Connection"] = []string{"close"}
-			refuse(w, core.Faultf(core.CodeBusy, "the node serves %d clients already, as many as it can", most).
+			refuse(w, core.Faultf(core.CodeBusy, "the node serves %d clients already, as many as it can, or you have most of them", most).
 				WithHint("try again; or end some: ss -xp shows who they are"))
 			return
 		}
@@ -38,54 +49,101 @@ func Limit(s *http.Server, l net.Listener, most int) net.Listener {
 	return limited
 }
 
+type crowdedKey struct{}
+
+// isCrowded says whether a connection has no place, but is to be told so.
+func isCrowded(conn net.Conn) bool {
+	if begun, is := conn.(*begun); is {
+		conn = begun.Conn
+	}
+	limited, is := conn.(*limitedConn)
+	return is && limited.place == waits
+}
+
 // limitedListener accepts no more connections than there are places.
 type limitedListener struct {
 	net.Listener
-	most   int64
-	places chan struct{}
-	open   atomic.Int64
-	once   sync.Once
-	closed chan struct{}
+	most int
+	who  func(net.Conn) Caller
+
+	mu     sync.Mutex
+	open   int            // places that are taken
+	of     map[string]int // of these by whom
+	spared int            // those without
 }
 
-// crowded says that there are more connections than are served.
-func (l *limitedListener) crowded() bool { return l.open.Load() > l.most }
+// place is what a connection has.
+type place int
 
-// Accept waits for a place and a connection.
+const (
+	served place = iota
+	waits        // one of the spare ones: it is told that there is no room
+	none         // one of the spare ones: it is told that it may nothing
+)
+
+// Accept waits for a connection for which there is room.
 func (l *limitedListener) Accept() (net.Conn, error) {
-	select {
-	case l.places <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		caller := Caller{Right: Admin}
+		if l.who != nil {
+			caller = l.who(conn)
+		}
+		if c := (&limitedConn{Conn: conn, of: l, who: caller.Who}); l.admit(c, caller.Right) {
+			return c, nil
+		}
+		conn.Close()
 	}
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		<-l.places
-		return nil, err
-	}
-	l.open.Add(1)
-	return &limitedConn{Conn: conn, of: l}, nil
 }
 
-// Close ends the listener, and an Accept that waits.
-func (l *limitedListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
+// admit gives a connection its place; false: there is none at all.
+func (l *limitedListener) admit(c *limitedConn, right Right) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case right == Nothing:
+		c.place = none
+	case l.open >= l.most, right < Admin && (l.open >= l.most-l.most/8 || l.of[c.who] >= max(1, l.most*3/4)):
+		c.place = waits
+	default:
+		l.open++
+		l.of[c.who]++
+		return true
+	}
+	if l.spared >= spare {
+		return false
+	}
+	l.spared++
+	return true
 }
 
 // limitedConn gives its place back when it is closed.
 type limitedConn struct {
 	net.Conn
-	of   *limitedListener
-	once sync.Once
+	of    *limitedListener
+	who   string
+	place place
+	once  sync.Once
 }
 
 // Close closes the connection.
 func (c *limitedConn) Close() error {
 	err := c.Conn.Close()
 	c.once.Do(func() {
-		c.of.open.Add(-1)
-		<-c.of.places
+		l := c.of
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if c.place != served {
+			l.spared--
+			return
+		}
+		l.open--
+		if l.of[c.who]--; l.of[c.who] == 0 {
+			delete(l.of, c.who)
+		}
 	})
 	return err
 }

@@ -26,7 +26,7 @@ func serveAtMost(t *testing.T, most int, h http.Handler) string {
 		t.Fatal(err)
 	}
 	s := &http.Server{Handler: h}
-	limited := Limit(s, l, most)
+	limited := Limit(s, l, most, nil)
 	go s.Serve(limited)
 	t.Cleanup(func() { s.Close() })
 	return path
@@ -90,26 +90,70 @@ func TestOneClientTooManyIsToldToTryAgain(t *testing.T) {
 	}
 }
 
-func TestClosingEndsAnAcceptThatWaitsForAPlace(t *testing.T) {
-	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
-	if err != nil {
-		t.Fatal(err)
+// named is a connection of somebody with a right.
+type named struct {
+	net.Conn
+	caller Caller
+}
+
+func (named) Close() error { return nil }
+
+// queueing are connections that wait to be accepted.
+type queueing struct {
+	net.Listener
+	conns chan net.Conn
+}
+
+func (q queueing) Accept() (net.Conn, error) {
+	if conn, more := <-q.conns; more {
+		return conn, nil
 	}
-	limited := Limit(&http.Server{Handler: http.NotFoundHandler()}, l, -spare)
-	ended := make(chan error, 1)
-	go func() {
-		_, err := limited.Accept()
-		ended <- err
-	}()
-	limited.Close()
-	limited.Close()
-	select {
-	case err := <-ended:
-		if !errors.Is(err, net.ErrClosed) {
-			t.Fatal(err)
+	return nil, net.ErrClosed
+}
+
+// One user with a thousand idle connections must not keep the others out, and least
+// of all root.
+func TestNobodyTakesThePlacesOfAll(t *testing.T) {
+	const most = 64
+	q := queueing{conns: make(chan net.Conn, 10*most)}
+	l := Limit(&http.Server{Handler: http.NotFoundHandler()}, q, most, func(conn net.Conn) Caller { return conn.(named).caller })
+	come := func(who string, right Right, n int) (got []net.Conn) {
+		for range n {
+			q.conns <- named{caller: Caller{Right: right, Who: who}}
 		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("it still waits")
+		q.conns <- named{caller: Caller{Right: Admin, Who: "last"}} // so that Accept returns
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := conn.(*limitedConn); c.who == "last" {
+				if c.place != served {
+					t.Fatalf("after %s there is no place for root", who)
+				}
+				c.Close()
+				return got
+			} else if c.place == served {
+				got = append(got, c)
+			}
+		}
+	}
+	hog := come("user 1", Submit, 5*most)
+	if len(hog) != most*3/4 {
+		t.Errorf("one user has %d of %d places", len(hog), most)
+	}
+	if other := come("user 2", Read, 2*most); len(other) != most/8 {
+		t.Errorf("another has %d", len(other))
+	}
+	if stranger := come("user 3", Nothing, most); len(stranger) != 0 {
+		t.Errorf("who may nothing has %d", len(stranger))
+	}
+	for _, conn := range hog {
+		conn.Close()
+		conn.Close()
+	}
+	if again := come("user 2", Submit, most); len(again) != most*3/4-most/8 {
+		t.Errorf("when the first has gone the other gets %d more", len(again))
 	}
 }
 

@@ -120,7 +120,7 @@ func (q *quick) pass(conn net.Conn, err error) {
 
 // serve answers one connection's requests until something else comes.
 func (q *quick) serve(conn net.Conn) {
-	if limited, is := conn.(*limitedConn); is && limited.of.crowded() {
+	if isCrowded(conn) {
 		q.pass(conn, nil) // to be told so
 		return
 	}
@@ -129,7 +129,7 @@ func (q *quick) serve(conn net.Conn) {
 		conn.Close()
 		return
 	}
-	conn.SetReadDeadline(time.Time{})
+	conn.SetDeadline(time.Time{})
 	q.pass(&begun{conn, rest}, nil)
 }
 
@@ -167,10 +167,10 @@ func (q *quick) serveQuickly(conn net.Conn) (rest []byte, alive bool) {
 			status, answer := route.handle.answer(&http.Request{URL: route.url, Body: body, ContentLength: int64(len(request.body))})
 			now := time.Now()
 			out = appendAnswer(out[:0], status, answer, now)
+			patience.extend(conn, now, q.server.IdleTimeout) // before it: it is to be read in time, too
 			if _, err := conn.Write(out); err != nil {
 				return nil, false
 			}
-			patience.extend(conn, now, q.server.IdleTimeout)
 			unread = unread[request.size:]
 		}
 	}
@@ -191,7 +191,8 @@ type reused struct{ bytes.Reader }
 // Close does nothing.
 func (*reused) Close() error { return nil }
 
-// deadline ends the wait for a client that says nothing. It is set anew when
+// deadline ends the wait for a client that says nothing, or does not read what it is
+// told. It is set anew when
 // half of the limit is over, and so is between one and one and a half of it.
 type deadline struct {
 	limit time.Duration
@@ -201,7 +202,7 @@ type deadline struct {
 func (d *deadline) extend(conn net.Conn, now time.Time, limit time.Duration) {
 	if limit > 0 && (limit != d.limit || now.After(d.next)) {
 		d.limit, d.next = limit, now.Add(limit/2)
-		conn.SetReadDeadline(now.Add(limit + limit/2))
+		conn.SetDeadline(now.Add(limit + limit/2))
 	}
 }
 

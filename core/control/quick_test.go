@@ -41,7 +41,7 @@ func serveQuicklyTo(t *testing.T, right Right, b Backend, most int, complaints i
 		return Caller{Right: right, Who: "user 1000"}
 	})
 	var all sync.WaitGroup
-	quick := Quicken(s, b, Limit(s, l, most), all.Go)
+	quick := Quicken(s, b, Limit(s, l, most, nil), all.Go)
 	all.Go(func() {
 		if err := s.Serve(quick); !errors.Is(err, http.ErrServerClosed) {
 			t.Errorf("serving ended: %v", err)
@@ -266,6 +266,30 @@ func TestAnIdleConnectionIsGivenTheLongerLimit(t *testing.T) {
 	if d.next != now.Add(30*time.Second) {
 		t.Errorf("then next at %v", d.next)
 	}
+}
+
+// The wait for a request's head has nothing to do with how long its answer takes.
+func TestAnAnswerMayTakeLongerThanARequest(t *testing.T) {
+	here, there := net.Pipe()
+	defer there.Close()
+	s := &http.Server{ReadHeaderTimeout: 10 * time.Millisecond, IdleTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+	Guard(s, func(net.Conn) Caller { return Caller{Right: Admin} })
+	q := &quick{server: s, ctx: context.Background(), routes: quickRoutes(server{backend(func(r node.Request) []node.Reply {
+		<-time.After(5 * s.ReadHeaderTimeout)
+		return example(r)
+	})})}
+	var both sync.WaitGroup
+	both.Go(func() {
+		q.serveQuickly(here)
+		here.Close()
+	})
+	there.SetDeadline(time.Now().Add(30 * time.Second))
+	io.WriteString(there, putNote)
+	if answer, err := http.ReadResponse(bufio.NewReader(there), nil); err != nil || answer.StatusCode != http.StatusOK {
+		t.Errorf("%v, %v", answer, err)
+	}
+	there.Close()
+	both.Wait()
 }
 
 // FuzzQuick: whatever a client says, the short cut answers it in HTTP or leaves it

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"hb/core"
+	"hb/core/config"
 	"hb/core/control"
 	"hb/netutil"
 )
@@ -33,8 +34,9 @@ const usualGroup = "hb"
 // then. A database of users would say which groups somebody is to have at the
 // next login, not what this process was given, or has given up.
 type gate struct {
-	owner  int // the node's own user
-	group  int // of the socket; negative: it is the owner's alone
+	owner  int        // the node's own user
+	group  int        // of the socket; negative: it is the owner's alone
+	tasks  func() int // the user whom tasks run as that name none; negative: nobody of its own
 	grants []grant
 	log    func(warn bool, text string)
 }
@@ -49,9 +51,12 @@ type grant struct {
 // openGate works out names. Whom it does not find gets nothing, and a line in
 // the log: a user who was deleted must not keep a node from starting.
 func openGate(o *Options, log func(bool, string)) (gate, *core.Fault) {
-	g := gate{owner: os.Geteuid(), group: -1, log: log}
+	g := gate{owner: os.Geteuid(), group: -1, tasks: func() int { return -1 }, log: log}
 	if o.Dev {
 		return g, nil
+	}
+	if g.owner == 0 {
+		g.tasks = taskUser()
 	}
 	if fault := g.findGroup(o.Access.Group); fault != nil {
 		return g, fault
@@ -147,14 +152,29 @@ func groupID(name string) (int, error) {
 	return strconv.Atoi(g.Gid)
 }
 
-// of is what a peer may do.
+// taskUser looks the user of tasks up, who may be made while the node runs.
+func taskUser() func() int {
+	if id, err := userID(config.TaskUser); err == nil {
+		return func() int { return id }
+	}
+	return func() int {
+		if id, err := userID(config.TaskUser); err == nil {
+			return id
+		}
+		return -1
+	}
+}
+
+// of is what a peer may do. The user of tasks has the name of the socket's group, and
+// is likely to be in it, but what a task may do nobody meant by that: it could have
+// a task run that is defined to run as root. So that user must be named.
 func (g *gate) of(p netutil.Peer) control.Right {
 	if p.UID == 0 || p.UID == g.owner {
 		return control.Admin
 	}
-	right := control.Nothing
+	right, task := control.Nothing, p.UID == g.tasks()
 	for _, has := range g.grants {
-		if has.right > right && (has.group && (p.GID == has.id || slices.Contains(p.Groups, has.id)) || !has.group && p.UID == has.id) {
+		if has.right > right && (has.group && !task && (p.GID == has.id || slices.Contains(p.Groups, has.id)) || !has.group && p.UID == has.id) {
 			right = has.right
 		}
 	}

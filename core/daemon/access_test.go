@@ -38,8 +38,9 @@ func TestRightsFollowTheUserAndHisGroups(t *testing.T) {
 	if fault != nil {
 		t.Fatal(fault)
 	}
+	g.tasks = func() int { return 54350 }
 	g.owner, g.grants = 54999, slices.DeleteFunc(g.grants, func(has grant) bool { return has.group && has.id == os.Getegid() })
-	g.grants = append(g.grants, grant{control.Read, socketGroup, true})
+	g.grants = append(g.grants, grant{control.Read, socketGroup, true}, grant{control.Submit, socketGroup, true})
 	for _, c := range []struct {
 		peer netutil.Peer
 		want control.Right
@@ -49,8 +50,9 @@ func TestRightsFollowTheUserAndHisGroups(t *testing.T) {
 		{netutil.Peer{UID: outsider, GID: outsider}, control.Nothing},
 		{netutil.Peer{UID: outsider, GID: outsider, Groups: []int{outsider}}, control.Nothing},
 		{netutil.Peer{UID: 54340, GID: 1}, control.Read},
-		{netutil.Peer{UID: reader, GID: socketGroup}, control.Read},
-		{netutil.Peer{UID: reader, GID: 1, Groups: []int{2, socketGroup}}, control.Read},
+		{netutil.Peer{UID: reader, GID: socketGroup}, control.Submit},
+		{netutil.Peer{UID: reader, GID: 1, Groups: []int{2, socketGroup}}, control.Submit},
+		{netutil.Peer{UID: 54350, GID: socketGroup, Groups: []int{socketGroup, opsGroup}}, control.Nothing}, // a task
 		{netutil.Peer{UID: submitter, GID: socketGroup, Groups: []int{opsGroup}}, control.Submit},
 		{netutil.Peer{UID: submitter, GID: opsGroup}, control.Submit},
 		{netutil.Peer{UID: admin, GID: 1}, control.Admin},

@@ -270,8 +270,9 @@ func (d *daemon) serveClients() *http.Server {
 		IdleTimeout:       30 * time.Second,
 		ErrorLog:          log.New(&complaints{log: d.logger.line, told: strangers{}}, "", 0),
 	}
-	control.Guard(server, func(conn net.Conn) control.Caller { return d.gate.Load().judge(conn) })
-	socket := control.Limit(server, d.socket, min(max(netutil.OpenFiles()/4, fewestClients), mostClients))
+	who := func(conn net.Conn) control.Caller { return d.gate.Load().judge(conn) }
+	control.Guard(server, who)
+	socket := control.Limit(server, d.socket, min(max(netutil.OpenFiles()/4, fewestClients), mostClients), who)
 	socket = control.Quicken(server, d, socket, d.group.Go)
 	d.group.Go(func() {
 		err := server.Serve(socket)

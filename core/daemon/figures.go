@@ -157,7 +157,7 @@ func (d *daemon) serveMetrics() *http.Server {
 	if d.scraped == nil {
 		return server
 	}
-	l := control.Limit(server, d.scraped, mostScrapers)
+	l := control.Limit(server, d.scraped, mostScrapers, nil)
 	d.group.Go(func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && d.ctx.Err() == nil {
 			d.logger.line(true, fmt.Sprintf("metrics are not served any more: %v", err))
