@@ -69,6 +69,7 @@ one in its data directory.`,
 }
 
 func runNode(c *call) error {
+	netutil.KeepDescriptors()
 	dev := c.Bool("dev")
 	if c.Bool("join") && !dev {
 		return usage("--join is for --dev nodes only").WithHint("a node with credentials needs no such flag: hb init founds a cluster, hb join TOKEN joins one")
