@@ -192,22 +192,23 @@ func (a *arranger) find(name string) (f cli.Flag, global bool) {
 func takesCommand(c *cli.Command) bool { return strings.Contains(c.UsageText, "-- CMD") }
 
 func (a *arranger) unknownFlag(shown string) *core.Fault {
-	candidates := []string{"--help"}
+	candidates := []string{"help"}
 	lists := [][]cli.Flag{a.app.Flags}
 	if n := len(a.out.path); n > 0 {
 		lists = append(lists, a.out.path[n-1].Flags)
 	}
 	for _, list := range lists {
 		for _, f := range list {
-			candidates = append(candidates, "--"+f.Names()[0])
+			candidates = append(candidates, f.Names()[0])
 		}
 	}
 	fault := usage("unknown flag %s", shown)
 	if n := len(a.out.path); n > 0 && len(a.words) > 0 && takesCommand(a.out.path[n-1]) {
 		return fault.WithHint("a command and its own flags stand behind --: hb %s -- %s ...", a.name(), strings.Join(a.words, " "))
 	}
-	if near := nearest(shown, candidates); near != "" && len(shown) > 2 {
-		return fault.WithHint("did you mean %s?", near)
+	// The dashes are no letters of it: they would make everything look near.
+	if near := nearest(strings.TrimLeft(shown, "-"), candidates); near != "" && len(shown) > 2 {
+		return fault.WithHint("did you mean --%s?", near)
 	}
 	return fault.WithHint("%s lists the flags", strings.TrimSpace("hb help "+a.name()))
 }

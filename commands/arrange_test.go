@@ -55,6 +55,7 @@ func TestWhatCannotBeMeantIsAUsageErrorWithAGuess(t *testing.T) {
 		"task shwo X":        {`unknown command "tasks shwo"`, "did you mean hb tasks show?"},
 		"leader now":         {`unknown command "leader now"`, "hb help leader lists the commands"},
 		"members --stauts x": {"unknown flag --stauts", "did you mean --status?"},
+		"run --name x":       {"unknown flag --name", "hb help run lists the flags"},
 		"members --retries":  {"unknown flag --retries", "hb help members lists the flags"},
 		"--colour members":   {"unknown flag --colour", "hb help lists the flags"},
 		"members --x":        {"unknown flag --x", "hb help members lists the flags"},

@@ -2,10 +2,16 @@ package commands
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"hb/commands/render"
+	"hb/core"
+	"hb/core/control"
 )
 
 func forgetCommand() *cli.Command {
@@ -47,7 +53,19 @@ func runForget(c *call) error {
 		return err
 	}
 	defer cancel()
-	return client.Forget(ctx, c.words[0], c.Bool("force"))
+	err = client.Forget(ctx, c.words[0], c.Bool("force"))
+	var fault *core.Fault
+	if !errors.As(err, &fault) || fault.Code != core.CodeUnheard {
+		return err
+	}
+	list, askErr := client.Members(ctx)
+	if askErr != nil || !slices.ContainsFunc(list.Members, func(m control.Member) bool { return m.Name == c.words[0] && m.Status == "left" }) {
+		return err
+	}
+	if !c.quiet {
+		fmt.Fprintf(c.stderr, "hb: %s has left already\n", render.Safe(c.words[0]))
+	}
+	return nil
 }
 
 // confirm asks a person, unless --yes says that nobody need be asked; without a

@@ -121,13 +121,13 @@ func listLocks(c *call) error {
 	records := []any{}
 	for i := range list.Locks {
 		records = append(records, &list.Locks[i])
-		t.Rows = append(t.Rows, lockRows(&list.Locks[i])...)
+		t.Rows = append(t.Rows, lockRows(c, &list.Locks[i])...)
 	}
 	return c.print(list, records, t)
 }
 
 // lockRows is a line for each session that has the lock.
-func lockRows(l *control.LockRecord) (rows [][]string) {
+func lockRows(c *call, l *control.LockRecord) (rows [][]string) {
 	waiting := 0
 	for _, x := range l.Sessions {
 		if !x.Held {
@@ -136,7 +136,7 @@ func lockRows(l *control.LockRecord) (rows [][]string) {
 	}
 	for _, x := range l.Sessions {
 		if x.Held {
-			rows = append(rows, []string{l.Name, x.Node, orEmpty(x.Fence), x.Since.Format(time.RFC3339), fmt.Sprint(waiting)})
+			rows = append(rows, []string{l.Name, x.Node, orEmpty(x.Fence), c.when(&x.Since), fmt.Sprint(waiting)})
 		}
 	}
 	return rows

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"hb/commands/render"
+	"hb/core"
 	"hb/core/control"
 )
 
@@ -35,7 +36,8 @@ quorum confirms that this is all that was agreed when you asked; without one the
 exit code is 106. With --stale it is what this node knows, and how old that may
 be is said on the standard error.
 
-The exit code is 1 when nobody matches.`,
+The exit code is 1 when nobody matches, and 66 when a NAME is none that a member has
+or had.`,
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{Name: "status", Usage: "only members of this `STATUS`; may be repeated"},
 			&cli.StringSliceFlag{Name: "tag", Usage: "only members with this tag `K=V`; may be repeated"},
@@ -87,6 +89,11 @@ func runMembers(c *call) error {
 	list, err := readMembers(ctx, c, client)
 	if err != nil {
 		return err
+	}
+	for _, word := range c.words {
+		if !slices.ContainsFunc(list.Members, func(m control.Member) bool { return m.Name == word || m.ID == word }) {
+			return core.Faultf(core.CodeUnheard, "no member is named %.80q", word).WithHint("hb members lists them")
+		}
 	}
 	pickMembers(c, list)
 	if err := printMembers(c, list); err != nil {

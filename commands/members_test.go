@@ -2,6 +2,7 @@ package commands
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"hb/core/control"
@@ -24,5 +25,19 @@ func TestATableTellsOfSuspectsAndOfIsolationInWords(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestWhoIsDeadOrHasLeftHasNeitherStressNorLag(t *testing.T) {
+	stress, applied := 500, "3"
+	v := &topView{status: &control.Status{}}
+	for status, has := range map[string]bool{"alive": true, "suspect": true, "dead": false, "left": false} {
+		m := control.Member{Status: status, Stress: &stress, Applied: &applied}
+		if got := strings.TrimSpace(v.stress(m)) != "-"; got != has {
+			t.Errorf("%s: stress %q", status, v.stress(m))
+		}
+		if got := v.lag(m) != ""; got != has {
+			t.Errorf("%s: lag %q", status, v.lag(m))
+		}
 	}
 }

@@ -2,6 +2,8 @@ package commands
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"hb/commands/render"
+	"hb/core"
 	"hb/core/control"
 )
 
@@ -84,7 +87,7 @@ refused (65) without --replace.
         --where disk=big --time-limit 4h --on-failure /usr/local/bin/page -- backup
     hb schedule add vanish --event agreed-down -- /usr/local/bin/page`,
 		Flags:  flags,
-		Action: action(3, runScheduleAdd),
+		Action: action(-1, runScheduleAdd),
 	}
 }
 
@@ -103,7 +106,7 @@ func runScheduleAdd(c *call) error {
 		*word = c.words[i]
 	}
 	if c.words = c.words[len(into):]; len(c.words) > 1 {
-		return usage("hb schedule add takes no further argument: %q", c.words[1])
+		return usage("hb schedule add takes no further argument: %q", c.words[1]).WithHint("%s", scheduleHint(&want, c.words))
 	}
 	spec, err := taskSpec(c)
 	if err != nil {
@@ -116,10 +119,23 @@ func runScheduleAdd(c *call) error {
 	}
 	defer done()
 	sc, err := client.AddSchedule(ctx, want)
+	var fault *core.Fault
+	if errors.As(err, &fault) && fault.Code == core.CodeUnheard && spec.Name != "" {
+		return core.Faultf(fault.Code, "%s", fault.Message).WithHint("hb tasks defined lists them; %s", scheduleHint(&want, c.words))
+	}
 	if err != nil || !c.isJSON() {
 		return err
 	}
 	return render.JSON(c.stdout, sc)
+}
+
+// scheduleHint shows where the command of a schedule stands.
+func scheduleHint(want *control.NewSchedule, command []string) string {
+	when := []string{want.Name, want.Cron}
+	if want.Event != "" {
+		when = []string{want.Name, "--event", want.Event}
+	}
+	return fmt.Sprintf("a command stands behind --: hb schedule add %s -- %s", commandLine(when), commandLine(command))
 }
 
 // ofSchedule makes an action of what is done with the schedule that is named.

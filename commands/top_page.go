@@ -144,11 +144,15 @@ func (v *topView) table() *render.Table {
 // fixed makes a figure, or the lack of it, so wide.
 func fixed(s string, width int) string { return fmt.Sprintf("%-*s", width, cmp.Or(s, "-")) }
 
+// living says whether a member's figures mean anything: those of one that is dead or
+// has left are the last it had.
+func living(m control.Member) bool { return m.Status != "dead" && m.Status != "left" }
+
 // stress is the figure with a bar, where the terminal can show one.
 func (v *topView) stress(m control.Member) string {
 	const bar = 5
 	switch {
-	case m.Stress == nil:
+	case m.Stress == nil || !living(m):
 		return fixed("", 4)
 	case !v.wide:
 		return fixed(strconv.Itoa(*m.Stress), 4)
@@ -160,7 +164,7 @@ func (v *topView) stress(m control.Member) string {
 // lag is how many entries a member has still to apply, of those that this node
 // knows of.
 func (v *topView) lag(m control.Member) string {
-	if m.Applied == nil {
+	if m.Applied == nil || !living(m) {
 		return ""
 	}
 	return fmt.Sprint(max(0, position(v.status.Commit)-position(m.Applied)))

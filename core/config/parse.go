@@ -133,6 +133,16 @@ func (r *reader) syntax(data []byte, fault toml.ParseError) Finding {
 	if strings.Contains(fault.Message, "already") {
 		f.Col = len(line) - len(word) + 1
 		f.Problem, f.Want = "is there twice", "one of the two"
+		if _, quoted, ok := strings.Cut(fault.Message, "'"); ok {
+			path, _, _ := strings.Cut(quoted, "'")
+			if first, known := locate(data[:begin])[path]; known {
+				f.Key, f.Problem = path, fmt.Sprintf("is there already, in line %d", first.line)
+				f.Want = "one of the two"
+				if isHeading(word) {
+					f.Want = "what stands below it, under that heading"
+				}
+			}
+		}
 	}
 	return f
 }

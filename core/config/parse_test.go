@@ -59,8 +59,11 @@ func TestEveryFaultIsNamedWithItsPlaceAndWhatWouldBeRight(t *testing.T) {
 		"a key set twice": {
 			"[node]\nname = \"a\"\nname = \"b\"\nslots = -1\n",
 			[]string{
-				"f:3:1: node.name: is there twice: one of the two",
+				"f:3:1: node.name: is there already, in line 2: one of the two",
 				"f:4:1: node.slots: -1 is too small: a whole number from 0 to 10000, like 4"}},
+		"a heading that stands twice": {
+			"[node]\nname = \"a\"\n[log]\n[node]\nallow_exec = true\n",
+			[]string{"f:4:1: node: is there already, in line 1: what stands below it, under that heading"}},
 		"a fault of syntax does not hide the others": {
 			"[node]\nname = web1\nslots = x\n[log]\nvoters = 9\n",
 			[]string{
