@@ -242,7 +242,11 @@ func (c *call) reloading(started *config.Config) *daemon.Reload {
 	wishes := make(chan os.Signal, 1)
 	signal.Notify(wishes, syscall.SIGHUP)
 	now := started
+	path, _ := c.configPath()
 	return &daemon.Reload{Wishes: wishes, Read: func() (daemon.Settings, []string, error) {
+		if err := stillThere(path); err != nil {
+			return daemon.Settings{}, nil, err
+		}
 		conf, err := nodeConfig(c)
 		if err != nil {
 			return daemon.Settings{}, nil, err

@@ -1,8 +1,12 @@
 package commands
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"strings"
 
+	"hb/core"
 	"hb/core/config"
 )
 
@@ -26,4 +30,17 @@ func reloadRemarks(started, before, conf *config.Config) (remarks []string) {
 		}
 	}
 	return remarks
+}
+
+// stillThere refuses to take the lack of a configuration that the node was started with
+// for a wish to have all defaults; path is empty when it was started without one.
+func stillThere(path string) error {
+	if path == "" {
+		return nil
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return core.Faultf(core.CodeConfig, "%s is gone", path).
+			WithHint("put it back; hb config default prints one with all defaults")
+	}
+	return nil
 }
