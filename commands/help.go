@@ -3,9 +3,11 @@ package commands
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
 )
 
 func helpCommand() *cli.Command {
@@ -32,7 +34,13 @@ func printHelp(w io.Writer, app *cli.App, path []*cli.Command) error {
 	} else {
 		helpCommandPage(&b, path)
 	}
-	_, err := io.WriteString(w, b.String())
+	width := 80
+	if f, is := app.Writer.(*os.File); is {
+		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > flagColumn+20 {
+			width = columns
+		}
+	}
+	_, err := io.WriteString(w, wrap(b.String(), width))
 	return err
 }
 
