@@ -166,16 +166,23 @@ func taskUser() func() int {
 }
 
 // of is what a peer may do. The user of tasks has the name of the socket's group, and
-// is likely to be in it, but what a task may do nobody meant by that: it could have
-// a task run that is defined to run as root. So that user must be named.
+// is likely to be in it, so that a task can ask its node. But nobody meant by that
+// that it may submit: it could have a task run that is defined to run as root. For
+// more than to read that user must be named.
 func (g *gate) of(p netutil.Peer) control.Right {
 	if p.UID == 0 || p.UID == g.owner {
 		return control.Admin
 	}
-	right, task := control.Nothing, p.UID == g.tasks()
+	right, most := control.Nothing, control.Admin
+	if p.UID == g.tasks() {
+		most = control.Read
+	}
 	for _, has := range g.grants {
-		if has.right > right && (has.group && !task && (p.GID == has.id || slices.Contains(p.Groups, has.id)) || !has.group && p.UID == has.id) {
-			right = has.right
+		switch {
+		case has.group && (p.GID == has.id || slices.Contains(p.Groups, has.id)):
+			right = max(right, min(has.right, most))
+		case !has.group && p.UID == has.id:
+			right = max(right, has.right)
 		}
 	}
 	return right

@@ -52,7 +52,7 @@ func TestRightsFollowTheUserAndHisGroups(t *testing.T) {
 		{netutil.Peer{UID: 54340, GID: 1}, control.Read},
 		{netutil.Peer{UID: reader, GID: socketGroup}, control.Submit},
 		{netutil.Peer{UID: reader, GID: 1, Groups: []int{2, socketGroup}}, control.Submit},
-		{netutil.Peer{UID: 54350, GID: socketGroup, Groups: []int{socketGroup, opsGroup}}, control.Nothing}, // a task
+		{netutil.Peer{UID: 54350, GID: socketGroup, Groups: []int{socketGroup, opsGroup}}, control.Read}, // a task
 		{netutil.Peer{UID: submitter, GID: socketGroup, Groups: []int{opsGroup}}, control.Submit},
 		{netutil.Peer{UID: submitter, GID: opsGroup}, control.Submit},
 		{netutil.Peer{UID: admin, GID: 1}, control.Admin},

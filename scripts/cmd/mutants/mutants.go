@@ -49,8 +49,8 @@ var mutants = []mutant{
 	}}},
 	{"the runner starts before its intent is synced", []change{{
 		"core/runner/attempt.go",
-		"		a.phase, a.seq = intending, m.journal(intent(a))\n",
-		"		m.journal(intent(a))\n		a.phase = starting\n		m.put(Exec{Fence: a.fence, Task: a.task, Attempt: a.n, Spec: a.spec})\n",
+		"			m.move(a, intending)\n			a.seq = m.journal(intent(a))\n",
+		"			m.journal(intent(a))\n			m.start(a, starting)\n",
 	}}},
 	{"a lock is taken from a client that trusts in its lease", []change{{
 		"core/lock/machine.go",
