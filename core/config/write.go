@@ -111,7 +111,8 @@ for each fault: file, line, column, key, what is wrong, what would be right.
 prints the configuration in force, **hb config default** a commented file to
 begin with.
 
-A running node reads the file again when it gets SIGHUP (**systemctl reload hb**),
+A running node reads the file again when it gets SIGHUP (**systemctl reload hb**;
+before systemd 253, **systemctl kill -s HUP --kill-who=main hb**),
 and takes over what is marked so below; of every other key that has changed it
 says that it needs a restart. A file with a fault changes nothing: the node says
 what is wrong and goes on as before.
