@@ -71,6 +71,7 @@ type stage struct {
 	logs  map[string]*bytes.Buffer
 	// messages are what a service manager was told, if there is one.
 	messages chan string
+	last     string // that was waited for
 }
 
 func (s *stages) get(ts *testscript.TestScript) *stage {
