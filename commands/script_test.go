@@ -2,6 +2,7 @@ package commands
 
 import (
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,12 @@ import (
 
 // TestMain lets the test binary be hb when it is called so.
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) != "hb" {
+		flag.Parse()
+		if err := flag.Set("test.parallel", "4"); err != nil { // scripts wait, they hardly work
+			panic(err)
+		}
+	}
 	testscript.Main(m, map[string]func(){
 		"hb": func() { os.Exit(Main("0.1.0", os.Args)) },
 	})
