@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -184,12 +185,18 @@ func (g *cgroup) enter(attr *syscall.SysProcAttr) {
 	}
 }
 
-// pids are the processes in it.
+// pids are the processes in it; none once its place was given up.
 func (g *cgroup) pids() (pids []int) {
 	if g == nil {
 		return nil
 	}
-	return numbers(filepath.Join(g.dir.Name(), "cgroup.procs"), func(room []byte) (int, error) { return unix.Pread(int(g.procs.Fd()), room, 0) })
+	return numbers(g.procs.Name(), func(room []byte) (int, error) {
+		n, err := g.procs.ReadAt(room, 0)
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return n, err
+	})
 }
 
 // kill ends all that is in it, however fast it forks.
