@@ -15,8 +15,9 @@
 // comes. The client is told until when it may go on (Held) each time that this
 // gets later; the instant is the machine's own (CLOCK_BOOTTIME), so that the
 // client, a process of the same machine, can end its child in time by itself if
-// the node is paused or gone. What it does after that instant it does without a
-// lock, and is told so (Lost).
+// the node is paused or gone; should the client be stopped, too, a timer of the
+// kernel's on that clock ends it. What it does after that instant it does
+// without a lock, and is told so (Lost).
 //
 // When a client goes away (Close) its session is ended at once. A session of
 // this node in the ledger that no client is behind, after a restart or because
@@ -33,8 +34,8 @@
 // # What this promises, and what not
 //
 // Two clients never both believe at one moment to have one lock, as long as
-// their clocks' rates agree within LeaseGrace a Lease. A client that is itself
-// paused between looking at the time and acting cannot be helped by any lease:
+// their clocks' rates agree within LeaseGrace a Lease. A machine that is suspended
+// as a whole between looking at the time and acting cannot be helped by any lease:
 // for that there is the fence, a number that rises with every holder, by which
 // the thing that the lock protects can refuse who is late (Gray and Cheriton,
 // "Leases", 1989; Burrows, "The Chubby lock service", 2006, section 2.4).
