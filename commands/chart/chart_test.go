@@ -46,8 +46,8 @@ func TestALongLegendStandsBesideThePanelAndNamesTheoryOnce(t *testing.T) {
 	if strings.Count(string(text), ">theory<") != 1 || strings.Contains(string(text), "expected") {
 		t.Error("the legend is too long")
 	}
-	if d, err := p.plot(); err != nil || d.Y.Max > 2.5 {
-		t.Errorf("room is left for the legend within the panel, up to %g: %v", d.Y.Max, err)
+	if _, y := p.axes(); y.high > 2.5 {
+		t.Errorf("room is left for the legend within the panel, up to %g", y.high)
 	}
 	p.Series = p.Series[:2]
 	if p.crowded() || p.severalTheories() {
@@ -100,8 +100,8 @@ func TestAPanelShowsOnlyWhatWasMeasured(t *testing.T) {
 func TestTicksAreRoundAndInside(t *testing.T) {
 	for _, c := range []struct{ low, high float64 }{{0, 1}, {0, 12.3}, {-3, 4}, {0.001, 0.0042}, {1000, 90000}} {
 		labelled := 0
-		for _, tick := range (roundTicks{}).Ticks(c.low, c.high) {
-			if tick.Value < c.low-1e-9 || tick.Value > c.high*(1+1e-9) {
+		for _, tick := range roundTicks(c.low, c.high) {
+			if tick.value < c.low-1e-9 || tick.value > c.high*(1+1e-9) {
 				t.Errorf("%v: %v", c, tick)
 			}
 			labelled++
@@ -115,7 +115,7 @@ func TestTicksAreRoundAndInside(t *testing.T) {
 			t.Errorf("10^%d is %q", p, got)
 		}
 	}
-	if got := (valueTicks{values: []float64{10, 10.1, 1000}, log: true}).Ticks(10, 1000); got[1].Label != "" || got[2].Label != "1000" {
+	if got := valueTicks(&axis{low: 10, high: 1000, log: true}, []float64{10, 10.1, 1000}); got[1].label != "" || got[2].label != "1000" {
 		t.Errorf("%v", got)
 	}
 }

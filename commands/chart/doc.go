@@ -7,5 +7,8 @@
 // Okabe and Ito, which most colour-blind people can tell apart; shapes differ
 // too.
 //
-// This package alone imports gonum.org/v1/plot.
+// A Panel makes its axes (axis.go, ticks.go) and lays itself out (panel.go,
+// legend.go) on a canvas, which knows lines, areas and words; there is one that
+// writes SVG and one of pixels. Nothing here does anything before it is called: a
+// library for plots made every command of hb wait for its fonts.
 package chart

@@ -3,15 +3,16 @@ package chart
 import (
 	"math"
 	"strconv"
-
-	"gonum.org/v1/plot"
 )
 
-// roundTicks labels four to eight round values.
-type roundTicks struct{}
+// tick is a place on an axis. One without a label is smaller.
+type tick struct {
+	value float64
+	label string
+}
 
-// Ticks implements plot.Ticker.
-func (roundTicks) Ticks(low, high float64) (ticks []plot.Tick) {
+// roundTicks labels four to eight round values.
+func roundTicks(low, high float64) (ticks []tick) {
 	step := math.Pow(10, math.Floor(math.Log10((high-low)/4)))
 	for _, m := range []float64{5, 2} {
 		if (high-low)/(m*step) >= 4 {
@@ -21,7 +22,7 @@ func (roundTicks) Ticks(low, high float64) (ticks []plot.Tick) {
 	}
 	digits := max(0, -int(math.Floor(math.Log10(step)+1e-9)))
 	for k := math.Ceil(low/step - 1e-9); k*step <= high*(1+1e-12); k++ {
-		ticks = append(ticks, plot.Tick{Value: k * step, Label: strconv.FormatFloat(math.Abs(k)*step*sign(k), 'f', digits, 64)})
+		ticks = append(ticks, tick{k * step, strconv.FormatFloat(math.Abs(k)*step*sign(k), 'f', digits, 64)})
 	}
 	return ticks
 }
@@ -35,10 +36,7 @@ func sign(v float64) float64 {
 
 // logTicks labels powers of ten, and where there are fewer than three of them
 // also twice and five times as much.
-type logTicks struct{}
-
-// Ticks implements plot.Ticker.
-func (logTicks) Ticks(low, high float64) (ticks []plot.Tick) {
+func logTicks(low, high float64) (ticks []tick) {
 	from, to := math.Floor(math.Log10(low)), math.Ceil(math.Log10(high))
 	few := math.Log10(high)-math.Log10(low) < 3
 	every := max(1, int((to-from)/8+0.5))
@@ -48,9 +46,9 @@ func (logTicks) Ticks(low, high float64) (ticks []plot.Tick) {
 			if v < low || v > high {
 				continue
 			}
-			t := plot.Tick{Value: v}
+			t := tick{value: v}
 			if m == 1 && int(p-from)%every == 0 || few && (m == 2 || m == 5) {
-				t.Label = short(m, int(p))
+				t.label = short(m, int(p))
 			}
 			ticks = append(ticks, t)
 		}
@@ -67,25 +65,13 @@ func short(m float64, p int) string {
 }
 
 // valueTicks labels the given values, as far as they do not crowd.
-type valueTicks struct {
-	values []float64
-	log    bool
-}
-
-// Ticks implements plot.Ticker.
-func (v valueTicks) Ticks(low, high float64) (ticks []plot.Tick) {
-	place := func(x float64) float64 {
-		if v.log {
-			return math.Log(x/low) / math.Log(high/low)
-		}
-		return (x - low) / (high - low)
-	}
+func valueTicks(a *axis, values []float64) (ticks []tick) {
 	last := math.Inf(-1)
-	for _, x := range v.values {
-		t := plot.Tick{Value: x}
-		if place(x)-last > 0.06 {
-			t.Label = strconv.FormatFloat(x, 'g', -1, 64)
-			last = place(x)
+	for _, x := range values {
+		t := tick{value: x}
+		if at := a.share(x); at-last > 0.06 {
+			t.label = strconv.FormatFloat(x, 'g', -1, 64)
+			last = at
 		}
 		ticks = append(ticks, t)
 	}

@@ -2,17 +2,14 @@ package render
 
 import (
 	"bytes"
-	"fmt"
 	"io"
-
-	"github.com/olekukonko/tablewriter/pkg/twwidth"
 )
 
 // Pairs prints a page of names and what they stand for, one a line.
 func Pairs(w io.Writer, pairs [][2]string, color bool) error {
 	widest := 0
 	for _, p := range pairs {
-		widest = max(widest, twwidth.Width(Safe(p[0])))
+		widest = max(widest, columns(Safe(p[0])))
 	}
 	var b bytes.Buffer
 	for _, p := range pairs {
@@ -20,7 +17,7 @@ func Pairs(w io.Writer, pairs [][2]string, color bool) error {
 		if color {
 			value = paint(value)
 		}
-		fmt.Fprintf(&b, "%s%*s%s\n", name, widest-twwidth.Width(name)+gap, "", value)
+		b.WriteString(padded(name, name, widest+gap) + value + "\n")
 	}
 	_, err := w.Write(b.Bytes())
 	return err
