@@ -8,7 +8,7 @@ const (
 	tickLong    = 5
 	tickShort   = 3
 	tickGap     = 3 // between a tick and its label
-	labelGap    = 6 // between the labels of ticks and that of the axis
+	labelGap    = 8 // between the labels of ticks and that of the axis
 	// halfHigh is half the height of a digit or capital, in sizes of the font.
 	halfHigh = 0.36
 )
