@@ -10,5 +10,5 @@
 // What a person watches is a Page (page.go): a function from what is to be seen and
 // the size of a terminal to lines. Who draws them is not this package's business.
 //
-// This package alone imports displaywidth.
+// This package alone imports tablewriter.
 package render

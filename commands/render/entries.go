@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"strings"
+
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
 )
 
 // Entries are a list, each under a word, with lines that belong to them. On
@@ -42,11 +44,11 @@ func (p *Entries) Write(w io.Writer) error {
 
 func (p *Entries) line(indent, room int, word, text string, painted bool) {
 	p.text.WriteString(strings.Repeat(" ", indent))
-	shown := word
+	gap := strings.Repeat(" ", max(0, room-twwidth.Width(word)))
 	if painted && p.Color {
-		shown = paint(word)
+		word = paint(word)
 	}
-	p.text.WriteString(padded(shown, word, room))
+	p.text.WriteString(word + gap)
 	for i, part := range p.broken(Safe(text), indent+room) {
 		if i > 0 {
 			p.text.WriteString("\n" + strings.Repeat(" ", indent+room))
@@ -67,7 +69,7 @@ func (p *Entries) broken(text string, margin int) (lines []string) {
 		switch {
 		case line == "":
 			line = word
-		case columns(line)+1+columns(word) <= room:
+		case twwidth.Width(line)+1+twwidth.Width(word) <= room:
 			line += " " + word
 		default:
 			lines, line = append(lines, line), word

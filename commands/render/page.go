@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
 )
 
 // Page is a screenful that changes: Lines lays it out, and whoever draws it
@@ -166,11 +168,11 @@ func flow(items []Item, width int, color bool) (lines []string) {
 	for _, item := range items {
 		name, value := Safe(item.Label), Safe(item.Value)
 		text := strings.TrimSpace(name + " " + value)
-		if width > 0 && columns(text) > width {
+		if width > 0 && twwidth.Width(text) > width {
 			text = clip(text, width)
 			name, value = "", text
 		}
-		w := columns(text)
+		w := twwidth.Width(text)
 		if line != "" && width > 0 && used+gap+w > width {
 			lines, line, used = append(lines, line), "", 0
 		}
@@ -190,10 +192,10 @@ func flow(items []Item, width int, color bool) (lines []string) {
 
 // clip cuts a line that holds no escapes.
 func clip(line string, width int) string {
-	if width <= 0 || columns(line) <= width {
+	if width <= 0 || twwidth.Width(line) <= width {
 		return line
 	}
-	return cut(line, width)
+	return twwidth.Truncate(line, width, "…")
 }
 
 // Spark draws figures of which none is below zero as a line of blocks, the

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -87,7 +89,7 @@ func TestAPageFitsEveryTerminalAndShowsTheChosenRow(t *testing.T) {
 				}
 				chosen := 0
 				for _, line := range lines {
-					if w := columns(line); w > width {
+					if w := twwidth.Width(line); w > width {
 						t.Fatalf("%d members at %dx%d: %d wide: %q", members, width, height, w, line)
 					}
 					if strings.HasPrefix(line, ">") {

@@ -2,14 +2,17 @@ package render
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
 )
 
 // Pairs prints a page of names and what they stand for, one a line.
 func Pairs(w io.Writer, pairs [][2]string, color bool) error {
 	widest := 0
 	for _, p := range pairs {
-		widest = max(widest, columns(Safe(p[0])))
+		widest = max(widest, twwidth.Width(Safe(p[0])))
 	}
 	var b bytes.Buffer
 	for _, p := range pairs {
@@ -17,7 +20,7 @@ func Pairs(w io.Writer, pairs [][2]string, color bool) error {
 		if color {
 			value = paint(value)
 		}
-		b.WriteString(padded(name, name, widest+gap) + value + "\n")
+		fmt.Fprintf(&b, "%s%*s%s\n", name, widest-twwidth.Width(name)+gap, "", value)
 	}
 	_, err := w.Write(b.Bytes())
 	return err

@@ -4,6 +4,12 @@ import (
 	"bytes"
 	"io"
 	"slices"
+	"strings"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
 )
 
 // Table is rows under a header. Cells may hold anything; they are made safe
@@ -44,14 +50,19 @@ func (t *Table) Write(w io.Writer, width int, color bool) error {
 	if width > 0 {
 		rows, paintAt = t.fit(rows, width)
 	}
-	if !color {
-		paintAt = -1
+	if color && paintAt >= 0 {
+		for _, row := range rows[1:] {
+			row[paintAt] = paint(row[paintAt])
+		}
 	}
-	text := lay(rows, paintAt)
+	text, err := lay(rows)
+	if err != nil {
+		return err
+	}
 	if t.Bare {
 		_, text, _ = bytes.Cut(text, []byte("\n"))
 	}
-	_, err := w.Write(text)
+	_, err = w.Write(text)
 	return err
 }
 
@@ -93,8 +104,8 @@ func (t *Table) fit(rows [][]string, width int) (fitted [][]string, paintAt int)
 		var cells []string
 		for j, i := range left {
 			cell := row[i]
-			if columns(cell) > widths[j] {
-				cell = cut(cell, widths[j])
+			if twwidth.Width(cell) > widths[j] {
+				cell = twwidth.Truncate(cell, widths[j], "…")
 			}
 			cells = append(cells, cell)
 		}
@@ -104,56 +115,61 @@ func (t *Table) fit(rows [][]string, width int) (fitted [][]string, paintAt int)
 }
 
 // widths says how wide each of the columns may be, and whether they fit then.
-func (t *Table) widths(rows [][]string, left []int, width int) (widths []int, ok bool) {
+func (t *Table) widths(rows [][]string, columns []int, width int) (widths []int, ok bool) {
 	total := -gap
-	for _, i := range left {
-		needed := widest(rows, i)
-		widths = append(widths, needed)
-		total += needed + gap
+	for _, i := range columns {
+		widest := 0
+		for _, row := range rows {
+			widest = max(widest, twwidth.Width(row[i]))
+		}
+		widths = append(widths, widest)
+		total += widest + gap
 	}
 	for total > width {
-		most := -1
-		for j, i := range left {
-			if slices.Contains(t.Shrink, i) && widths[j] > minWidth && (most < 0 || widths[j] > widths[most]) {
-				most = j
+		widest := -1
+		for j, i := range columns {
+			if slices.Contains(t.Shrink, i) && widths[j] > minWidth && (widest < 0 || widths[j] > widths[widest]) {
+				widest = j
 			}
 		}
-		if most < 0 {
+		if widest < 0 {
 			return widths, false
 		}
-		widths[most]--
+		widths[widest]--
 		total--
 	}
 	return widths, true
 }
 
-// widest is how wide a column must be to hold all that stands in it.
-func widest(rows [][]string, column int) (width int) {
-	for _, row := range rows {
-		width = max(width, columns(row[column]))
+// lay lets tablewriter align the cells, and takes away what it leaves at the
+// ends of lines.
+func lay(rows [][]string) ([]byte, error) {
+	var b bytes.Buffer
+	section := tw.CellConfig{
+		Formatting: tw.CellFormatting{AutoFormat: tw.Off, AutoWrap: tw.WrapNone},
+		Alignment:  tw.CellAlignment{Global: tw.AlignLeft},
+		Padding:    tw.CellPadding{Global: tw.Padding{Right: strings.Repeat(" ", gap), Overwrite: true}},
 	}
-	return width
-}
-
-// lay writes the rows, the cells of a column below each other. It paints one column
-// below the header, or none below 0, and leaves no spaces at the ends of lines.
-func lay(rows [][]string, paintAt int) []byte {
-	var widths []int
-	for i := range rows[0] {
-		widths = append(widths, widest(rows, i)+gap)
+	table := tablewriter.NewTable(&b,
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Borders:  tw.BorderNone,
+			Symbols:  tw.NewSymbols(tw.StyleNone),
+			Settings: tw.Settings{Lines: tw.LinesNone, Separators: tw.SeparatorsNone},
+		})),
+		tablewriter.WithConfig(tablewriter.Config{Header: section, Row: section}),
+		tablewriter.WithTrimSpace(tw.Off),
+	)
+	table.Header(rows[0])
+	if err := table.Bulk(rows[1:]); err != nil {
+		return nil, err
+	}
+	if err := table.Render(); err != nil {
+		return nil, err
 	}
 	var out bytes.Buffer
-	for r, row := range rows {
-		var line []byte
-		for i, cell := range row {
-			shown := cell
-			if r > 0 && i == paintAt {
-				shown = paint(cell)
-			}
-			line = append(line, padded(shown, cell, widths[i])...)
-		}
-		out.Write(bytes.TrimRight(line, " "))
+	for line := range bytes.Lines(b.Bytes()) {
+		out.Write(bytes.TrimRight(line, " \n"))
 		out.WriteByte('\n')
 	}
-	return out.Bytes()
+	return out.Bytes(), nil
 }

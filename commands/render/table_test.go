@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
 )
 
 func written(t *testing.T, table Table, width int, color bool) string {
@@ -57,7 +59,7 @@ func TestATableFitsTheTerminal(t *testing.T) {
 	}
 	for _, width := range []int{40, 60, 120} {
 		for line := range strings.Lines(written(t, table, width, false)) {
-			if n := columns(strings.TrimSuffix(line, "\n")); n > width {
+			if n := twwidth.Width(strings.TrimSuffix(line, "\n")); n > width {
 				t.Errorf("at %d: a line is %d wide: %q", width, n, line)
 			}
 			if strings.HasPrefix(line, "0") && !strings.HasPrefix(line, "0123456789  x") {
@@ -153,7 +155,7 @@ func TestEntriesAreBrokenBetweenWordsOnATerminalOnly(t *testing.T) {
 		}
 		lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 		for _, line := range lines {
-			if n := columns(line); width > 0 && n > width {
+			if n := twwidth.Width(line); width > 0 && n > width {
 				t.Errorf("at %d: a line is %d wide: %q", width, n, line)
 			}
 		}

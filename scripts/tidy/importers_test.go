@@ -16,7 +16,7 @@ func reservedPackages() []reserved {
 	return []reserved{
 		{"hb/core/daemon", []string{"commands/node.go", "commands/demo.go", "scripts/cmd/bench/nothing.go", "core/daemon/"}, "client commands talk to control; only these run a node"},
 		{"hb/core/sim", []string{"commands/simulate.go", "commands/simulate_balance.go", "commands/simulated_balance.go", "commands/simulated.go", "commands/simulated_plot.go", "core/sim/", "scripts/"}, "the simulator is no part of a node"},
-		{"github.com/clipperhouse/displaywidth", []string{"commands/render/"}, "how rows look is decided in one place"},
+		{"github.com/olekukonko/tablewriter", []string{"commands/render/"}, "how rows look is decided in one place"},
 		{"golang.org/x/image", []string{"commands/chart/"}, "how figures look is decided in one place"},
 		{"github.com/BurntSushi/toml", []string{"core/config/"}, "TOML becomes a checked Config in one place"},
 		{"github.com/hashicorp/go-sockaddr", []string{"netutil/"}, "interfaces are chosen in one place"},
@@ -46,7 +46,7 @@ var importersRule = rule{
 	bad: []fixture{
 		{"commands/members.go": "package commands\n\nimport _ \"hb/core/daemon\"\n"},
 		{"commands/node.go": "package commands\n\nimport _ \"hb/core/sim\"\n"},
-		{"commands/members.go": "package commands\n\nimport _ \"github.com/clipperhouse/displaywidth\"\n"},
+		{"commands/members.go": "package commands\n\nimport _ \"github.com/olekukonko/tablewriter/tw\"\n"},
 		{"core/node/a.go": "package node\n\nimport _ \"github.com/BurntSushi/toml\"\n"},
 		{"core/node/a.go": "package node\n\nimport _ \"pgregory.net/rapid\"\n"},
 	},
