@@ -43,7 +43,7 @@ func (n *Node) fromEarlierStart(id core.NodeID, start core.Instance, to netip.Ad
 	why, over := n.startOver(id, start)
 	if over && id != n.self.id && !n.toldLately(id) {
 		for _, at := range n.whereTold(id, to) {
-			n.answerFrame(at, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: startRefusal(why, start)}})
+			n.refuse(id, at, startRefusal(why, start))
 		}
 	}
 	return over && n.outdated(id, start)

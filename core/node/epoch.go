@@ -64,7 +64,7 @@ func (n *Node) tellEpoch(id core.NodeID, to netip.AddrPort) {
 	if n.toldLately(id) {
 		return
 	}
-	n.answerFrame(to, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: n.epochRefusal()}})
+	n.refuse(id, to, n.epochRefusal())
 }
 
 // toldLately notes that a member is told something out of turn, unless that has

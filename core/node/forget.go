@@ -108,7 +108,7 @@ func (n *Node) fromTheGrave(id core.NodeID, to netip.AddrPort) bool {
 		return false
 	}
 	if to.IsValid() && !n.toldLately(id) {
-		n.answerFrame(to, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: n.forgottenRefusal(t)}})
+		n.refuse(id, to, n.forgottenRefusal(t))
 	}
 	return true
 }

@@ -74,7 +74,7 @@ func (n *Node) joinAsked(e *wire.Envelope, j *wire.Join) {
 		return
 	}
 	if refusal := n.whyNot(e, j); refusal != nil {
-		n.answerFrame(to, &wire.Envelope{ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: refusal}})
+		n.refuse(core.NodeID(e.From), to, refusal)
 		return
 	}
 	n.memberships.do(n.now, membership.Rows{From: core.NodeID(e.From), Addr: to, Rows: j.Rows})
@@ -179,10 +179,17 @@ func (n *Node) knownAgain(from core.NodeID, w *wire.Welcome) {
 	}
 }
 
-// refused is the answer to a join that failed.
+// refuse tells a node why it has no business here. Another may have its address by
+// now, and must not take that for itself.
+func (n *Node) refuse(id core.NodeID, to netip.AddrPort, r *wire.Refusal) {
+	n.answerFrame(to, &wire.Envelope{To: uint64(id), ReplyTo: n.opts.Addr.String(), Body: &wire.Envelope_Refusal{Refusal: r}})
+}
+
+// refused is the answer to a join that failed, or to whatever else this node has no
+// business with. An older hb does not say to whom it speaks.
 func (n *Node) refused(e *wire.Envelope, r *wire.Refusal) {
 	from, err := netip.ParseAddrPort(e.ReplyTo)
-	if err != nil {
+	if err != nil || e.To != 0 && core.NodeID(e.To) != n.self.id {
 		return
 	}
 	if r.Forgotten && n.self.joined && string(e.Cluster) == string(n.self.cluster[:]) {
