@@ -69,11 +69,6 @@ type TryEnroll struct {
 
 func (TryEnroll) request() {}
 
-// noClusterYet is what a node can say of admission that waits to be let in itself.
-func (n *Node) noClusterYet() *core.Fault {
-	return core.Faultf(core.CodeBusy, "%s is in no cluster itself yet", n.opts.Name).WithHint("try again in a moment")
-}
-
 // serveEnrolling answers those whose certificate the log has brought here.
 func (n *Node) serveEnrolling() {
 	n.admission.waiting = without(n.admission.waiting, func(w *enrolling) bool {

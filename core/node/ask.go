@@ -198,6 +198,11 @@ func answerFault(a answer) *core.Fault {
 	return nil
 }
 
+// verdictOf is the way back.
+func verdictOf(f *core.Fault) *wire.Verdict {
+	return &wire.Verdict{Code: uint32(f.Code), Message: f.Message, Hint: f.Hint}
+}
+
 // noQuorum is the answer to a read that no quorum confirmed.
 func (n *Node) noQuorum() *core.Fault {
 	if !n.self.joined {

@@ -56,6 +56,27 @@ func (n *Node) whyNotForget(q Forget) *core.Fault {
 	return n.whyNotLose(q.Node, m)
 }
 
+// screenForget is the leader's part. Each of two who ask at the same time, for
+// different voters, may find that the other is there to go on with; and a voter that
+// was forgotten counts as one until its place is taken. So the leader judges by what
+// the log has, and by what is on its way there.
+func (n *Node) screenForget(c *wire.Command) {
+	id := core.NodeID(c.GetForget().GetNode())
+	m, known := n.ledger.Member(id)
+	switch {
+	case !n.leading: // what another leader has put there is not applied yet
+		n.answerProposer(c, answer{verdict: notLeading()})
+		return
+	case known && !n.isForgotten(id) && !n.losing[id]:
+		if fault := n.whyNotLose(id, m); fault != nil {
+			n.answerProposer(c, answer{verdict: verdictOf(fault)})
+			return
+		}
+		n.losing[id] = true
+	}
+	n.enqueue(c)
+}
+
 // whyNotLose refuses to lose a voter without which there is no majority.
 func (n *Node) whyNotLose(id core.NodeID, m *wire.Agreed) *core.Fault {
 	voters := n.replog.Voters()
@@ -65,7 +86,7 @@ func (n *Node) whyNotLose(id core.NodeID, m *wire.Agreed) *core.Fault {
 	able := 0
 	for _, raft := range voters {
 		other, ok := n.nodeOf(raft)
-		if row, seen := n.membership.Table().Get(other); ok && other != id && seen && row.Status == core.Alive {
+		if row, seen := n.membership.Table().Get(other); ok && other != id && !n.losing[other] && seen && row.Status == core.Alive {
 			able++
 		}
 	}

@@ -12,16 +12,11 @@ import (
 // member proposes may be made up as well. Between that and its place in the log a
 // token may still be used up or revoked.
 
-// enroll lets a machine in.
+// enroll lets a machine in. Whether its token has ended is judged here by the log's
+// time, which may lag, but not by this machine's clock: the leader's decides.
 func (n *Node) enroll(id uint64, q Enroll) {
-	if !n.self.joined {
-		n.reply(id, n.noClusterYet(), true)
-		return
-	}
-	// Whether a token has ended is judged by the log's time, which may lag, but not
-	// by this machine's clock: the leader's decides.
-	if v := n.ledger.WouldAdmit(q.Admit, n.ledger.Wall()); v != nil && q.Unread {
-		n.reply(id, asFarAsKnown(v), true)
+	if fault := n.turnedAway(q.Admit, q.Unread, n.ledger.Wall); fault != nil {
+		n.reply(id, fault, true)
 		return
 	}
 	n.judgeKnock(q.Admit, n.ledger.Wall, func(refused *core.Fault) {
@@ -46,25 +41,28 @@ func (n *Node) proposeAdmit(id uint64, admit *wire.Admit) {
 
 // tryEnroll judges a machine by the newest that was agreed.
 func (n *Node) tryEnroll(id uint64, q TryEnroll) {
-	switch {
-	case !n.self.joined:
-		n.reply(id, n.noClusterYet(), true)
-		return
-	case q.Unread && n.ledger.WouldAdmit(q.Admit, n.wall()) != nil:
-		n.reply(id, asFarAsKnown(n.ledger.WouldAdmit(q.Admit, n.wall())), true)
+	if fault := n.turnedAway(q.Admit, q.Unread, n.wall); fault != nil {
+		n.reply(id, fault, true)
 		return
 	}
-	n.readIndex(true, func(res readResult) {
-		if !res.ok {
-			n.reply(id, n.noQuorum(), true)
-			return
-		}
-		if v := n.ledger.WouldAdmit(q.Admit, n.wall()); v != nil {
-			n.reply(id, answerFault(answer{verdict: v}), true)
+	n.confirmKnock(q.Admit, n.wall, func(refused *core.Fault) {
+		if refused != nil {
+			n.reply(id, refused, true)
 			return
 		}
 		n.reply(id, nil, true)
 	})
+}
+
+// turnedAway is why a machine is refused before anybody else is asked; nil: it is not.
+func (n *Node) turnedAway(a *wire.Admit, unread bool, clock func() int64) *core.Fault {
+	if !n.self.joined {
+		return core.Faultf(core.CodeBusy, "%s is in no cluster itself yet", n.opts.Name).WithHint("try again in a moment")
+	}
+	if v := n.ledger.WouldAdmit(a, clock()); v != nil && unread {
+		return asFarAsKnown(v)
+	}
+	return nil
 }
 
 // judgeKnock says why a machine would not be let in, at the time that a clock
@@ -75,6 +73,11 @@ func (n *Node) judgeKnock(a *wire.Admit, clock func() int64, done func(*core.Fau
 		done(nil)
 		return
 	}
+	n.confirmKnock(a, clock, done)
+}
+
+// confirmKnock judges a machine by what a majority has agreed on by now.
+func (n *Node) confirmKnock(a *wire.Admit, clock func() int64, done func(*core.Fault)) {
 	n.readIndex(true, func(res readResult) {
 		if !res.ok {
 			done(n.noQuorum())
@@ -90,20 +93,14 @@ func asFarAsKnown(v *wire.Verdict) *core.Fault {
 		WithHint("try again in a minute, or another member")
 }
 
-// screen is the leader's part: it puts a command in the log, or says at once what
-// the log would say.
-func (n *Node) screen(c *wire.Command) {
-	admit := c.GetAdmit()
-	if admit == nil {
-		n.enqueue(c)
-		return
-	}
-	n.judgeKnock(admit, n.wall, func(refused *core.Fault) {
+// screenKnock is the leader's part.
+func (n *Node) screenKnock(c *wire.Command) {
+	n.judgeKnock(c.GetAdmit(), n.wall, func(refused *core.Fault) {
 		switch {
 		case !n.replog.Leading():
 			n.answerProposer(c, answer{verdict: notLeading()})
 		case refused != nil:
-			n.answerProposer(c, answer{verdict: &wire.Verdict{Code: uint32(refused.Code), Message: refused.Message, Hint: refused.Hint}})
+			n.answerProposer(c, answer{verdict: verdictOf(refused)})
 		default:
 			n.enqueue(c)
 		}

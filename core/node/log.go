@@ -123,6 +123,7 @@ func (n *Node) outcomes(index uint64, wall int64, list []ledger.Outcome) {
 		if o.Command.GetSetVoters() != nil {
 			n.peersChanged = true
 		}
+		delete(n.losing, core.NodeID(o.Command.GetForget().GetNode()))
 		scheduling, locking = scheduling || isScheduling(o.Command), locking || o.Locked
 		n.keys.changed = n.keys.changed || touchesKeys(o)
 		if o.Task != nil && ended(o.Task) {
@@ -178,6 +179,7 @@ func (n *Node) led() {
 // deposed ends it: whoever waits here is told to ask the next leader.
 func (n *Node) deposed() {
 	n.leading = false
+	clear(n.losing)
 	n.dispatches.do(n.now, dispatch.Deposed{})
 	n.timetables.do(n.now, timetable.Deposed{})
 	n.lockStep(lock.Deposed{})

@@ -20,10 +20,10 @@
 // read.go. view.go follows the weak view, agree.go turns it into the agreed
 // one, log.go carries the log's effects, engine.go its messages, work.go those
 // of the dispatcher and the runner, schedules.go those of the timetable, locks.go
-// those of the locks,
-// output.go brings tasks' output to clients, join.go lets members in, life.go
-// lets this one go. datagrams.go seals what leaves and judges what comes, with
-// the keys that keys.go cares for.
+// those of the locks, output.go brings tasks' output to clients. knock.go and
+// admission.go let machines in, join.go those among them that come; life.go lets
+// this one go. datagrams.go seals what leaves and judges what comes, with the keys
+// that keys.go and keyask.go care for; rights.go says who may send which frame.
 package node
 
 import (
@@ -111,6 +111,7 @@ type shared struct {
 	told         map[core.NodeID]core.Instant // when somebody was told that he has no business here
 	sourceTold   core.Instant                 // when that was last said where nobody is known to be
 	doubted      map[core.NodeID]doubtful     // who wants to lead, and is no voter
+	losing       map[core.NodeID]bool         // whom this leader has in the log to be forgotten, not applied yet
 	streamed     map[core.NodeID]core.Instant // when a heartbeat of the engine last took the stream
 	refusal      string                       // last said
 	voterNames   string                       // last said
@@ -137,6 +138,7 @@ func New(o Options, from Restored) *Node {
 	n.complaints = map[complaint]int{}
 	n.told = map[core.NodeID]core.Instant{}
 	n.doubted = map[core.NodeID]doubtful{}
+	n.losing = map[core.NodeID]bool{}
 	n.streamed = map[core.NodeID]core.Instant{}
 	n.proposals = proposals{open: map[uint64]*proposal{}, look: core.Never}
 	n.reads.remote = map[uint64]remoteRead{}

@@ -90,6 +90,19 @@ func (n *Node) dispatchProposal(pr *proposal) {
 	pr.sent = n.now
 }
 
+// screen is the leader's look at a command: it puts it in the log, or says at once why
+// it does not belong there.
+func (n *Node) screen(c *wire.Command) {
+	switch c.Body.(type) {
+	case *wire.Command_Admit:
+		n.screenKnock(c)
+	case *wire.Command_Forget:
+		n.screenForget(c)
+	default:
+		n.enqueue(c)
+	}
+}
+
 // enqueue gathers a command on the leader; flush puts it in the log.
 func (n *Node) enqueue(c *wire.Command) {
 	n.proposals.batch = append(n.proposals.batch, c)
@@ -165,6 +178,7 @@ func (n *Node) dropped(busy bool) {
 	}
 	commands := n.proposals.asked
 	for _, c := range commands {
+		delete(n.losing, core.NodeID(c.GetForget().GetNode()))
 		if c.Id != 0 {
 			n.answerProposer(c, answer{verdict: verdict})
 		}

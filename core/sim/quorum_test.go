@@ -151,6 +151,59 @@ func TestAVoterWithoutWhichThereIsNoMajorityIsNotForgotten(t *testing.T) {
 	}
 }
 
+// Each of two who ask sees two voters of three that would be left.
+func TestOfTwoVotersThatAreForgottenAtOnceOneStays(t *testing.T) {
+	w := cluster(t, 27, 5)
+	pass(t, w, 11*time.Second)
+	leader := w.Leader()
+	var voters, askers []int
+	for i := range w.hosts {
+		switch {
+		case !w.votes(i):
+			askers = append(askers, i)
+		case i != leader:
+			voters = append(voters, i)
+			w.Foresee(i, core.CodeBadInput)
+		}
+	}
+	var calls []*Call
+	for k, at := range askers {
+		calls = append(calls, w.Ask(at, node.Forget{Node: w.Node(voters[k]).ID(), Force: true}))
+	}
+	until(t, w, 10*time.Second, func() bool { return calls[0].Done && calls[1].Done })
+	done, refused := calls[0].Fault(), calls[1].Fault()
+	if done != nil {
+		done, refused = refused, done
+	}
+	if done != nil || refused == nil || refused.Code != core.CodeNo || !strings.Contains(refused.Message, "no majority to go on with") {
+		t.Fatalf("%+v and %+v", done, refused)
+	}
+	settle(t, w, leader, func(v node.VotersView) bool { return v.Voting == 3 })
+}
+
+// A machine was forgotten and begins anew. Then its old files, of a backup perhaps, run
+// somewhere else: they are told to stop, and not the machine that was theirs.
+func TestWhoHasTheAddressOfAForgottenNodeIsNotTakenForIt(t *testing.T) {
+	w := cluster(t, 28, 5)
+	at := w.Leader()
+	gone := nonvoter(t, w, at)
+	old := w.Node(gone).ID()
+	w.Foresee(gone, core.CodeBadInput)
+	answerNothing(t, w, w.Ask(at, node.Forget{Node: old, Force: true}))
+	until(t, w, 10*time.Second, func() bool { return !w.hosts[gone].up() })
+	w.Wipe(gone)
+	w.Foresee(gone, 0)
+	w.Restart(gone)
+	reach(t, w, 30*time.Second, node.Condition{Kind: "members", N: 5})
+	for range 5 {
+		for _, i := range others(w, gone) {
+			w.hosts[i].later(0, node.Knocked{Peer: old})
+		}
+		pass(t, w, 3*time.Second)
+	}
+	reach(t, w, 30*time.Second, node.Condition{Kind: "members", N: 5})
+}
+
 func TestEveryMemberTellsHowFarItsLogIs(t *testing.T) {
 	w := cluster(t, 26, 5)
 	answer[node.Appended](t, w, w.Ask(1, node.AppendNote{Text: []byte("x")}))
