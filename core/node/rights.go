@@ -175,13 +175,17 @@ type doubtful struct {
 // mayBelong says whether the log has let somebody in, for all that is known here. A
 // certificate alone does not show that: whoever has the disk of a former voter may
 // have the authority's key, and make as many as they like; and that of a member
-// that has left is good until its time is over.
+// that has left is good until its time is over. That the log here is old does not
+// change it: a node that lags fetches what it lacks from those whom it knows. Only
+// one that has not yet come in the log to where it was let in itself does not know
+// whom to ask, and believes certificates.
 func (n *Node) mayBelong(id core.NodeID) bool {
 	if len(n.ledger.Authority()) == 0 || id == n.self.id {
 		return true // there are no credentials, or nothing is known yet
 	}
 	_, letIn := n.ledger.Credential(id)
-	return letIn || n.behind(id)
+	_, own := n.ledger.Credential(n.self.id)
+	return letIn || !own
 }
 
 // mayLead says whether somebody may be a voter, for all that is known here.
@@ -194,12 +198,12 @@ func (n *Node) mayLead(id core.NodeID) bool {
 	return n.behind(id)
 }
 
-// behind says whether what is known here may be too old to judge somebody by it: who
-// is let in and who votes changes while this node sleeps, and a new voter may be
-// needed to tell it. So a stranger to the log as applied here is believed if this
-// node knows of no voters, if none of those whom it knows is there, or if one of
-// them has said that more is committed and this node does not get there. A node
-// whose log follows the others' believes nobody else.
+// behind says whether what is known here may be too old to judge by it who votes: that
+// changes while this node sleeps, and a new voter may be needed to tell it. So a
+// member that is no voter in the log as applied here is believed if this node knows
+// of no voters, if none of those whom it knows is there, or if one of them has said
+// that more is committed and this node does not get there. A node whose log follows
+// the others' believes nobody else.
 func (n *Node) behind(id core.NodeID) bool {
 	there, claimed := false, uint64(0)
 	for _, voter := range n.replog.Voters() {

@@ -138,7 +138,8 @@ func (l *Log) pullMore() {
 }
 
 // source picks one of those who have more, at random, so that no single one has
-// to feed all.
+// to feed all. Whom the directory does not know yet may have no right to be heard:
+// it is asked if nobody else has more.
 func (l *Log) source() core.NodeID {
 	if l.follow.piece != nil {
 		return l.unlessShy(l.follow.pieceFrom)
@@ -146,13 +147,22 @@ func (l *Log) source() core.NodeID {
 	if l.follow.most <= l.Commit() {
 		return 0
 	}
-	var ahead []core.NodeID
-	for _, node := range slices.Sorted(maps.Keys(l.follow.heard)) {
-		if l.follow.heard[node] > l.Commit() && l.unlessShy(node) != 0 {
-			ahead = append(ahead, node)
+	ahead := func(node core.NodeID) bool { return l.follow.heard[node] > l.Commit() && l.unlessShy(node) != 0 }
+	var known, strange []core.NodeID
+	for _, p := range l.peers.list {
+		if !p.Left && ahead(p.Node) {
+			known = append(known, p.Node)
 		}
 	}
-	return l.anyOf(ahead)
+	if len(known) > 0 {
+		return l.anyOf(known)
+	}
+	for _, node := range slices.Sorted(maps.Keys(l.follow.heard)) {
+		if ahead(node) {
+			strange = append(strange, node)
+		}
+	}
+	return l.anyOf(strange)
 }
 
 // newsroom picks a voter to wait at.

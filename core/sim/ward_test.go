@@ -12,13 +12,20 @@ import (
 func (w *World) everywhere(t *testing.T, name string, status core.Status) bool {
 	t.Helper()
 	for i, h := range w.hosts {
-		if !h.up() {
-			continue
+		if h.up() && !w.holds(t, i, name, status) {
+			return false
 		}
-		for _, m := range answer[node.MembersView](t, w, w.Ask(i, node.GetMembers{})).Members {
-			if m.Name == name && m.Status != status {
-				return false
-			}
+	}
+	return true
+}
+
+// holds says whether one host's node believes that of a member, or knows none of that
+// name.
+func (w *World) holds(t *testing.T, at int, name string, status core.Status) bool {
+	t.Helper()
+	for _, m := range answer[node.MembersView](t, w, w.Ask(at, node.GetMembers{})).Members {
+		if m.Name == name && m.Status != status {
+			return false
 		}
 	}
 	return true
