@@ -21,7 +21,7 @@ import (
 // its own with a disk and sockets of its own.
 func TestRealScripts(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED by -short: nothing with real nodes is tested in this run")
+		t.Skip("SKIPPED by -short: what takes real nodes is NOT tested in this run")
 	}
 	all := &stages{of: map[*testscript.TestScript]*stage{}}
 	testscript.Run(t, testscript.Params{
@@ -231,7 +231,7 @@ func lines(ts *testscript.TestScript, neg bool, args []string) {
 
 func TestTheDemoCleansUpAfterAnInterrupt(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED by -short: nothing with real nodes is tested in this run")
+		t.Skip("SKIPPED by -short: what takes real nodes is NOT tested in this run")
 	}
 	t.Parallel()
 	dir := t.TempDir()
@@ -287,7 +287,7 @@ func nothingLeft(t *testing.T, dir string) {
 
 func TestTheDemoIsTrueAndLeavesNothing(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED by -short: nothing with real nodes is tested in this run")
+		t.Skip("SKIPPED by -short: what takes real nodes is NOT tested in this run")
 	}
 	t.Parallel()
 	dir := t.TempDir()

@@ -58,7 +58,7 @@ func (c *Client) Appended(ctx context.Context) (*Appended, error) { return c.App
 
 func TestASocketWithoutPermissionIsNotAllowed(t *testing.T) {
 	if os.Getuid() == 0 {
-		t.Skip("SKIPPED: root may connect everywhere; instead core/daemon's TestUsersGetWhatTheyAreAllowed asks as others in this run")
+		t.Skip("SKIPPED: root may connect everywhere, so this one is NOT tested as root; core/daemon's TestUsersGetWhatTheyAreAllowed asks as others instead")
 	}
 	path := serve(t, adminServer(backend(example)))
 	os.Chmod(path, 0)

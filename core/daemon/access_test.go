@@ -115,7 +115,7 @@ const asUser = "ask-as-user"
 // TestUsersGetWhatTheyAreAllowed asks a real node as real users.
 func TestUsersGetWhatTheyAreAllowed(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("SKIPPED: only root can become other users; run this as root, too")
+		t.Skip("SKIPPED: only root can become other users; what they may do is NOT tested in this run; run this as root, too")
 	}
 	// Not t.TempDir: others must get there.
 	dir, err := os.MkdirTemp("", "hb-access-")

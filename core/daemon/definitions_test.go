@@ -81,7 +81,7 @@ func TestTheNarrowerTimeLimitHolds(t *testing.T) {
 
 func TestTasksOfRootsNodeRunAsHb(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: only root has others to run tasks as; run this as root, too")
+		t.Skip("SKIPPED: only root has others to run tasks as, which is NOT tested in this run; run this as root, too")
 	}
 	var said strings.Builder
 	log := func(_ bool, text string) { fmt.Fprintln(&said, text) }

@@ -36,7 +36,7 @@ func TestNoAttemptGainsPrivileges(t *testing.T) {
 
 func TestAnAttemptRunsAsItsUserAndNobodyElse(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: only root can run tasks as others; run this as root, too")
+		t.Skip("SKIPPED: only root can run tasks as others, which is NOT tested in this run; run this as root, too")
 	}
 	w := newWorkshop(t)
 	user := &wire.RunnerUser{Uid: 54331, Gid: 54321, Groups: []uint32{54321, 54322}}

@@ -189,7 +189,7 @@ func TestAnOutputThatIsGoneIsGoneWhole(t *testing.T) {
 func TestWithAFullDiskTheRestIsDroppedAndTheReasonKept(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
-		t.Skip("SKIPPED: no device that is always full: an output that finds a full disk is not tested")
+		t.Skip("SKIPPED: no device that is always full: an output that finds a full disk is NOT tested")
 	}
 	s := newSpool(filepath.Join(t.TempDir(), "1"))
 	s.file = full

@@ -144,7 +144,7 @@ func runAsNobody(t *testing.T, dir string) string {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Skipf("SKIPPED, because another user cannot run the test: %v\n%s", err, out)
+		t.Skipf("SKIPPED: another user cannot run the test, so a directory of others is NOT tested in this run: %v\n%s", err, out)
 	}
 	return string(out)
 }

@@ -127,11 +127,11 @@ func TestANodeWhoseDiskFailsStopsAndSaysSo(t *testing.T) {
 func thinPool(t *testing.T, size string) (dir string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: mounting a file system needs root")
+		t.Skip("SKIPPED: mounting a file system needs root; a full disk is NOT tested in this run")
 	}
 	dir = t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "hb-thin", dir).CombinedOutput(); err != nil {
-		t.Skipf("SKIPPED: no tmpfs here: %v: %s", err, out)
+		t.Skipf("SKIPPED: no tmpfs here, so a full disk is NOT tested in this run: %v: %s", err, out)
 	}
 	t.Cleanup(func() {
 		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil {

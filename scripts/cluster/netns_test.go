@@ -24,14 +24,14 @@ type lan struct {
 func newLAN(t *testing.T, count int) *lan {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: network namespaces need root")
+		t.Skip("SKIPPED: network namespaces need root; machines of their own are NOT tested in this run")
 	}
 	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skip("SKIPPED: network namespaces need ip (Debian package iproute2)")
+		t.Skip("SKIPPED: network namespaces need ip (Debian package iproute2); machines of their own are NOT tested in this run")
 	}
 	l := &lan{t: t, count: count, name: fmt.Sprintf("hbt%d-%x", os.Getpid(), crc32.ChecksumIEEE([]byte(t.Name())))}
 	if out, err := exec.Command("ip", "netns", "add", l.name).CombinedOutput(); err != nil {
-		t.Skipf("SKIPPED: no network namespaces here: %v: %s", err, out)
+		t.Skipf("SKIPPED: no network namespaces here, so machines of their own are NOT tested in this run: %v: %s", err, out)
 	}
 	t.Cleanup(func() { exec.Command("ip", "netns", "del", l.name).Run() })
 	l.ip("-n", l.name, "link", "add", "br0", "type", "bridge")

@@ -51,7 +51,7 @@ func (a *acknowledged) ask(n *node) {
 func TestARollingUpgradeUnderLoadLosesNothing(t *testing.T) {
 	old := os.Getenv("HB_OLD")
 	if old == "" {
-		t.Skip("HB_OLD names no older hb: scripts/rolling builds one and runs this test with it")
+		t.Skip("SKIPPED: HB_OLD names no older hb, so an upgrade is NOT tested in this run; scripts/rolling builds one and runs this test with it")
 	}
 	c := loopback(t, 5)
 	for _, n := range c.nodes {

@@ -45,7 +45,7 @@ func (c *cluster) volumes() []*volume {
 func newVolume(t *testing.T, c *cluster, n *node, dir, size string) *volume {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: mounting a file system needs root")
+		t.Skip("SKIPPED: mounting a file system needs root; cuts of the power are NOT tested in this run")
 	}
 	v := &volume{t: t, base: filepath.Join(dir, n.name+".ext4"), at: n.data()}
 	v.image = v.base
@@ -57,11 +57,11 @@ func newVolume(t *testing.T, c *cluster, n *node, dir, size string) *volume {
 		{"mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1,lazy_journal_init=1", v.image},
 	} {
 		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
-			t.Skipf("SKIPPED: no ext4 here: %v: %s", err, out)
+			t.Skipf("SKIPPED: no ext4 here, so cuts of the power are NOT tested in this run: %v: %s", err, out)
 		}
 	}
 	if out, err := exec.Command("mount", "-o", "loop", v.image, v.at).CombinedOutput(); err != nil {
-		t.Skipf("SKIPPED: no loop mounts here: %v: %s", err, out)
+		t.Skipf("SKIPPED: no loop mounts here, so cuts of the power are NOT tested in this run: %v: %s", err, out)
 	}
 	t.Cleanup(func() {
 		c.kill(n)
@@ -80,7 +80,7 @@ func (v *volume) cut() {
 	}
 	defer dir.Close()
 	if err := unix.IoctlSetPointerInt(int(dir.Fd()), ext4Shutdown, withoutFlush); err != nil {
-		v.t.Skipf("SKIPPED: this kernel shuts no ext4 down: %v", err)
+		v.t.Skipf("SKIPPED: this kernel shuts no ext4 down, so cuts of the power are NOT tested in this run: %v", err)
 	}
 }
 

@@ -25,7 +25,7 @@ type fixture map[string]string
 func rules() []rule {
 	return []rule{
 		floorsRule, mapRule, purityRule, orderRule, globalsRule,
-		importersRule, packageDocsRule, exportedDocsRule, sleepRule,
+		importersRule, packageDocsRule, exportedDocsRule, sleepRule, skipRule,
 		decodersRule, messagesRule, weighedRule, schemaRule, commandsRule, configRule,
 		placesRule, fileLengthRule, functionLengthRule,
 	}
