@@ -61,6 +61,6 @@
 // CVE-2020-7219). There are no session tickets: each stream begins with a look at
 // the certificate and at who is barred. A peer that is barred loses what streams
 // it has at once, and a stream ends with the certificates that it began with: the
-// side that dialled opens another before that. Sealing is done by whoever sends, into memory, so that it never
-// waits for a peer either.
+// side that dialled opens another before that. Sealing is done by whoever sends, into
+// memory, so that it never waits for a peer either.
 package netutil

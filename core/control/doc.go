@@ -2,11 +2,10 @@
 // socket, the server's half and the client's.
 //
 // It translates and decides nothing but that a task fits nobody (place.go). A
-// handler turns an HTTP request into one
-// node.Request, hands it to the Backend (the driver that owns the node) and
-// turns the replies into JSON; the client does the reverse. Both halves share
-// the types of types.go, which are the contract that scripts depend on: fields
-// are only ever added.
+// handler turns an HTTP request into one node.Request, hands it to the Backend
+// (the driver that owns the node) and turns the replies into JSON; the client
+// does the reverse. Both halves share the types of types.go, which are the
+// contract that scripts depend on: fields are only ever added.
 //
 //	GET  /v1/members                        hb.members/1
 //	GET  /v1/status                         hb.status/1

@@ -192,8 +192,8 @@ type reused struct{ bytes.Reader }
 func (*reused) Close() error { return nil }
 
 // deadline ends the wait for a client that says nothing, or does not read what it is
-// told. It is set anew when
-// half of the limit is over, and so is between one and one and a half of it.
+// told. It is set anew when half of the limit is over, and so is between one and one
+// and a half of it.
 type deadline struct {
 	limit time.Duration
 	next  time.Time // when to set it anew

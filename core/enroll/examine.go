@@ -51,8 +51,8 @@ type Seen struct {
 }
 
 // Examine asks the member at the other end of a connection, and closes it. A token's
-// secret is shown only to a member of the cluster that it is for. An older hb does not know the question: it tells
-// the time, and judges no token. The error is a *core.Fault.
+// secret is shown only to a member of the cluster that it is for. An older hb does not
+// know the question: it tells the time, and judges no token. The error is a *core.Fault.
 func Examine(ctx context.Context, raw net.Conn, t Trial) (*Seen, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()

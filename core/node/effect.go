@@ -124,9 +124,9 @@ type (
 	// Adopt names all attempts that an earlier run of this node, or of its
 	// runner process, may have left. Of each follows ExecStarted when it still
 	// runs here, ExecEnded when it has ended meanwhile, Unbegun if it waited, or
-	// Reaped once what may be left of it is ended. Processes of other attempts are ended. It comes
-	// with the first Step, and after each Orphaned; until then nothing is
-	// expected of the runner process, and nothing before it counts.
+	// Reaped once what may be left of it is ended. Processes of other attempts are
+	// ended. It comes with the first Step, and after each Orphaned; until then
+	// nothing is expected of the runner process, and nothing before it counts.
 	Adopt struct{ Attempts []*wire.Started }
 
 	// Disown ends whatever there may be of an attempt that no journal knows.
