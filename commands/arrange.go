@@ -167,7 +167,7 @@ func (a *arranger) flag(shown, name, value string, has bool, rest []string) ([]s
 	if err := checkValue(f, shown, value); err != nil {
 		return nil, err
 	}
-	*into = append(*into, "--"+f.Names()[0]+"="+value)
+	*into = append(*into, "--"+f.Names()[0]+"="+plainValue(f, value))
 	return rest, nil
 }
 

@@ -49,6 +49,7 @@ func helpApp(b *strings.Builder, app *cli.App) {
 	helpCommands(b, app.Commands)
 	b.WriteString("\nFlags, before or after the command:\n")
 	helpFlags(b, app.Flags)
+	b.WriteString("\nA DURATION is 500ms, 10s, 5m, 1h30m, 7d or 2w, or the like.\n")
 	b.WriteString("\nhb help COMMAND explains one. hb demo shows what this is about.\n")
 }
 

@@ -88,7 +88,7 @@ func waitLimit(word string) (time.Duration, error) {
 	if seconds, err := strconv.ParseFloat(word, 64); err == nil && seconds >= 0 && seconds < 1e9 {
 		return time.Duration(seconds * float64(time.Second)), nil
 	}
-	d, err := time.ParseDuration(word)
+	d, err := core.ParseDuration(word)
 	if err != nil || d < 0 {
 		return 0, usage("-w %s: a duration is meant, like 10s, or a number of seconds", word)
 	}

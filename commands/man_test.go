@@ -64,6 +64,8 @@ const exitCodes = `# EXIT STATUS
 Commands that wait for a task (**run**, **submit --wait**, **task wait**) return its code, 128 and the signal when one ended it (143 when it was cancelled), 126 or 127 when it cannot be executed or is not found, and 125 when hb itself failed, was refused, gave up, lost contact or does not know the result. "Unknown" is never 0.
 `
 
+const durationWords = "A *DURATION*, here and in hb.toml, is a number and a unit, or several of them: 500ms, 10s, 5m, 1h30m, 7d, 2w. A day has 24 hours.\n\n"
+
 const environmentWords = `# ENVIRONMENT
 **HB_SOCKET**, **HB_CONFIG**, **HB_TIMEOUT**
 :   as the flags --socket, --config and --timeout, which go before them; HB_TIMEOUT is only for commands that are answered at once.
@@ -115,7 +117,7 @@ func hbPage(app *cli.App) string {
 	for _, c := range app.Commands {
 		fmt.Fprintf(&b, "**hb-%s**(1)\n:   %s\n\n", c.Name, marked(c.Usage))
 	}
-	b.WriteString("# FLAGS\n" + flagList(app.Flags) + exitCodes + "\n" + environmentWords + "\n" + fileWords + "\n" + apiWords)
+	b.WriteString("# FLAGS\n" + flagList(app.Flags) + durationWords + exitCodes + "\n" + environmentWords + "\n" + fileWords + "\n" + apiWords)
 	b.WriteString("\n# SEE ALSO\n**hb-jobs**(7), **hb-api**(7), **hb.toml**(5)\n")
 	return b.String()
 }

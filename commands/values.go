@@ -4,18 +4,19 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"hb/core"
 )
 
 // checkValue says in our words what is wrong with the value of a flag.
 func checkValue(f cli.Flag, shown, value string) error {
 	switch f.(type) {
 	case *cli.DurationFlag:
-		d, err := time.ParseDuration(value)
+		d, err := core.ParseDuration(value)
 		if err != nil {
-			return usage("%s %s: a duration is meant, like 10s, 5m or 1h30m", shown, value)
+			return usage("%s %s: a duration is meant, like 10s, 5m, 1h30m, 7d or 2w", shown, value)
 		}
 		if d < 0 {
 			return usage("%s %s: a time from now is meant", shown, value)
@@ -30,6 +31,16 @@ func checkValue(f cli.Flag, shown, value string) error {
 		}
 	}
 	return nil
+}
+
+// plainValue is the value of a flag in the words that the library reads; it has been
+// checked before.
+func plainValue(f cli.Flag, value string) string {
+	if _, is := f.(*cli.DurationFlag); is {
+		d, _ := core.ParseDuration(value)
+		return d.String()
+	}
+	return value
 }
 
 // checkChoice refuses words that can never match: an empty list would look as

@@ -214,7 +214,7 @@ func inRange(low, high int) func(string) string {
 
 func between(low, high time.Duration) func(string) string {
 	return func(s string) string {
-		d, err := time.ParseDuration(s)
+		d, err := core.ParseDuration(s)
 		return outside(s, err, d < low, d > high)
 	}
 }

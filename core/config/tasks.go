@@ -53,7 +53,7 @@ func taskKeys(name string) []key {
 		{section, "idempotent", flag, `true`, "true or false", nil,
 			"It may be run again when the member that ran it was lost. false: as with --once.",
 			func(c *Config) any { return &at(c).Idempotent }},
-		{section, "time_limit", period, `"0s"`, `a duration up to 8760h, like "4h"; "0s" for none`, between(0, 365*24*time.Hour),
+		{section, "time_limit", period, `"0s"`, `a duration up to 365d, like "4h" or "2d"; "0s" for none`, between(0, 365*24*time.Hour),
 			"An attempt is ended after this time.",
 			func(c *Config) any { return &at(c).TimeLimit }},
 		{section, "memory", text, `""`, `a number of bytes with K, M, G or T, like "512M"`, maybe(checkMemory),

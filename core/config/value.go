@@ -107,7 +107,7 @@ func (k key) put(c *Config, words []string) (problem string) {
 	case *int:
 		*at, err = strconv.Atoi(words[0])
 	case *time.Duration:
-		*at, err = time.ParseDuration(words[0])
+		*at, err = core.ParseDuration(words[0])
 	case *bool:
 		*at, err = strconv.ParseBool(words[0])
 	case *map[string]string:

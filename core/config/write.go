@@ -105,6 +105,9 @@ the second (XDG_CONFIG_HOME is ~/.config unless set); **--config** and
 **HB_CONFIG** name another. A node runs without one. A flag beats the
 environment, the environment beats the file, the file beats the default.
 
+A duration is a number and a unit, or several, in quotes: "500ms", "10s", "1h30m",
+"7d", "2w". A day has 24 hours.
+
 A file with any fault is refused as a whole, with exit status 78 and one line
 for each fault: file, line, column, key, what is wrong, what would be right.
 **hb config check** does the same without starting a node, **hb config show**

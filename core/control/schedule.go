@@ -103,6 +103,7 @@ func scheduleOf(want *NewSchedule) (*wire.Schedule, error) {
 		if _, err := cron.Parse(sc.Cron, sc.Zone); err != nil {
 			return nil, err
 		}
+		sc.Cron = cron.Plain(sc.Cron)
 	}
 	spec, fault := specOf(&want.Spec)
 	if fault != nil {

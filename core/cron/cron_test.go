@@ -36,6 +36,16 @@ func times(t *testing.T, line, zone, after string, n int) string {
 	return strings.Join(all, " ")
 }
 
+func TestAPlainLineIsReadByEveryVersion(t *testing.T) {
+	for line, want := range map[string]string{
+		"@every 7d": "@every 168h0m0s", "@every  1w": "@every 168h0m0s", "@every 90m": "@every 90m", "30 2 * * wed": "30 2 * * wed", "@weekly": "@weekly",
+	} {
+		if got := Plain(line); got != want {
+			t.Errorf("%q is %q, want %q", line, got, want)
+		}
+	}
+}
+
 func TestTimesAreDue(t *testing.T) {
 	const berlin, york, howe = "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"
 	for _, c := range []struct{ what, line, zone, after, want string }{
@@ -44,6 +54,7 @@ func TestTimesAreDue(t *testing.T) {
 		{"in a zone", "30 2 * * *", berlin, "2026-02-28T20:00:00Z", "01T02:30+01 02T02:30+01 03T02:30+01"},
 		{"@daily", "@daily", "", "2026-02-27T20:00:00Z", "28T00:00Z 01T00:00Z 02T00:00Z"},
 		{"@every", "@every 90m", "", "2026-02-27T20:10:00Z", "27T21:40Z 27T23:10Z 28T00:40Z"},
+		{"@every some days", "@every 1d12h", "", "2026-02-27T20:10:00Z", "01T08:10Z 02T20:10Z 04T08:10Z"},
 		{"on the 29th of February", "0 0 29 2 *", "", "2026-02-27T20:10:00Z", "29T00:00Z 29T00:00Z 29T00:00Z"},
 		{"on the 13th and on Fridays", "0 12 13 * fri", "", "2026-03-01T00:00:00Z", "06T12:00Z 13T12:00Z 20T12:00Z"},
 		{"on Sundays, called 7", "0 12 * * 7", "", "2026-03-01T13:00:00Z", "08T12:00Z 15T12:00Z 22T12:00Z"},
@@ -86,6 +97,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		{"@daily 5", "", "there is @hourly"},
 		{"@every", "", "needs one duration"},
 		{"@every 10ms", "", "no duration of a second or more"},
+		{"@every 7y", "", "no duration of a second or more"},
 		{"TZ=UTC", "", "fields"},
 		{"TZ=UTC 0 0 * * *", "", "fields"},
 		{"@daily", "Mars/Olympus", "nobody knows it"},

@@ -19,6 +19,18 @@ type Line struct {
 	every    time.Duration // or this, and no schedule
 }
 
+// Plain is a line that was parsed, as every version of hb reads it: those before days
+// and weeks could be said in a duration may lead, too.
+func Plain(line string) string {
+	words := strings.Fields(line)
+	if len(words) == 2 && words[0] == "@every" && strings.ContainsAny(words[1], "dw") {
+		if d, err := core.ParseDuration(words[1]); err == nil {
+			return words[0] + " " + d.String()
+		}
+	}
+	return line
+}
+
 // leastEvery is the shortest period of @every.
 const leastEvery = time.Second
 
@@ -73,7 +85,7 @@ func parseEvery(line string, words []string) (time.Duration, error) {
 	if len(words) != 2 {
 		return 0, wrong(line, "@every needs one duration")
 	}
-	d, err := time.ParseDuration(words[1])
+	d, err := core.ParseDuration(words[1])
 	if err != nil || d < leastEvery {
 		return 0, wrong(line, "%q is no duration of a second or more", words[1])
 	}
