@@ -133,9 +133,13 @@ func (c *call) print(doc any, records []any, t *render.Table) error {
 
 // answerContext ends when a node should have answered long ago.
 func (c *call) answerContext() (context.Context, context.CancelFunc, error) {
-	limit := answerTime
+	return c.answerWithin(answerTime)
+}
+
+// answerWithin is the same for another time than the usual, unless the user says one.
+func (c *call) answerWithin(limit time.Duration) (context.Context, context.CancelFunc, error) {
 	if env := os.Getenv("HB_TIMEOUT"); env != "" && !c.IsSet("timeout") {
-		d, err := time.ParseDuration(env)
+		d, err := core.ParseDuration(env)
 		if err != nil || d < 0 {
 			return nil, nil, usage("HB_TIMEOUT=%s: a duration is meant, like 10s", env)
 		}
@@ -172,10 +176,14 @@ func (c *call) client() (*control.Client, error) {
 // asking is what a command needs that asks the node once: the way to it, for as
 // long as an answer may take. Done releases it.
 func (c *call) asking() (ctx context.Context, client *control.Client, done context.CancelFunc, err error) {
+	return c.askingWithin(answerTime)
+}
+
+func (c *call) askingWithin(limit time.Duration) (ctx context.Context, client *control.Client, done context.CancelFunc, err error) {
 	if client, err = c.client(); err != nil {
 		return nil, nil, nil, err
 	}
-	ctx, done, err = c.answerContext()
+	ctx, done, err = c.answerWithin(limit)
 	return ctx, client, done, err
 }
 

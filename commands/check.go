@@ -29,17 +29,19 @@ or 3 (UNKNOWN), never otherwise:
 
     HB WARNING - dead: c; lab: 2 of 3 members alive, leader b | alive=2;;;0;3 dead=1;0;;0 ...
 
-CRITICAL: no node answers, it is in no cluster, it hears none of the others, or there
-is no leader that a quorum confirms. UNKNOWN: hb check itself could not look (a flag
-that is wrong, a socket that is closed to this user).
+CRITICAL: no node answers within five seconds, it is in no cluster, it hears none of
+the others, or there is no leader that a quorum confirms. UNKNOWN: hb check itself could
+not look (a flag that is wrong, a socket that is closed to this user). Five seconds
+since many a monitoring system ends a plugin after ten; --timeout says otherwise.
 
 Beside that there are figures, each with the range in which it must be: alive, dead,
 suspect and unreachable members; spare, voters that may still be lost; stress of this
 machine (0 to 1000); lag, entries of the log that were agreed on and are not applied
-here yet; queued tasks; certificate, days until this node's ends; disk, MiB left for
-the data directory, where that can be seen. By default it warns with dead=0,
-unreachable=0, certificate=15: and disk=1024:, and is critical with certificate=3: and
-disk=64:.
+here yet; queued tasks; unable, tasks that this node is configured to run and cannot,
+since it lacks a user for them; certificate, days until this node's ends; disk, MiB left
+for the data directory, where that can be seen. By default it warns with dead=0,
+unreachable=0, unable=0, certificate=15: and disk=1024:, and is critical with
+certificate=3: and disk=64:.
 
 A range is written as the plugins' guidelines have it: 10 is from 0 to 10, 10: is 10
 or more, ~:10 is 10 or less, 10:20 is between, @10:20 is not between. An empty one
@@ -55,6 +57,10 @@ a node's own metrics say more, but not that it is down.`,
 		Action: plainWords(0, runCheck),
 	}
 }
+
+// checkTime is how long a node may take to answer hb check: less than the ten seconds
+// after which Nagios and others end a plugin, and do not hear what it found.
+const checkTime = 5 * time.Second
 
 func runCheck(c *call) error {
 	limits, err := c.limits()
@@ -109,7 +115,7 @@ func (c *call) limits() (map[string]limit, error) {
 
 // vitals asks the node how it is.
 func (c *call) vitals() (*vitals, error) {
-	ctx, client, done, err := c.asking()
+	ctx, client, done, err := c.askingWithin(checkTime)
 	if err != nil {
 		return nil, err
 	}

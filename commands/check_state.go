@@ -139,7 +139,7 @@ func (v *vitals) describe() string {
 
 // figureNames are all figures, in their order.
 func figureNames() []string {
-	return []string{"alive", "dead", "suspect", "unreachable", "spare", "stress", "lag", "queued", "certificate", "disk"}
+	return []string{"alive", "dead", "suspect", "unreachable", "spare", "stress", "lag", "queued", "unable", "certificate", "disk"}
 }
 
 // figures are those that are known.
@@ -177,6 +177,7 @@ func (v *vitals) figures() []reading {
 		list = append(list, of("lag", lag, fmt.Sprintf("%.0f entries behind", lag), "Entries of the log that were agreed on and are not applied here yet."))
 	}
 	list = append(list, of("queued", float64(s.Tasks.Queued), fmt.Sprintf("%d tasks queued", s.Tasks.Queued), "Tasks that wait for a member."))
+	list = append(list, unableReading(s))
 	if s.Certified != nil {
 		left := s.Certified.Sub(v.now).Hours() / 24
 		list = append(list, of("certificate", math.Floor(left), fmt.Sprintf("the certificate ends in %.1f days", left), "Days until the certificate of this node ends."))
@@ -185,6 +186,19 @@ func (v *vitals) figures() []reading {
 		list = append(list, of("disk", math.Floor(v.disk), fmt.Sprintf("%.0f MiB left for the data directory", v.disk), "MiB that are left for the data directory."))
 	}
 	return list
+}
+
+// unableReading counts what the node would run, and cannot.
+func unableReading(s *control.Status) reading {
+	n, texts := 0, []string{}
+	for _, u := range s.Unable {
+		n += len(u.Tasks)
+		if u.Free {
+			n++
+		}
+		texts = append(texts, u.Text())
+	}
+	return reading{Name: "unable", Value: float64(n), what: strings.Join(texts, "; "), help: "Tasks that this node is configured to run, and cannot."}
 }
 
 // behind is how many entries the node has not applied.
@@ -230,7 +244,7 @@ func defaultLimits() map[string]limit {
 		return r
 	}
 	return map[string]limit{
-		"dead": {warning: must("0")}, "unreachable": {warning: must("0")},
+		"dead": {warning: must("0")}, "unreachable": {warning: must("0")}, "unable": {warning: must("0")},
 		"certificate": {must("15:"), must("3:")}, "disk": {must("1024:"), must("64:")},
 	}
 }

@@ -29,7 +29,7 @@ func TestTheStateOfANodeIsOneOfNagios(t *testing.T) {
 		line   string
 		change func(*vitals)
 	}{
-		{"HB OK - lab: 3 of 3 members alive, leader b | alive=3;;;0;3 dead=0;0;;0 suspect=0;;;0 unreachable=0;0;;0 spare=1 stress=0;;;0;1000 lag=0;;;0 queued=0;;;0 certificate=60;15:;3: disk=5000;1024:;64:;0", func(*vitals) {}},
+		{"HB OK - lab: 3 of 3 members alive, leader b | alive=3;;;0;3 dead=0;0;;0 suspect=0;;;0 unreachable=0;0;;0 spare=1 stress=0;;;0;1000 lag=0;;;0 queued=0;;;0 unable=0;0;;0 certificate=60;15:;3: disk=5000;1024:;64:;0", func(*vitals) {}},
 		{"HB CRITICAL - no node answers", func(v *vitals) { *v = vitals{fault: core.Faultf(core.CodeNoNode, "no node answers")} }},
 		{"HB CRITICAL - no answer in time", func(v *vitals) { *v = vitals{fault: core.Faultf(core.CodeTimeout, "no answer in time")} }},
 		{"HB UNKNOWN - closed to you", func(v *vitals) { *v = vitals{fault: core.Faultf(core.CodeDenied, "closed to you")} }},
@@ -44,6 +44,9 @@ func TestTheStateOfANodeIsOneOfNagios(t *testing.T) {
 		{"HB CRITICAL - the certificate ends in 1.0 days; ", func(v *vitals) { v.now = v.now.AddDate(0, 0, 59) }},
 		{"HB WARNING - 500 MiB left for the data directory; ", func(v *vitals) { v.disk = 500 }},
 		{"HB CRITICAL - 12 MiB left for the data directory; ", func(v *vitals) { v.disk = 12 }},
+		{"HB WARNING - a has no user hb: useradd --system hb, and so cannot run any command, backup; lab: 3 of 3 members alive, leader b | ", func(v *vitals) {
+			v.status.Unable = []control.Unable{{Member: "a", Free: true, Tasks: []string{"backup"}, Why: "has no user hb: useradd --system hb"}}
+		}},
 		{"HB OK - ", func(v *vitals) { v.disk, v.status.Certified = -1, nil }},
 	} {
 		v := vital()
