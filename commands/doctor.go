@@ -67,19 +67,8 @@ func verdictOf(findings []judge.Finding) error {
 
 // doctorPlan is what the call, the environment and the configuration say to look at.
 func (c *call) doctorPlan() (*doctor.Plan, error) {
-	path, _ := c.configPath()
-	p := &doctor.Plan{Version: c.App.Version, Path: path, Config: config.New()}
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		p.Path = "" // hb init and hb join will make it
-	} else if path != "" {
-		loaded, faults := config.Load(path)
-		for _, f := range faults {
-			p.Faults = append(p.Faults, f.String())
-		}
-		if len(faults) == 0 {
-			p.Config = loaded
-		}
-	}
+	p := &doctor.Plan{Version: c.App.Version, Config: config.New(), System: os.Getuid() == 0}
+	c.doctorFiles(p)
 	if err := c.setFlags(p.Config); err != nil {
 		return nil, err
 	}
@@ -87,7 +76,11 @@ func (c *call) doctorPlan() (*doctor.Plan, error) {
 	if host, err := os.Hostname(); p.Name == "" && err == nil {
 		p.Name, _, _ = strings.Cut(host, ".")
 	}
-	if p.Data == "" {
+	switch {
+	case p.Data != "" || p.Owner != "":
+	case p.System:
+		p.Data = config.DefaultData(0, os.Getenv)
+	default:
 		p.Data = config.DefaultData(os.Getuid(), os.Getenv)
 	}
 	p.Sockets = c.doctorSockets(p.Config)
@@ -105,6 +98,45 @@ func (c *call) doctorPlan() (*doctor.Plan, error) {
 	}
 	p.Census = func() ([]judge.Neighbour, error) { return c.neighbours(p.Config) }
 	return p, nil
+}
+
+// doctorFiles finds the configuration of the node that is looked at. Where another
+// user's node runs, and nobody says otherwise, that is meant, as by all commands: what
+// this user's own would be says nothing about it.
+func (c *call) doctorFiles(p *doctor.Plan) {
+	path, explicit := c.configPath()
+	socketNamed := c.String("socket") != "" || os.Getenv("HB_SOCKET") != ""
+	if !explicit && !c.IsSet("data") && (socketNamed || path == "") {
+		at, owner := doctor.Whose(c.doctorSockets(p.Config))
+		down := at == "" && path == "" && isMember(config.DefaultData(0, os.Getenv)) // root's node, which does not run
+		switch {
+		case !down && (at == "" || owner == os.Getuid()):
+		case down || at == config.DefaultSocket(0, os.Getenv):
+			path, p.System = config.DefaultPath(0, os.Getenv), true
+		default:
+			p.Owner, p.System = doctor.UserName(owner), false
+			return
+		}
+	}
+	file, err := os.Open(path)
+	if err == nil {
+		file.Close()
+	}
+	switch {
+	case path == "" || errors.Is(err, fs.ErrNotExist): // hb init and hb join will make it
+		return
+	case errors.Is(err, fs.ErrPermission) && !explicit:
+		p.Path, p.Closed = path, true
+		return
+	}
+	p.Path = path
+	loaded, faults := config.Load(path)
+	for _, f := range faults {
+		p.Faults = append(p.Faults, f.String())
+	}
+	if len(faults) == 0 {
+		p.Config = loaded
+	}
 }
 
 // doctorSockets are those that any command would try, even if the configuration is

@@ -65,6 +65,9 @@ func openBeacon(own, port int, group netip.Addr, on []Interface) (*Beacon, error
 		b.out = append(b.out, b.flights(i, port)...)
 	}
 	if len(b.out) == 0 {
+		if len(on) == 0 {
+			return nil, errors.New("no interface but loopback is up")
+		}
 		return nil, fmt.Errorf("none of the interfaces (%s) can broadcast over IPv4", names(on))
 	}
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {

@@ -1,6 +1,7 @@
 package netutil
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -176,6 +177,9 @@ func Advertise(only []string, ipv4 bool) (netip.Addr, error) {
 		if i.Loopback && len(i.Addrs) > 0 {
 			return i.Addrs[0].Addr(), nil
 		}
+	}
+	if len(chosen) == 0 {
+		return netip.Addr{}, errors.New("no interface but loopback is up")
 	}
 	return netip.Addr{}, fmt.Errorf("no interface that is up has an address to give to others (up: %s)", names(chosen))
 }

@@ -24,6 +24,12 @@ type Plan struct {
 	Config *config.Config
 	Path   string
 	Faults []string
+	// Closed says that the file at Path may not be read by this user.
+	Closed bool
+	// Owner is the user whose node is looked at, if the files of that are not known:
+	// then there is neither Path nor Data. System says that root runs it.
+	Owner  string
+	System bool
 	// Data is the data directory, Sockets are where a node may be.
 	Data    string
 	Sockets []string
@@ -49,8 +55,8 @@ type gathering struct {
 // Gather looks at everything; it takes some seconds.
 func Gather(ctx context.Context, p Plan) *judge.Facts {
 	g := &gathering{Plan: p, facts: &judge.Facts{
-		Version: p.Version, Root: os.Geteuid() == 0, User: userName(os.Geteuid()), Now: time.Now(),
-		Config: &judge.Config{Path: p.Path, Faults: p.Faults},
+		Version: p.Version, Root: os.Geteuid() == 0, User: UserName(os.Geteuid()), Now: time.Now(), Owner: p.Owner,
+		Config: &judge.Config{Path: p.Path, Faults: p.Faults, Closed: p.Closed},
 	}}
 	before := readCounters()
 	began := time.Now()
@@ -58,6 +64,7 @@ func Gather(ctx context.Context, p Plan) *judge.Facts {
 	g.lookAtData()
 	g.lookAtCredentials()
 	g.askNode(ctx)
+	g.lookAtTasks()
 	g.lookAtLinks()
 	g.lookAtPorts()
 	g.lookAtAddress()
@@ -95,8 +102,8 @@ func (g *gathering) lookAtToken() {
 	}
 }
 
-// userName is a user's name, or number.
-func userName(uid int) string {
+// UserName is a user's name, or number.
+func UserName(uid int) string {
 	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
 		return u.Username
 	}

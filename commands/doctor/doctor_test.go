@@ -83,7 +83,7 @@ func TestADataDirectoryIsLookedAtAndLeftAsItWas(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	g := &gathering{Plan: Plan{Data: dir, Config: config.New()}, facts: &judge.Facts{User: userName(os.Geteuid())}}
+	g := &gathering{Plan: Plan{Data: dir, Config: config.New()}, facts: &judge.Facts{User: UserName(os.Geteuid())}}
 	g.lookAtData()
 	d := g.facts.Data
 	if !d.Exists || d.Fault != "" || d.SyncFault != "" || d.Free == 0 || d.Inodes == 0 || d.Sync <= 0 || d.Worst < d.Sync || d.Owner != g.facts.User {
@@ -131,7 +131,7 @@ func TestASocketIsWhatItIs(t *testing.T) {
 	stale.SetUnlinkOnClose(false)
 	stale.Close()
 	for _, state := range []string{"answers", "stale", "missing"} {
-		got, pid := tryPath(filepath.Join(dir, state))
+		got, pid, _ := tryPath(filepath.Join(dir, state))
 		if got.State != state || (pid != 0) != (state == "answers") {
 			t.Errorf("%s: %+v of process %d", state, got, pid)
 		}

@@ -84,7 +84,7 @@ func (g *gathering) knockAt(ctx context.Context, d *judge.Door) {
 	if g.own != nil && g.Token == nil {
 		trial.CA = pki.FingerprintOf(g.own.CA)
 	}
-	if keys, err := pki.LoadKeys(g.Data); err == nil {
+	if keys, err := pki.LoadKeys(g.Data); err == nil && g.Data != "" {
 		trial.Keys = keys
 	}
 	if d.Seen, err = enroll.Examine(ctx, conn, trial); err != nil {

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,6 +19,7 @@ import (
 	"hb/commands/doctor/judge"
 	"hb/core"
 	"hb/core/config"
+	"hb/core/control"
 	"hb/core/pki"
 	"hb/netutil"
 )
@@ -84,7 +87,7 @@ func (g *gathering) keptOut(d *judge.Data, err error) {
 
 func owner(info fs.FileInfo) string {
 	if st, is := info.Sys().(*syscall.Stat_t); is {
-		return userName(int(st.Uid))
+		return UserName(int(st.Uid))
 	}
 	return "nobody"
 }
@@ -167,6 +170,46 @@ func (g *gathering) lookAtCredentials() {
 	if fault != nil {
 		c.Fault, c.Hint = fault.Message, fault.Hint
 	}
+}
+
+// lookAtTasks finds the tasks that no user is there for: the node says so, and where
+// none runs, it will.
+func (g *gathering) lookAtTasks() {
+	if n := g.facts.Node; n != nil && n.Status != nil {
+		g.facts.Unable = n.Status.Unable
+		return
+	}
+	if !g.System {
+		return
+	}
+	lacking := map[string]*control.Unable{} // by user
+	lacks := func(user string) *control.Unable {
+		if lacking[user] == nil {
+			lacking[user] = &control.Unable{Why: fmt.Sprintf("has no user %s: useradd --system %s", user, user)}
+		}
+		return lacking[user]
+	}
+	if g.Config.Node.AllowExec && !isUser(config.TaskUser) {
+		lacks(config.TaskUser).Free = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(g.Config.Tasks)) {
+		if user := orElse(g.Config.Tasks[name].User, config.TaskUser); !isUser(user) {
+			u := lacks(user)
+			u.Tasks = append(u.Tasks, name)
+		}
+	}
+	for _, user := range slices.Sorted(maps.Keys(lacking)) {
+		g.facts.Unable = append(g.facts.Unable, *lacking[user])
+	}
+}
+
+// isUser says whether a user is there, by name or number.
+func isUser(name string) bool {
+	_, err := user.Lookup(name)
+	if err != nil {
+		_, err = user.LookupId(name)
+	}
+	return err == nil
 }
 
 // lookAtProcess looks at the node's process, where this user may.

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -27,7 +29,7 @@ const (
 // askNode finds the node that runs here, and has it tell how it is.
 func (g *gathering) askNode(ctx context.Context) {
 	for _, path := range g.Sockets {
-		s, pid := tryPath(path)
+		s, pid, _ := tryPath(path)
 		if pid > 0 {
 			g.facts.Process = lookAtProcess(pid)
 		}
@@ -41,18 +43,38 @@ func (g *gathering) askNode(ctx context.Context) {
 	}
 }
 
+// Whose finds the first of some sockets behind which there is a node, and the user who
+// runs that: as the kernel says, or, of a closed one, as its place does. Without a node
+// the path is empty.
+func Whose(sockets []string) (path string, uid int) {
+	for _, path := range sockets {
+		s, _, uid := tryPath(path)
+		switch s.State {
+		case "answers", "hangs":
+			return path, uid
+		case "denied":
+			for _, at := range []string{path, filepath.Dir(path)} {
+				if info, err := os.Stat(at); err == nil {
+					return path, int(info.Sys().(*syscall.Stat_t).Uid)
+				}
+			}
+		}
+	}
+	return "", -1
+}
+
 // tryPath connects, and asks nothing.
-func tryPath(path string) (s judge.Socket, pid int) {
+func tryPath(path string) (s judge.Socket, pid, uid int) {
 	s = judge.Socket{Path: path, State: "other"}
 	conn, err := net.DialTimeout("unix", path, nodeLimit)
 	switch {
 	case err == nil:
 		s.State = "answers"
 		if peer, err := netutil.PeerOf(conn.(*net.UnixConn)); err == nil {
-			pid = peer.PID
+			pid, uid = peer.PID, peer.UID
 		}
 		conn.Close()
-		return s, pid
+		return s, pid, uid
 	case errors.Is(err, fs.ErrNotExist):
 		s.State = "missing"
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -63,7 +85,7 @@ func tryPath(path string) (s judge.Socket, pid int) {
 		s.State = "hangs"
 	}
 	s.Detail = netutil.Reason(err).Error()
-	return s, 0
+	return s, 0, -1
 }
 
 // askAt asks a node for its status and its members.

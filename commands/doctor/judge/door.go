@@ -17,7 +17,7 @@ const (
 // lan judges who answers on the local network.
 func (f *Facts) lan() (found []Finding) {
 	l := f.LAN
-	if l == nil {
+	if l == nil || f.onLoopback() {
 		return nil
 	}
 	if l.Fault != "" {
@@ -77,7 +77,7 @@ func (f *Facts) alone() bool {
 
 // member says whether this machine is a member of a cluster.
 func (f *Facts) member() bool {
-	return f.Credentials != nil && !f.Credentials.None && f.Credentials.Fault == ""
+	return f.Credentials != nil && !f.Credentials.None && f.Credentials.Fault == "" || f.answers() && f.Node.Status.Cluster.ID != nil
 }
 
 func (f *Facts) inboundDropped() bool {
@@ -105,39 +105,39 @@ func (f *Facts) seeds() (found []Finding) {
 }
 
 func (f *Facts) door(d Door) Finding {
-	id := map[bool]string{true: "host", false: "seed"}[d.Named]
+	id, who := map[bool]string{true: "host", false: "seed"}[d.Named], f.called(d.Addr)
 	switch d.TCP {
 	case "unknown":
 		return bad(id+"-name", "%s: no address for that name: %s", d.Addr, d.Detail).mend("give its IP address, or mend the name: getent hosts NAME; cat /etc/resolv.conf")
 	case "refused":
-		return bad(id+"-refused", "%s refuses connections: no node listens there", d.Addr).
+		return bad(id+"-refused", "%s refuses connections: no node listens there", who).
 			because("the machine answers, so that the network is well").
 			mend("on that machine: hb doctor (does the node run? on which address: node.bind)", "if its port is another one, name it: HOST:PORT"+orSeed(d))
 	case "filtered":
-		return bad(id+"-filtered", "%s does not answer connections: the machine is off, or a firewall drops them", d.Addr).
+		return bad(id+"-filtered", "%s does not answer connections: the machine is off, or a firewall drops them", who).
 			because("TCP: nothing came back at all%s", udpWords(d)).
 			mend(there(host(d.Addr), "TCP 7117 and UDP 7117-7118"), "ping "+host(d.Addr)+" tells whether it is on")
 	case "unreachable":
-		return bad(id+"-unreachable", "%s cannot be reached: %s", d.Addr, d.Detail).mend("ip route get " + host(d.Addr) + "; a wrong address, no route, or a gateway or firewall that refuses")
+		return bad(id+"-unreachable", "%s cannot be reached: %s", who, d.Detail).mend("ip route get " + host(d.Addr) + "; a wrong address, no route, or a gateway or firewall that refuses")
 	}
 	switch {
 	case d.Fault != "":
-		return bad(id+"-stranger", "%s: %s", d.Addr, d.Fault).mend("name a member that was set up by hb init or hb join")
+		return bad(id+"-stranger", "%s: %s", who, d.Fault).mend("name a member that was set up by hb init or hb join")
 	case d.Seen == nil:
-		return ok(id, "%s answers", d.Addr)
+		return ok(id, "%s answers", who)
 	case d.Seen.Foreign && f.Token != nil:
-		return bad("wrong-cluster", "the token is for another cluster than %s's (%.8s)", d.Addr, d.Seen.Server.Cluster).
+		return bad("wrong-cluster", "the token is for another cluster than %s's (%.8s)", who, d.Seen.Server.Cluster).
 			mend("use a token of that cluster: hb token create, on a member of it", "or name a member of the token's cluster: hb join TOKEN HOST:PORT")
 	case d.Seen.Foreign:
-		return bad("wrong-cluster", "%s is a member of another cluster (%.8s) than this machine", d.Addr, d.Seen.Server.Cluster).
+		return bad("wrong-cluster", "%s is a member of another cluster (%.8s) than this machine", who, d.Seen.Server.Cluster).
 			because("this machine belongs to %.8s", f.cluster()).
 			mend("name a member of this machine's cluster"+orSeed(d), "or hb leave here, then hb join with a token of that cluster")
 	case d.UDP == "silent" && d.Named:
-		return warn(id+"-udp", "%s answers by TCP, but not by UDP (port 7118)", d.Addr).
+		return warn(id+"-udp", "%s answers by TCP, but not by UDP (port 7118)", who).
 			because("either it uses no beacons, or UDP is dropped on the way; members could not tell each other alive without UDP 7117").
 			mend(there(host(d.Addr), "UDP 7117-7118"))
 	}
-	return ok(id, "%s (%s) answers%s", d.Addr, d.Seen.Server.Name, map[bool]string{true: " by TCP and UDP"}[d.UDP == "answers"])
+	return ok(id, "%s answers%s", who, map[bool]string{true: " by TCP and UDP"}[d.UDP == "answers"])
 }
 
 func udpWords(d Door) string {
@@ -159,10 +159,43 @@ func orSeed(d Door) string {
 
 // cluster is the ID of this machine's cluster.
 func (f *Facts) cluster() string {
-	if f.Credentials != nil {
+	switch {
+	case f.Credentials != nil && f.Credentials.Cluster != "":
 		return f.Credentials.Cluster
+	case f.answers():
+		return value(f.Node.Status.Cluster.ID)
 	}
 	return ""
+}
+
+// called is who has an address, as people say it: with the name, where one is known.
+func (f *Facts) called(addr string) string {
+	name := ""
+	if f.Node != nil && f.Node.Members != nil {
+		for _, m := range f.Node.Members.Members {
+			if value(m.Address) == addr && m.Status != "left" {
+				name = m.Name
+			}
+		}
+	}
+	for _, d := range f.Doors {
+		if d.Addr == addr && name == "" {
+			if name = d.Name; name == "" && d.Seen != nil {
+				name = d.Seen.Server.Name
+			}
+		}
+	}
+	if f.LAN != nil {
+		for _, n := range f.LAN.Nodes {
+			if n.Address == addr && name == "" {
+				name = n.Name
+			}
+		}
+	}
+	if name == "" {
+		return addr
+	}
+	return name + " (" + addr + ")"
 }
 
 // host is HOST of HOST:PORT.
@@ -191,11 +224,11 @@ func (f *Facts) token() []Finding {
 		no := d.Seen.Refused
 		switch {
 		case no == nil:
-			return []Finding{ok("token", "the token %s lets this machine in, says %s", t.ID, d.Addr)}
+			return []Finding{ok("token", "the token %s lets this machine in, says %s", t.ID, f.called(d.Addr))}
 		case no.Code == core.CodeDenied || no.Code == core.CodeBadInput:
-			return []Finding{bad("token", "%s", no.Message).because("so says %s", d.Addr).mend(orElse(no.Hint, fresh))}
+			return []Finding{bad("token", "%s", no.Message).because("so says %s", f.called(d.Addr)).mend(orElse(no.Hint, fresh))}
 		}
-		return []Finding{warn("token", "%s cannot judge the token now: %s", d.Addr, no.Message).mend(orElse(no.Hint, "try again in a moment"))}
+		return []Finding{warn("token", "%s cannot judge the token now: %s", f.called(d.Addr), no.Message).mend(orElse(no.Hint, "try again in a moment"))}
 	}
 	if f.Now.After(t.Expiry) {
 		return []Finding{bad("token", "the token %s expired at %s, by this machine's clock", t.ID, t.Expiry.UTC().Format(time.RFC3339)).mend(fresh)}

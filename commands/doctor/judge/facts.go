@@ -16,6 +16,8 @@ type Facts struct {
 	Root    bool
 	User    string
 	Now     time.Time
+	// Owner is whose node runs here, if it is another user's whose files are not known.
+	Owner string
 
 	Config      *Config
 	Data        *Data
@@ -37,6 +39,8 @@ type Facts struct {
 	Doors      []Door
 	Token      *Token
 	Node       *Node
+	// Unable are tasks that the configuration has, and that no user is there for.
+	Unable []control.Unable
 }
 
 // Config is the configuration file.
@@ -44,6 +48,8 @@ type Config struct {
 	// Path is empty when there is none, and the defaults hold.
 	Path   string
 	Faults []string
+	// Closed says that this user may not read it.
+	Closed bool
 }
 
 // Data is the data directory.

@@ -69,7 +69,7 @@ func Judge(f *Facts) (all []Finding) {
 	for _, check := range []func(*Facts) []Finding{
 		(*Facts).config, (*Facts).data, (*Facts).disk, (*Facts).credentials, (*Facts).socket, (*Facts).limits, (*Facts).memory,
 		(*Facts).links, (*Facts).ports, (*Facts).advertise, (*Facts).inbound, (*Facts).lost, (*Facts).conntrack,
-		(*Facts).lan, (*Facts).seeds, (*Facts).token, (*Facts).clock,
+		(*Facts).unable, (*Facts).lan, (*Facts).seeds, (*Facts).token, (*Facts).clock,
 		(*Facts).health, (*Facts).members, (*Facts).reach, (*Facts).versions,
 	} {
 		for _, finding := range check(f) {

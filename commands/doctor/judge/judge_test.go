@@ -133,6 +133,9 @@ var wrong = []row{
 	}, false},
 	{"node-down", Warn, "left its socket", "hb node", func(f *Facts) { f.Sockets[0].State, f.Node, f.LAN.Own = "stale", nil, false }, false},
 	{"node-down", Warn, "no node runs", "hb node", func(f *Facts) { f.Sockets[0].State, f.Node, f.LAN.Own = "missing", nil, false }, false},
+	{"node-down", Warn, "no node runs here, and root's has its data in /var/lib/hb", "as root: ", func(f *Facts) {
+		f.Sockets[0].State, f.Node, f.LAN.Own, f.Credentials, f.Data.Closed = "missing", nil, false, nil, true
+	}, false},
 	{"socket-blocked", Bad, "not a socket", "node.socket", func(f *Facts) { f.Sockets[0] = Socket{Path: "/run/hb/hb.sock", State: "other", Detail: "not a socket"} }, true},
 	{"file-limit", Warn, "may open 256", "LimitNOFILE", func(f *Facts) { f.Process.MostFiles = 256 }, false},
 	{"file-limit", Warn, "65000 of 65536", "/proc/7/fd", func(f *Facts) { f.Process.Files = 65000 }, false},
@@ -145,6 +148,7 @@ var wrong = []row{
 	{"no-address", Bad, "has no address", "ip addr add", func(f *Facts) { f.Links[1].Wanted, f.Links[1].Addrs = true, nil }, true},
 	{"no-address", Bad, "loopback has an address", "DHCP", func(f *Facts) { f.Links[1].Addrs = nil }, true},
 	{"port-taken", Bad, "TCP port 0.0.0.0:7117 is taken by process 9 (nc)", "ss -lntup", func(f *Facts) { f.Ports[0].State, f.Ports[0].Holder = "taken", "process 9 (nc)" }, true},
+	{"port-taken", Bad, "TCP port 0.0.0.0:7117 is taken by another node: process 9 (hb)", "hb doctor --socket PATH", func(f *Facts) { f.Ports[0].State, f.Ports[0].Holder = "taken", "process 9 (hb)" }, true},
 	{"bind-absent", Bad, "no such address", "0.0.0.0:7117 is every one", func(f *Facts) { f.Ports[0].State = "absent" }, true},
 	{"port-denied", Bad, "may not listen", "above 1023", func(f *Facts) { f.Ports[0].State, f.Ports[0].Detail = "denied", "permission denied" }, true},
 	{"port", Bad, "cannot be listened on", "node.bind", func(f *Facts) { f.Ports[0].State = "other" }, true},
@@ -154,7 +158,7 @@ var wrong = []row{
 	}, true},
 	{"no-route", Bad, "network is unreachable", "ip route", func(f *Facts) { f.Address.RouteFault = "network is unreachable" }, true},
 	{"advertise-elsewhere", Warn, "no interface of this machine has", "node.advertise", func(f *Facts) { f.Address.Named, f.Address.Here = true, false }, true},
-	{"advertise-interface", Warn, "goes out from 192.168.0.1", "--advertise 192.168.0.1", func(f *Facts) { f.Address.Route = netip.MustParseAddr("192.168.0.1") }, true},
+	{"advertise-interface", Warn, "the way to b (10.0.0.2:7117) goes out from 192.168.0.1", "--advertise 192.168.0.1", func(f *Facts) { f.Address.Route = netip.MustParseAddr("192.168.0.1") }, true},
 	{"firewall", Bad, "7118 on eth0", "nft insert rule inet filter input udp dport 7117-7118 accept", func(f *Facts) { f.Inbound[0].Heard = false }, true},
 	{"node-slow", Warn, "lost 3 datagrams", "rmem_default", func(f *Facts) { f.Counters.Dropped = 3 }, false},
 	{"udp-overflow", Warn, "dropped 4 datagrams", "skmem", func(f *Facts) { f.Counters.Overflow = 4 }, true},
@@ -168,7 +172,7 @@ var wrong = []row{
 	{"lan", Warn, "nobody else answers", "HOST:PORT", func(f *Facts) { f.LAN.Nodes, f.Doors, f.Token = nil, nil, nil }, true},
 	{"clusters", Warn, "2 clusters answer", "HOST:PORT", func(f *Facts) { f.LAN.Nodes[1].Cluster = "cd000000" }, true},
 	{"host-name", Bad, "no address for that name", "getent", func(f *Facts) { f.knocked("unknown") }, true},
-	{"host-refused", Bad, "refuses connections", "hb doctor", func(f *Facts) { f.knocked("refused") }, true},
+	{"host-refused", Bad, "b (10.0.0.2:7117) refuses connections", "hb doctor", func(f *Facts) { f.knocked("refused") }, true},
 	{"host-filtered", Bad, "a firewall drops them", "TCP 7117", func(f *Facts) { f.knocked("filtered") }, true},
 	{"host-unreachable", Bad, "cannot be reached", "ip route get 10.0.0.2", func(f *Facts) { f.knocked("unreachable") }, true},
 	{"seed-refused", Bad, "refuses connections", "cluster.seeds", func(f *Facts) { f.knocked("refused"); f.Doors[0].Named, f.Doors[0].Seed = false, true }, true},
@@ -190,12 +194,19 @@ var wrong = []row{
 
 	{"node-fault", Bad, "does not say how it is", "journalctl", func(f *Facts) { f.Node = &Node{Fault: "internal"} }, false},
 	{"not-in", Bad, "in no cluster yet", "cluster.seeds", func(f *Facts) { f.Node.Status.Cluster.ID = nil }, false},
-	{"isolated", Bad, "none of the other 2 members", "nft insert", func(f *Facts) { f.Node.Status.Health = "isolated" }, false},
+	{"isolated", Bad, "none of the other 2 members: b, c", "nft insert", func(f *Facts) { f.Node.Status.Health = "isolated" }, false},
 	{"no-quorum", Bad, "of the 3 voters 2 are needed", "start b", func(f *Facts) {
 		f.Node.Status.Health, f.Node.Status.Plight, f.Node.Status.ToDo = "no-quorum", new("of the 3 voters 2 are needed"), new("start b")
 	}, false},
 	{"stress", Warn, "stress 950", "hb drain", func(f *Facts) { f.Node.Status.Stress = 950 }, false},
 	{"member-dead", Warn, "dead: c", "hb forget c", func(f *Facts) { f.Node.Members.Members[2].Status = "dead" }, false},
+	{"member-dead", Warn, "dead: b, c, d", "for each that is gone for good: hb forget b, hb forget c, hb forget d", func(f *Facts) {
+		f.Node.Status.Voters, f.Node.Probes = f.Node.Status.Voters[:1], nil
+		f.Node.Members.Members = append(f.Node.Members.Members, control.Member{ID: "4", Name: "d"})
+		for i := range f.Node.Members.Members[1:] {
+			f.Node.Members.Members[i+1].Status = "dead"
+		}
+	}, false},
 	{"member-suspect", Warn, "suspected: c (b: no ack)", "--mesh", func(f *Facts) {
 		f.Node.Members.Members[2].Status, f.Node.Members.Members[2].Blame = "suspect", new("b: no ack")
 	}, false},
@@ -203,8 +214,19 @@ var wrong = []row{
 	{"udp", Bad, "b answers by TCP, but not by UDP", "on b: hb doctor", func(f *Facts) { f.probed(false, true) }, false},
 	{"udp", Bad, "b answers by TCP, but not by UDP", "nft insert", func(f *Facts) { f.probed(false, true); *f.Node.Mesh.Pairs[1].Arrives = false }, false},
 	{"tcp", Bad, "b answers by UDP, but not by TCP", "TCP 7117", func(f *Facts) { f.probed(true, false) }, false},
+	{"tcp", Bad, "b answers by UDP, but not by TCP", "nft insert", func(f *Facts) { // of two, nobody knows whose firewall it is
+		f.probed(true, false)
+		delete(f.Node.Probes, "3")
+	}, false},
+	{"tcp-all", Bad, "no member answers by TCP, though they do by UDP: b, c", "nft insert rule inet filter input tcp dport 7117 accept", func(f *Facts) {
+		f.probed(true, false)
+		f.Node.Probes["3"] = f.Node.Probes["2"]
+	}, false},
 	{"cut", Bad, "but it answers others", "--mesh", func(f *Facts) { f.probed(false, false); f.via(true) }, false},
 	{"silent", Warn, "nor through others", "ping 10.0.0.2", func(f *Facts) { f.probed(false, false) }, false},
+	{"tasks-user", Warn, "this machine has no user hb, and so cannot run any command, backup", "useradd --system hb", func(f *Facts) {
+		f.Unable = []control.Unable{{Free: true, Tasks: []string{"backup"}, Why: "has no user hb: useradd --system hb"}}
+	}, true},
 	{"node-old", Warn, "the node runs hb 0.0.9", "restart", func(f *Facts) { f.Node.Status.Version = "0.0.9" }, false},
 	{"versions", Warn, "b (hb 0.0.9)", "one after the other", func(f *Facts) { f.Node.Members.Members[1].Version = new("0.0.9") }, false},
 	{"versions", Warn, "b (hb 0.0.9)", "one after the other", func(f *Facts) { f.Doors[0].Seen.Program = "0.0.9" }, true},
@@ -260,6 +282,47 @@ var (
 	plainID = regexp.MustCompile(`\b(?:warn|bad)\("([a-z-]+)"`)
 	doorID  = regexp.MustCompile(`\b(?:warn|bad)\(id\+"(-[a-z]+)"`)
 )
+
+func TestNobodyIsToldToForgetWhereNothingCanBeAgreedOn(t *testing.T) {
+	f := well()
+	for i := range f.Node.Members.Members[1:] {
+		f.Node.Members.Members[i+1].Status = "dead"
+	}
+	f.Node.Status.Health, f.Node.Status.Plight, f.Node.Status.ToDo = "no-quorum", new("of the 3 voters 2 are needed"), new("start b")
+	dead := false
+	for _, got := range Judge(f) {
+		dead = dead || got.ID == "member-dead" && got.What == "dead: b, c"
+		if strings.Contains(strings.Join(got.Remedy, "\n"), "hb forget") {
+			t.Errorf("%+v", got)
+		}
+	}
+	if !dead {
+		t.Error("the dead are not named")
+	}
+}
+
+func TestAnotherUsersNodeIsNoFaultOfThisUsers(t *testing.T) {
+	f := well()
+	f.Root, f.User, f.Credentials = false, "alice", nil
+	f.Config.Closed, f.Data = true, &Data{Dir: "/var/lib/hb", Exists: true, Owner: "root", Closed: true}
+	told := map[string]Finding{}
+	for _, got := range Judge(f) {
+		if told[got.ID] = got; got.Severity != OK {
+			t.Errorf("%+v", got)
+		}
+	}
+	for id, words := range map[string]string{"config": "may not be read by alice", "data": "is root's, and was not looked at: sudo hb doctor"} {
+		if !strings.Contains(told[id].What, words) {
+			t.Errorf("%+v, want %q", told[id], words)
+		}
+	}
+	f.Owner, f.Config, f.Data = "bob", &Config{}, nil
+	for _, got := range Judge(f) {
+		if got.Severity != OK || got.ID == "config" && !strings.Contains(got.What, "bob's") {
+			t.Errorf("%+v", got)
+		}
+	}
+}
 
 func TestEveryFindingThereIsHasARow(t *testing.T) {
 	files, err := os.ReadDir(".")

@@ -24,8 +24,12 @@ const (
 func (f *Facts) config() []Finding {
 	c := f.Config
 	switch {
+	case f.Owner != "":
+		return []Finding{ok("config", "the node here is %s's: its configuration and its data were not looked at; hb doctor sees them when %s runs it", f.Owner, f.Owner)}
 	case c == nil:
 		return nil
+	case c.Closed:
+		return []Finding{ok("config", "%s may not be read by %s, and was not looked at: sudo hb doctor sees more", c.Path, f.User)}
 	case len(c.Faults) > 0:
 		first := bad("config", "%s", c.Faults[0]).mend("hb config check")
 		if more := len(c.Faults) - 1; more > 0 {
@@ -145,8 +149,11 @@ func (f *Facts) socket() []Finding {
 			return []Finding{bad("socket-blocked", "%s: %s", s.Path, s.Detail).mend("take it away, or name another path: node.socket in hb.toml")}
 		}
 	}
-	if member {
+	switch {
+	case member:
 		return []Finding{warn("node-down", "this machine is a member, and no node runs").mend("systemctl start hb.service, or hb node")}
+	case f.Data != nil && f.Data.Closed && len(f.Sockets) > 0:
+		return []Finding{warn("node-down", "no node runs here, and %s's has its data in %s", f.Data.Owner, f.Data.Dir).mend("as " + f.Data.Owner + ": systemctl start hb.service, or hb node; hb doctor tells more there")}
 	}
 	return nil
 }

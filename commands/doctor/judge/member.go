@@ -28,7 +28,7 @@ func (f *Facts) health() (found []Finding) {
 		found = append(found, bad("not-in", "the node runs, and is in no cluster yet").
 			mend("journalctl -u hb.service -n 50 says whom it asks; name a member: cluster.seeds in hb.toml"))
 	case s.Health == "isolated":
-		found = append(found, bad("isolated", "this node hears none of the other %d members", s.Members-1).
+		found = append(found, bad("isolated", "this node hears none of the other %d members%s", s.Members-1, f.listed()).
 			because("either this machine is cut off, or all others are down").
 			mend(append(f.Firewall.let(), "hb doctor HOST:PORT, with a member's address, tells where the way ends")...))
 	case s.Health == "no-quorum":
@@ -72,31 +72,77 @@ func (f *Facts) members() (found []Finding) {
 		}
 	}
 	if len(dead) > 0 {
-		found = append(found, warn("member-dead", "dead: %s", strings.Join(dead, ", ")).
-			because("%s", f.survives()).
-			mend("start the node there (systemctl start hb.service); hb doctor on that machine tells why it does not run", "if the machine is gone for good: hb forget "+dead[0]))
+		found = append(found, f.dead(dead))
 	}
 	if len(suspect) > 0 {
-		found = append(found, warn("member-suspect", "suspected: %s", strings.Join(suspect, ", ")).
+		found = append(found, warn("member-suspect", "suspected: %s", some(suspect)).
 			mend("hb probe --mesh shows who gets through to whom; if it goes on: hb doctor on that machine"))
 	}
 	if len(tired) > 0 {
-		found = append(found, warn("member-stress", "overloaded: %s", strings.Join(tired, ", ")).mend("hb members shows their stress; hb drain NODE gives one no new tasks"))
+		found = append(found, warn("member-stress", "overloaded: %s", some(tired)).mend("hb members shows their stress; hb drain NODE gives one no new tasks"))
 	}
 	return found
 }
 
-// survives says how many voters may still be lost.
-func (f *Facts) survives() string {
-	s := f.Node.Status
-	alive := 0
-	for _, v := range s.Voters {
+// dead tells of members that are dead. Without a majority nothing is agreed on, and so
+// nobody can be forgotten: that is not advised.
+func (f *Facts) dead(names []string) Finding {
+	finding := warn("member-dead", "dead: %s", some(names)).because("%s", f.survives()).
+		mend("start the node there (systemctl start hb.service); hb doctor on that machine tells why it does not run")
+	if alive := f.votersAlive(); f.Node.Status.Health == "no-quorum" || 2*alive <= len(f.Node.Status.Voters) {
+		return finding
+	}
+	if len(names) == 1 {
+		return finding.mend("if the machine is gone for good: hb forget " + names[0])
+	}
+	shown := names[:min(len(names), mostNames)]
+	return finding.mend("for each that is gone for good: hb forget " + strings.Join(shown, ", hb forget "))
+}
+
+// mostNames is how many members a line names.
+const mostNames = 12
+
+// some is a list of names that fits a line or two.
+func some(names []string) string {
+	if more := len(names) - mostNames; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostNames], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
+// listed are the names of the other members, behind their number.
+func (f *Facts) listed() string {
+	if f.Node.Members == nil {
+		return ""
+	}
+	var names []string
+	for _, m := range f.Node.Members.Members {
+		if !m.Self && m.Status != "left" {
+			names = append(names, m.Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ": " + some(names)
+}
+
+// votersAlive is how many voters are believed to live.
+func (f *Facts) votersAlive() (alive int) {
+	for _, v := range f.Node.Status.Voters {
 		for _, m := range f.Node.Members.Members {
 			if v.ID != nil && m.ID == *v.ID && (m.Status == "alive" || m.Status == "suspect") {
 				alive++
 			}
 		}
 	}
+	return alive
+}
+
+// survives says how many voters may still be lost.
+func (f *Facts) survives() string {
+	s := f.Node.Status
+	alive := f.votersAlive()
 	switch spare := alive - (len(s.Voters)/2 + 1); {
 	case spare < 0:
 		return fmt.Sprintf("%d of %d voters are alive: too few to agree on anything", alive, len(s.Voters))
@@ -119,18 +165,26 @@ func (f *Facts) reach() (found []Finding) {
 	if f.cut() || f.Node.Members == nil || len(f.Node.Probes) == 0 {
 		return nil
 	}
-	well := 0
+	well, streamless := 0, f.streamless()
+	if len(streamless) > 0 {
+		found = append(found, f.noStreams(streamless))
+	}
 	for _, m := range f.Node.Members.Members {
 		p, probed := f.Node.Probes[m.ID]
 		switch {
 		case !probed || m.Self || m.Status == "dead" || m.Status == "left":
+		case slices.Contains(streamless, m.Name) && p.UDP.OK:
 		case p.UDP.OK && p.TCP.OK:
 			well++
 		case p.TCP.OK:
 			found = append(found, f.udpLost(m))
 		case p.UDP.OK:
-			found = append(found, bad("tcp", "%s answers by UDP, but not by TCP: %s", m.Name, value(p.TCP.Error)).
-				because("the log and the tasks go by TCP").mend(there(m.Name, "TCP "+port(value(m.Address)))))
+			finding := bad("tcp", "%s answers by UDP, but not by TCP: %s", m.Name, value(p.TCP.Error)).
+				because("the log and the tasks go by TCP").mend(there(m.Name, "TCP "+port(value(m.Address))))
+			if len(f.Node.Probes) == 1 { // nobody else could tell on which side it is lost
+				finding = finding.mend(f.Firewall.let()...)
+			}
+			found = append(found, finding)
 		case slices.ContainsFunc(p.Via, func(v control.Via) bool { return v.OK }):
 			found = append(found, bad("cut", "%s does not answer this node, but it answers others", m.Name).
 				because("something between the two drops what they send each other").
@@ -142,6 +196,55 @@ func (f *Facts) reach() (found []Finding) {
 	}
 	if len(found) == 0 && well > 0 {
 		found = append(found, ok("reach", "%d members answer by UDP and TCP", well))
+	}
+	return found
+}
+
+// streamless are the members that answer by UDP and not by TCP, if there are several
+// and nobody does answer by TCP: then it is this machine whose connections get lost.
+func (f *Facts) streamless() (names []string) {
+	for _, m := range f.Node.Members.Members {
+		switch p, probed := f.Node.Probes[m.ID]; {
+		case !probed || m.Self || m.Status == "dead" || m.Status == "left":
+		case p.TCP.OK:
+			return nil
+		case p.UDP.OK:
+			names = append(names, m.Name)
+		}
+	}
+	if len(names) < 2 {
+		return nil
+	}
+	return names
+}
+
+// noStreams tells of a machine that no member answers by TCP. A member answers by a
+// connection of its own: where those from here get there, those from there do not get
+// here.
+func (f *Facts) noStreams(names []string) Finding {
+	finding := bad("tcp-all", "no member answers by TCP, though they do by UDP: %s", some(names))
+	open := slices.ContainsFunc(f.Doors, func(d Door) bool { return d.TCP == "open" })
+	if open {
+		finding = finding.because("connections from here get there; those by which they answer do not get here: the log and the tasks go by TCP")
+	} else {
+		finding = finding.because("the log and the tasks go by TCP; what all of them have in common is this machine")
+	}
+	return finding.mend(f.Firewall.let()...).mend("if nothing drops TCP here: let TCP 7117 through, both ways, wherever packets are filtered in between")
+}
+
+// unable tells of tasks that the node is configured to run, and cannot.
+func (f *Facts) unable() (found []Finding) {
+	for _, u := range f.Unable {
+		words := u.Tasks
+		if u.Free {
+			words = append([]string{"any command"}, words...)
+		}
+		why, remedy, named := strings.Cut(u.Why, ": ")
+		if !named {
+			remedy = "mend user of [tasks] in hb.toml; systemctl reload hb takes it over"
+		}
+		found = append(found, warn("tasks-user", "this machine %s, and so cannot run %s", why, some(words)).
+			because("the cluster gives it no such tasks").mend(remedy))
 	}
 	return found
 }

@@ -6,7 +6,7 @@ import (
 )
 
 func (f *Facts) links() (found []Finding) {
-	if f.Links == nil && f.LinksFault == "" {
+	if f.Links == nil && f.LinksFault == "" || f.onLoopback() {
 		return nil
 	}
 	usable, down := []string{}, []string{}
@@ -40,6 +40,11 @@ func (f *Facts) links() (found []Finding) {
 	return []Finding{ok("links", "interfaces: %s", strings.Join(usable, ", "))}
 }
 
+// onLoopback says that the node is for this machine alone, as one with --dev is.
+func (f *Facts) onLoopback() bool {
+	return f.answers() && f.Address != nil && f.Address.Advertised.Addr().IsLoopback()
+}
+
 func (f *Facts) ports() (found []Finding) {
 	free := []string{}
 	for _, p := range f.Ports {
@@ -48,6 +53,12 @@ func (f *Facts) ports() (found []Finding) {
 			free = append(free, fmt.Sprintf("%s %v", p.Protocol, p.At))
 		case "taken":
 			who := orElse(p.Holder, "another process")
+			if strings.HasSuffix(who, " (hb)") {
+				found = append(found, bad("port-taken", "%s port %v is taken by another node: %s", p.Protocol, p.At, who).
+					because("it is another user's, or has another socket than hb looks at here").
+					mend("hb doctor --socket PATH, with its socket, or run by its user, tells how it is", "two nodes on one machine need two ports: node.bind in hb.toml"))
+				continue
+			}
 			found = append(found, bad("port-taken", "%s port %v is taken by %s", p.Protocol, p.At, who).
 				because("no node answers here, so it is not hb's own; a node could not start").
 				mend(fmt.Sprintf("end that process (ss -lntup 'sport = %d' shows it), or give the node another port: node.bind in hb.toml", p.At.Port())))
@@ -81,13 +92,13 @@ func (f *Facts) advertise() []Finding {
 			because("0.0.0.0 hears IPv4 only; [::] hears both").
 			mend("node.bind = [\"[::]:7117\"] in hb.toml", "or --advertise, with an address of this machine of the kind that it listens to")}
 	case a.RouteFault != "":
-		return []Finding{bad("no-route", "there is no way from here to %s: %s", a.Peer, a.RouteFault).mend("ip route; bring up the interface that leads there, or add a route")}
+		return []Finding{bad("no-route", "there is no way from here to %s: %s", f.called(a.Peer), a.RouteFault).mend("ip route; bring up the interface that leads there, or add a route")}
 	case a.Named && !a.Here && !a.Advertised.Addr().IsUnspecified():
 		return []Finding{warn("advertise-elsewhere", "others are told %v, which no interface of this machine has", a.Advertised).
 			because("that is right only behind a translation of addresses (NAT), which must bring UDP and TCP here").
 			mend("else change node.advertise in hb.toml: ip addr lists this machine's addresses")}
 	case a.Peer != "" && a.Route.IsValid() && !a.Route.IsLoopback() && a.Route.Is4() == a.Advertised.Addr().Is4() && a.Route != a.Advertised.Addr() && a.Here:
-		return []Finding{warn("advertise-interface", "others are told %v, but the way to %s goes out from %v", a.Advertised.Addr(), a.Peer, a.Route).
+		return []Finding{warn("advertise-interface", "others are told %v, but the way to %s goes out from %v", a.Advertised.Addr(), f.called(a.Peer), a.Route).
 			because("members answer to the address that they are told").
 			mend(fmt.Sprintf("if they reach this machine by %v only: --advertise %v, or node.advertise = [%q] in hb.toml", a.Route, a.Route, a.Route))}
 	}
