@@ -25,9 +25,11 @@ waits and goes on where it was; what the log says is not told twice.
 Kinds: member-alive, member-suspect, member-dead, member-left,
 member-unreachable (what this node believes), agreed-up, agreed-down (what the
 majority agreed on), leader, voters, task-submitted, task-assigned, task-done,
-schedule-fired, schedule-skipped (subject: the schedule). A gap says that events
-before it are lost: they came while nobody listened, and are not kept any more.
-It is told whatever --kind and --subject say.
+schedule-fired, schedule-skipped (subject: the schedule), and health: the detail is
+this node's word of hb status, healthy, degraded, isolated or no-quorum, when it has
+become another and stayed so for two seconds. A gap says that events before it are
+lost: they came while nobody listened, and are not kept any more. It is told whatever
+--kind and --subject say.
 
 --exec runs a command for each event, one after the other, by sh -c: the event is
 on its standard input as JSON, HB_EVENT_KIND and HB_EVENT_SUBJECT are set. If it
@@ -51,7 +53,7 @@ may come twice when hb ends between the command and the file.
 
 // eventKinds are all kinds of events.
 func eventKinds() []string {
-	return append(memberKinds(), "leader", "voters", "task-submitted", "task-assigned", "task-done", "schedule-fired", "schedule-skipped", "gap")
+	return append(memberKinds(), "leader", "voters", "task-submitted", "task-assigned", "task-done", "schedule-fired", "schedule-skipped", "health", "gap")
 }
 
 func runEvents(c *call) error {

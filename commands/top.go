@@ -105,7 +105,7 @@ func (v *topView) look(ctx context.Context, client *control.Client) (func(), err
 
 // follow keeps the last events; when it cannot, the next look says why.
 func (v *topView) follow(ctx context.Context, client *control.Client) {
-	q := control.EventQuery{Since: "0", Follow: true, Kinds: append(memberKinds(), "leader", "voters", "gap", "schedule-fired", "schedule-skipped")}
+	q := control.EventQuery{Since: "0", Follow: true, Kinds: append(memberKinds(), "leader", "voters", "gap", "schedule-fired", "schedule-skipped", "health")}
 	_ = client.Events(ctx, q, func(e *control.Event, _ control.Place) error {
 		v.mutex.Lock()
 		defer v.mutex.Unlock()

@@ -228,7 +228,7 @@ func (n *Node) agreedChanged(m *wire.Agreed) {
 	if m.State == ledger.Up {
 		n.met(id, core.Instance(m.Row.Instance))
 	}
-	n.peersChanged = true
+	n.peersChanged, n.condition.look = true, true
 	n.agreement.look = n.now
 }
 

@@ -102,29 +102,6 @@ func (n *Node) statusView() StatusView {
 	return v
 }
 
-// health is one word about this node's place in the cluster.
-func (n *Node) health() string {
-	switch {
-	case n.membership.Isolated():
-		return "isolated"
-	case n.leader().id == 0:
-		return "no-quorum"
-	case n.disk.stalled(n.now):
-		return "degraded"
-	}
-	for _, m := range n.ledger.Members() {
-		if m.State == ledger.Down {
-			return "degraded"
-		}
-	}
-	for _, row := range n.membership.Table().Rows() {
-		if row.Status == core.Suspect || row.Status == core.Dead || n.membership.Unreachable(row.ID) {
-			return "degraded"
-		}
-	}
-	return "healthy"
-}
-
 // roleOf says what a member is to the log.
 func (n *Node) roleOf(id core.NodeID) string {
 	if n.leader().id == id {

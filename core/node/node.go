@@ -70,6 +70,7 @@ type Node struct {
 	wards     wards
 	admission admission
 	tags      tags
+	condition condition
 }
 
 // parts are the machines, and the steppers that drive them.

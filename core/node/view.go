@@ -123,7 +123,7 @@ func (n *Node) rowChanged(f membership.Changed) {
 	if row.Raft != 0 && !n.raftTaken(row.Raft, row.ID) {
 		n.byRaft[row.Raft] = row.ID
 	}
-	n.peersChanged = true
+	n.peersChanged, n.condition.look = true, true
 	n.agreement.look = n.now
 	n.wardsChanged()
 	if row.ID == n.self.id {
@@ -149,6 +149,7 @@ func (n *Node) rowChanged(f membership.Changed) {
 
 // unreachable tells of a member that does not answer and that nobody may judge.
 func (n *Node) unreachable(f membership.Unreachable) {
+	n.condition.look = true
 	kind := "member-unreachable"
 	if f.Again {
 		kind = "member-" + f.Row.Status.String()
@@ -294,6 +295,7 @@ func (n *Node) leaderChanged() {
 	if leader.id != 0 && (leader.id != n.lastLeader.id || leader.term != n.lastLeader.term) {
 		n.emit("leader", n.nameOf(leader.id), fmt.Sprintf("term %d", leader.term))
 		n.counted.leaders++
+		n.condition.look = true // other members may be watched now
 		n.runnersNewLeader()
 		n.reportLoad(true)
 		for _, pr := range n.proposals.order {
