@@ -36,6 +36,7 @@ const usualGroup = "hb"
 type gate struct {
 	owner  int        // the node's own user
 	group  int        // of the socket; negative: it is the owner's alone
+	awaits string     // the group whose the socket will be when there is one; empty: none
 	tasks  func() int // the user whom tasks run as that name none; negative: nobody of its own
 	grants []grant
 	log    func(warn bool, text string)
@@ -95,9 +96,19 @@ func (g *gate) findGroup(name string) *core.Fault {
 		return core.Faultf(core.CodeConfig, "[socket] group = %q: %v", name, err).WithHint("group = \"\" leaves the socket to the node's own user")
 	}
 	if g.owner == 0 {
+		g.awaits = name
 		g.log(false, fmt.Sprintf("the local socket is root's alone: %v; after groupadd --system %s its members may use it", err, name))
 	}
 	return nil
+}
+
+// come says whether the group that was missed is there now.
+func (g *gate) come() bool {
+	if g.awaits == "" {
+		return false
+	}
+	_, err := groupID(g.awaits)
+	return err == nil
 }
 
 // ownGroup says whether this process may give files to a group.
@@ -223,7 +234,7 @@ func (d *daemon) openSocket() *core.Fault {
 	switch {
 	case err == nil:
 		d.socket = l
-		gate.lookAtDir(filepath.Dir(o.Socket))
+		gate.openDir(o.Socket)
 		return nil
 	case errors.Is(err, netutil.ErrSocketHeld):
 		return core.Faultf(core.CodeBusy, "cannot make the socket %v", err).
@@ -235,9 +246,40 @@ func (d *daemon) openSocket() *core.Fault {
 	return core.Faultf(core.CodeIO, "cannot make the socket: %v", err).WithHint("give another with --socket")
 }
 
-// lookAtDir says when a directory that was there before lets too few in, or
-// strangers put a socket of their own in the place of ours.
-func (g *gate) lookAtDir(dir string) {
+// judgeBy has a gate judge from now on, and gives the socket to its group, which may
+// have been made, or taken away, since the socket was.
+func (d *daemon) judgeBy(now *gate) {
+	before := d.gate.Swap(now)
+	if before.group == now.group {
+		return
+	}
+	path, mode := d.options.Socket, fs.FileMode(0o600)
+	var err error
+	if now.group >= 0 {
+		mode = 0o660
+		err = os.Chown(path, -1, now.group) // first: the mode opens it to whatever group it has
+	}
+	if err == nil {
+		err = os.Chmod(path, mode)
+	}
+	switch {
+	case err != nil:
+		d.logger.line(true, fmt.Sprintf("the socket cannot be given to its group: %v", err))
+	case now.group < 0:
+		d.logger.line(false, "the local socket is its owner's alone now")
+	default:
+		d.logger.line(false, fmt.Sprintf("the local socket is the group %s's now", d.options.Access.Group))
+		now.openDir(path)
+	}
+}
+
+// openDir sees to it that the socket's group gets to it through a directory that was
+// there before, as after a first start without the group. One that is there for the
+// socket alone, and for nobody else, is given to the group; else it says what stands
+// in the way. It also says when strangers could put a socket of their own in the
+// place of ours.
+func (g *gate) openDir(socket string) {
+	dir := filepath.Dir(socket)
 	info, err := os.Stat(dir)
 	if err != nil {
 		return
@@ -250,5 +292,22 @@ func (g *gate) lookAtDir(dir string) {
 	if g.group < 0 || !is || mode.Perm()&0o001 != 0 || int(stat.Gid) == g.group && mode.Perm()&0o010 != 0 {
 		return
 	}
+	private := mode.Perm()&0o070 == 0 || int(stat.Gid) == os.Getegid() || int(stat.Gid) == g.group
+	if int(stat.Uid) == g.owner && private && holdsOnly(dir, filepath.Base(socket)) {
+		err := os.Chown(dir, -1, g.group)
+		if err == nil {
+			err = os.Chmod(dir, mode.Perm()|0o050)
+		}
+		if err == nil {
+			g.log(false, fmt.Sprintf("the socket's directory is its group's, too, now: %s", dir))
+			return
+		}
+	}
 	g.log(true, fmt.Sprintf("the socket's group does not get to it: chgrp %d %s; chmod g+rx %s", g.group, dir, dir))
+}
+
+// holdsOnly says whether a directory has one entry, and no other.
+func holdsOnly(dir, name string) bool {
+	list, err := os.ReadDir(dir)
+	return err == nil && len(list) == 1 && list[0].Name() == name
 }

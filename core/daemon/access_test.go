@@ -227,3 +227,78 @@ func ask(socket string) {
 	}
 	fmt.Println(strings.Join(codes, " ") + "\n" + strings.Join(words, "\n"))
 }
+
+// withSocket is as much of a daemon as its socket needs, and where that is.
+func withSocket(t *testing.T, dir string) (d *daemon, path string, said *strings.Builder) {
+	t.Helper()
+	path, said = filepath.Join(dir, "s"), &strings.Builder{}
+	l, err := netutil.ListenUnix(path, netutil.Unix{Socket: 0o600, Dir: 0o700, Group: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	d = &daemon{logger: newLogger(), options: Options{Socket: path, Access: Access{Group: "late"}}}
+	d.gate.Store(&gate{owner: os.Geteuid(), group: -1, awaits: "late"})
+	return d, path, said
+}
+
+// standing is the mode and the group of a file.
+func standing(t *testing.T, path string) string {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%v %d", info.Mode().Perm(), info.Sys().(*syscall.Stat_t).Gid)
+}
+
+func TestAGroupThatComesLaterGetsTheSocketAndADirectoryThatIsForItAlone(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("SKIPPED: only root can give files to any group; run this as root, too")
+	}
+	const given, left = "-rw-rw---- 54321", "-rw------- 54321"
+	for _, c := range []struct {
+		what  string
+		ready func(dir string) error // before the socket is there
+		want  string                 // of the directory
+		told  bool                   // what is to be done by hand
+	}{
+		{"made for it", os.RemoveAll, "-rwxr-x--- 54321", false},
+		{"made by systemd", func(dir string) error { return os.Chmod(dir, 0o750) }, "-rwxr-x--- 54321", false},
+		{"with something else in it", func(dir string) error { return os.WriteFile(filepath.Join(dir, "other"), nil, 0o600) }, "-rwx------ 0", true},
+		{"of another group's, which may use it", func(dir string) error {
+			return errors.Join(os.Chown(dir, 0, opsGroup), os.Chmod(dir, 0o750))
+		}, fmt.Sprintf("-rwxr-x--- %d", opsGroup), true},
+		{"of another user's", func(dir string) error { return os.Chown(dir, reader, 0) }, "-rwx------ 0", true},
+		{"open to all", func(dir string) error { return os.Chmod(dir, 0o755) }, "-rwxr-xr-x 0", false},
+	} {
+		dir := filepath.Join(t.TempDir(), "run")
+		if err := errors.Join(os.Mkdir(dir, 0o700), c.ready(dir)); err != nil {
+			t.Fatal(err)
+		}
+		d, path, said := withSocket(t, dir)
+		log := func(_ bool, text string) { fmt.Fprintln(said, text) }
+		d.judgeBy(&gate{owner: 0, group: socketGroup, log: log})
+		if got := standing(t, path); got != given {
+			t.Errorf("%s: the socket is %s, want %s", c.what, got, given)
+		}
+		if got := standing(t, dir); got != c.want {
+			t.Errorf("%s: the directory is %s, want %s", c.what, got, c.want)
+		}
+		if told := strings.Contains(said.String(), "chgrp 54321"); told != c.told {
+			t.Errorf("%s: it said %q", c.what, said)
+		}
+		d.judgeBy(&gate{owner: 0, group: -1, log: log})
+		if got := standing(t, path); got != left {
+			t.Errorf("%s: without the group the socket is %s, want %s", c.what, got, left)
+		}
+	}
+}
+
+func TestAGroupIsAwaitedUntilItComes(t *testing.T) {
+	for name, want := range map[string]bool{"": false, "no-such-group": false, "54321": true} {
+		if g := (gate{awaits: name}); g.come() != want {
+			t.Errorf("%q: %v", name, !want)
+		}
+	}
+}

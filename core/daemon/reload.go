@@ -15,8 +15,12 @@ import (
 // machine that lacks one looks.
 const usersEvery = 3 * time.Second
 
+// groupEvery is the same for the socket's group: whoever is put into it has to log in
+// again anyway.
+const groupEvery = 15 * time.Second
+
 // keepReloading reads the configuration again whenever that is wished, and looks
-// for users that were missing, until the node ends.
+// for users and a group that were missing, until the node ends.
 func (d *daemon) keepReloading(may definitions) {
 	o := d.options
 	var wishes <-chan os.Signal
@@ -25,8 +29,11 @@ func (d *daemon) keepReloading(may definitions) {
 	}
 	for {
 		var again <-chan time.Time
-		if len(may.offer().Unable) > 0 {
+		switch {
+		case len(may.offer().Unable) > 0:
 			again = time.After(usersEvery)
+		case d.gate.Load().awaits != "":
+			again = time.After(groupEvery)
 		}
 		select {
 		case <-wishes:
@@ -71,14 +78,19 @@ func (d *daemon) takeOver(s Settings, holds *Options, may *definitions) error {
 		return fault
 	}
 	next := openDefinitions(&o, d.logger.line)
-	d.gate.Store(&gate)
+	d.judgeBy(&gate)
 	d.seeds.Store(&o.Seeds)
 	*holds, *may = o, next
 	return d.reconfigure(o.Slots, next)
 }
 
-// lookAgain looks for users that were missing.
+// lookAgain looks for users, and for the group of the socket, that were missing.
 func (d *daemon) lookAgain(o *Options, may *definitions) {
+	if d.gate.Load().come() {
+		if gate, fault := openGate(o, d.logger.line); fault == nil {
+			d.judgeBy(&gate)
+		}
+	}
 	next := may.lookedUp()
 	if ledger.SameOffer(next.offer(), may.offer()) {
 		return
