@@ -63,6 +63,17 @@ func Whose(sockets []string) (path string, uid int) {
 	return "", -1
 }
 
+// ProcessAt is the process of the first node that is behind one of some sockets; 0:
+// there is none.
+func ProcessAt(sockets []string) int {
+	for _, path := range sockets {
+		if _, pid, _ := tryPath(path); pid > 0 {
+			return pid
+		}
+	}
+	return 0
+}
+
 // tryPath connects, and asks nothing.
 func tryPath(path string) (s judge.Socket, pid, uid int) {
 	s = judge.Socket{Path: path, State: "other"}

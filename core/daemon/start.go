@@ -140,6 +140,9 @@ func (o *Options) guarded(credentials bool) *core.Fault {
 			WithHint("start it without --dev, or give another directory with --data")
 	case credentials:
 		return nil
+	case !o.Dev && store.IsAside(o.DataDir):
+		return core.Faultf(core.CodeConfig, "this machine has left its cluster: there are no credentials in %s any more", o.DataDir).
+			WithHint("hb join TOKEN makes it a member again; systemctl disable hb.service keeps the next boot from starting it")
 	case !o.Dev:
 		return core.Faultf(core.CodeConfig, "this machine has no credentials: there are none in %s", o.DataDir).
 			WithHint("hb init founds a cluster, hb join TOKEN joins one; hb node --dev needs none, on loopback")

@@ -2,8 +2,20 @@ package store
 
 import (
 	"path"
+	"path/filepath"
 	"strings"
 )
+
+// asideDir is what a directory is called, before its number, that holds what a node
+// left behind.
+const asideDir = "aside"
+
+// IsAside says whether a data directory keeps what a node that has left, or whose log
+// was given up, had in it.
+func IsAside(data string) bool {
+	found, err := filepath.Glob(filepath.Join(data, asideDir+"-[0-9]*"))
+	return err == nil && len(found) > 0
+}
 
 // setAside moves identity, log, snapshots and journal to a fresh directory and
 // says which; "" if there was nothing worth keeping. The identity goes first,
@@ -31,7 +43,7 @@ func setAside(fs FS) (string, error) {
 	if !worth {
 		return "", nil
 	}
-	to, err := freshDir(fs, "aside")
+	to, err := freshDir(fs, asideDir)
 	if err != nil {
 		return "", err
 	}

@@ -121,7 +121,7 @@ func TestMachinesJoinByATokenAndRunATask(t *testing.T) {
 	last := c.nodes[2]
 	c.must(last, "leave", "--yes", "--timeout", "60s")
 	last.cmd.Wait()
-	if r := last.run(t, "node"); r.code != 78 {
+	if r := last.run(t, "node"); r.code != 78 || !strings.HasPrefix(r.err, "hb: this machine has left its cluster: ") {
 		t.Errorf("hb node after hb leave: exit %d, %q", r.code, r.err)
 	}
 	if r := last.run(t, "join", strings.TrimSpace(again.out)); r.code != 0 {
@@ -194,7 +194,14 @@ func TestAForgottenMemberWithItsFilesIntactStaysOut(t *testing.T) {
 	rest := c.other(gone)
 	c.kill(gone)
 	c.everywhere(gone, "dead")
-	untilTrue(t, "it is forgotten", func() bool { return c.hb(rest, "forget", gone.name, "--yes").code == 0 })
+	var forgot result
+	untilTrue(t, "it is forgotten", func() bool {
+		forgot = c.hb(rest, "forget", gone.name, "--yes")
+		return forgot.code == 0
+	})
+	if !strings.HasPrefix(forgot.err, "hint: ") || !strings.Contains(forgot.err, " its disk holds the key ") || strings.Count(forgot.err, "\n") != 1 {
+		t.Errorf("of the key on its disk it is said %q", forgot.err)
+	}
 	c.start(gone)
 	gone.cmd.Wait() // it is told, and ends
 	if !strings.Contains(gone.log.String(), "was forgotten") {

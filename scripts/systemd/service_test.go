@@ -62,3 +62,30 @@ func TestTheServiceDoesWhatItsUnitPromises(t *testing.T) {
 	m.want("systemctl is-failed hb", "failed")
 	m.want("systemctl show -P StatusText hb", "this machine has no credentials")
 }
+
+func TestTheSocketGoesToAGroupThatIsMadeLaterAndWhoHasLeftIsNotStartedAgain(t *testing.T) {
+	m := boot(t)
+	m.sh("ip link set lo up; { userdel hb; groupdel hb; } 2>&1 || true; ! getent group hb") // in its own copy of /etc
+	const other = "--config /tmp/other.toml"
+	m.sh("hb init " + other + " --data /tmp/other --socket /tmp/other.sock --name n0 --no-start --bind 127.0.0.1:7200 >/tmp/token")
+	m.sh("systemd-run --unit other hb node " + other)
+	m.until("hb wait ready --socket /tmp/other.sock --timeout 5s")
+	const join = "hb join @/tmp/token 127.0.0.1:7200 --name n1 --bind 127.0.0.1:7117 --advertise 127.0.0.1"
+	m.sh(join)
+	m.want("stat -c '%A %U %G' /run/hb /run/hb/hb.sock", "drwxr-x--- root root\nsrw------- root root")
+
+	m.sh("groupadd --system hb && { systemctl reload hb || systemctl kill --signal=HUP --kill-who=main hb; }")
+	m.until("stat -c '%A %U %G' /run/hb/hb.sock | grep -qx 'srw-rw---- root hb'")
+	m.until("stat -c '%A %U %G' /run/hb | grep -qx 'drwxr-x--- root hb'")
+	m.sh("setpriv --reuid 12345 --regid $(getent group hb | cut -d: -f3) --clear-groups hb members -o plain | grep -q ^n1")
+
+	m.want("systemctl is-enabled hb", "enabled")
+	m.want("hb leave --yes --timeout 60s 2>&1", "disabled hb.service: ")
+	m.want("systemctl is-enabled hb || true", "disabled")
+	m.until("test $(systemctl is-active hb || true) = inactive")
+	m.sh("systemctl start hb && exit 1; systemctl show -P ExecMainStatus hb | grep -x 78")
+	m.want("systemctl show -P StatusText hb", "this machine has left its cluster")
+	m.want("systemctl is-active hb || true", "failed")
+	m.sh("systemctl reset-failed hb && " + join)
+	m.want("systemctl is-enabled hb", "enabled")
+}
