@@ -26,7 +26,7 @@ const retryPause = 200 * time.Millisecond
 // gives context.Canceled.
 type Client struct {
 	sockets []string
-	http    http.Client
+	kept    chan *link  // the connection for the next request, if there is one
 	met     atomic.Bool // a node has answered
 	// Dialed, if it is set, is shown each connection when it is made.
 	Dialed func(net.Conn)
@@ -41,13 +41,7 @@ type Client struct {
 // NewClient makes a client for the sockets, tried in this order. It connects
 // when it is first asked something.
 func NewClient(sockets ...string) *Client {
-	c := &Client{sockets: sockets}
-	c.http.Transport = &http.Transport{
-		DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx) },
-		DisableCompression: true,
-		MaxIdleConns:       1,
-	}
-	return c
+	return &Client{sockets: sockets, kept: make(chan *link, 1)}
 }
 
 // lost is the fault of a node that went away before it had answered.
@@ -197,7 +191,7 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (*htt
 	if err != nil {
 		return nil, core.Faultf(core.CodeInternal, "%v", err)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.exchange(req)
 	if err != nil {
 		return nil, c.broken(ctx, err)
 	}
@@ -228,10 +222,6 @@ func (c *Client) broken(ctx context.Context, err error) error {
 		return c.noNode(u)
 	case ctx.Err() != nil:
 		return ended(ctx)
-	}
-	var inner *url.Error
-	if errors.As(err, &inner) {
-		err = inner.Err
 	}
 	return lost{core.Faultf(core.CodeNoNode, "the node went away before it had answered: %v", err)}
 }

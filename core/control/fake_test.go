@@ -67,7 +67,7 @@ func raw(t *testing.T, b backend, method, path, body string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.exchange(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,8 +17,8 @@ const quickBuffer = 4 << 10
 
 // Quicken puts a short cut in front of a server that serves NewServer's handler
 // of the same node. What comes by the thousand (an entry for the log, a task, who
-// leads) asks of net/http two to three times the processor time that the node
-// itself has for it: a goroutine that watches over the connection meanwhile, a
+// leads, who is there) asks of net/http two to three times the processor time that the
+// node itself has for it: a goroutine that watches over the connection meanwhile, a
 // context, maps of headers. So a connection begins with a loop that knows those
 // few requests in their plainest form, whole in one read (plain.go). At the first
 // thing that is anything else, the connection goes over to the server, with what
@@ -70,9 +70,12 @@ type quickRoute struct {
 func quickRoutes(s server) map[string]quickRoute {
 	routes := map[string]quickRoute{}
 	all := s.routes()
-	for _, line := range []string{"POST /v1/log", "POST /v1/tasks", "GET /v1/leader"} {
-		_, path, _ := strings.Cut(line, " ")
-		routes[line+" HTTP/1.1"] = quickRoute{all[line].right, all[line].handle.(handler), &url.URL{Path: path}}
+	for _, line := range []string{
+		"POST /v1/log", "POST /v1/tasks", "GET /v1/leader", "GET /v1/leader?stale=true", "GET /v1/members", "GET /v1/status",
+	} {
+		of, query, _ := strings.Cut(line, "?")
+		_, path, _ := strings.Cut(of, " ")
+		routes[line+" HTTP/1.1"] = quickRoute{all[of].right, all[of].handle.(handler), &url.URL{Path: path, RawQuery: query}}
 	}
 	return routes
 }

@@ -82,10 +82,13 @@ func heard(t *testing.T, in *bufio.Reader) (*http.Response, string) {
 }
 
 func TestTheShortCutAnswersAsTheServerDoes(t *testing.T) {
-	path, _ := serveQuickly(t, backend(example), 9, io.Discard)
+	path, _ := serveQuickly(t, backend(example), 99, io.Discard)
 	for _, text := range []string{
 		putNote,
 		"GET /v1/leader HTTP/1.1\r\nHost: hb\r\n\r\n",
+		"GET /v1/leader?stale=true HTTP/1.1\r\nHost: hb\r\n\r\n",
+		"GET /v1/members HTTP/1.1\r\nHost: hb\r\n\r\n",
+		"GET /v1/status HTTP/1.1\r\nHost: hb\r\n\r\n",
 		"POST /v1/tasks HTTP/1.1\r\nHost: hb\r\nContent-Length: 16\r\n\r\n{\"argv\":[\"true\"}",
 		"POST /v1/tasks HTTP/1.1\r\nHost: hb\r\nContent-Length: 0\r\n\r\n",
 	} {
@@ -111,7 +114,7 @@ func TestTheShortCutAnswersAsTheServerDoes(t *testing.T) {
 func TestAConnectionGoesOverToTheServerWhereItMust(t *testing.T) {
 	path, _ := serveQuickly(t, backend(example), 9, io.Discard)
 	for name, pieces := range map[string][]string{
-		"another request":      {"GET /v1/members HTTP/1.1\r\nHost: hb\r\n\r\n"},
+		"another request":      {"GET /v1/voters HTTP/1.1\r\nHost: hb\r\n\r\n"},
 		"a head in two pieces": {putNote[:20], putNote[20:]},
 		"a body in two pieces": {putNote[:len(putNote)-2], putNote[len(putNote)-2:]},
 		"a long body":          {"POST /v1/log HTTP/1.1\r\nHost: hb\r\nContent-Length: 9000\r\n\r\n" + strings.Repeat("n", 9000)},
@@ -145,11 +148,11 @@ func TestTheShortCutLetsNobodyDoMoreThanTheServerWould(t *testing.T) {
 func TestRequestsThatCameTogetherAreAnsweredInOrder(t *testing.T) {
 	path, _ := serveQuickly(t, backend(example), 9, io.Discard)
 	conn, in := request(t, path, "")
-	first, one := say(t, conn, in, putNote+"GET /v1/leader HTTP/1.1\r\nHost: hb\r\n\r\nGET /v1/members HTTP/1.1\r\nHost: hb\r\n\r\n"+putNote)
+	first, one := say(t, conn, in, putNote+"GET /v1/leader HTTP/1.1\r\nHost: hb\r\n\r\nGET /v1/voters HTTP/1.1\r\nHost: hb\r\n\r\n"+putNote)
 	_, two := heard(t, in)
 	_, three := heard(t, in)
 	_, four := heard(t, in)
-	if first.StatusCode != 200 || !strings.Contains(two, "hb.leader/1") || !strings.Contains(three, "hb.members/1") || four != one {
+	if first.StatusCode != 200 || !strings.Contains(two, "hb.leader/1") || !strings.Contains(three, "hb.voters/1") || four != one {
 		t.Errorf("%s\n%s\n%s\n%s", one, two, three, four)
 	}
 }
