@@ -4,57 +4,25 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"hb/core/runnerd"
 )
 
-// App lists the commands, in the order of the help.
-func App(version string) *cli.App {
+// App has all commands, in the order of the help.
+func App(version string) *cli.App { return appWith(version, func(string) bool { return true }) }
+
+// appWith has those commands of which a name is wanted. A run makes only what its words
+// may mean: to make them all, with all their flags, takes longer than most commands.
+func appWith(version string, wanted func(name string) bool) *cli.App {
 	app := &cli.App{
-		Name:    "hb",
-		Usage:   "turn a handful of machines into one cluster",
-		Version: version,
-		Flags:   globalFlags(),
-		Commands: []*cli.Command{
-			demoCommand(),
-			initCommand(),
-			joinCommand(),
-			nodeCommand(),
-			membersCommand(),
-			leaderCommand(),
-			probeCommand(),
-			runCommand(),
-			submitCommand(),
-			tasksCommand(),
-			logsCommand(),
-			scheduleCommand(),
-			waitCommand(),
-			lockCommand(),
-			eventsCommand(),
-			statusCommand(),
-			topCommand(),
-			drainCommand(),
-			resumeCommand(),
-			tagCommand(),
-			leaveCommand(),
-			forgetCommand(),
-			votersCommand(),
-			tokenCommand(),
-			keysCommand(),
-			snapshotCommand(),
-			recoverCommand(),
-			checkCommand(),
-			doctorCommand(),
-			reportCommand(),
-			configCommand(),
-			logCommand(),
-			simulateCommand(),
-			completionCommand(),
-			helpCommand(),
-			versionCommand(),
-		},
+		Name:                      "hb",
+		Usage:                     "turn a handful of machines into one cluster",
+		Version:                   version,
+		Flags:                     globalFlags(),
 		HideHelp:                  true,
 		HideVersion:               true,
 		DisableSliceFlagSeparator: true,
@@ -64,10 +32,68 @@ func App(version string) *cli.App {
 		ErrWriter:                 os.Stderr,
 	}
 	app.OnUsageError = asUsage
-	for _, c := range app.Commands {
-		prepare(c)
+	for _, m := range makers() {
+		if slices.ContainsFunc(strings.Fields(m.names), wanted) {
+			c := m.make()
+			prepare(c)
+			app.Commands = append(app.Commands, c)
+		}
 	}
 	return app
+}
+
+// maker makes a command that is called by any of the names.
+type maker struct {
+	names string
+	make  func() *cli.Command
+}
+
+func makers() []maker {
+	return []maker{
+		{"demo", demoCommand},
+		{"init", initCommand},
+		{"join", joinCommand},
+		{"node", nodeCommand},
+		{"members", membersCommand},
+		{"leader", leaderCommand},
+		{"probe", probeCommand},
+		{"run", runCommand},
+		{"submit", submitCommand},
+		{"tasks task", tasksCommand},
+		{"logs", logsCommand},
+		{"schedule", scheduleCommand},
+		{"wait", waitCommand},
+		{"lock", lockCommand},
+		{"events", eventsCommand},
+		{"status", statusCommand},
+		{"top", topCommand},
+		{"drain", drainCommand},
+		{"resume", resumeCommand},
+		{"tag", tagCommand},
+		{"leave", leaveCommand},
+		{"forget", forgetCommand},
+		{"voters", votersCommand},
+		{"token", tokenCommand},
+		{"keys", keysCommand},
+		{"snapshot", snapshotCommand},
+		{"recover", recoverCommand},
+		{"check", checkCommand},
+		{"doctor", doctorCommand},
+		{"report", reportCommand},
+		{"config", configCommand},
+		{"log", logCommand},
+		{"simulate", simulateCommand},
+		{"completion", completionCommand},
+		{"help", helpCommand},
+		{"version", versionCommand},
+	}
+}
+
+// whole is an app with all commands that is otherwise the same, for what lists them.
+func whole(app *cli.App) *cli.App {
+	all := App(app.Version)
+	all.Reader, all.Writer, all.ErrWriter = app.Reader, app.Writer, app.ErrWriter
+	return all
 }
 
 func globalFlags() []cli.Flag {
@@ -100,11 +126,15 @@ func Main(version string, args []string) int {
 	if len(args) > 1 && args[1] == runnerd.Word { // a node starts that, people don't
 		return runnerd.Main(args[2:])
 	}
-	return run(App(version), args)
+	return run(appWith(version, func(name string) bool { return slices.Contains(args[1:], name) }), args)
 }
 
 func run(app *cli.App, args []string) int {
 	line, err := arrange(app, args)
+	if err != nil || len(line.path) == 0 { // what is said then may be about any command
+		app = whole(app)
+		line, err = arrange(app, args)
+	}
 	if err != nil {
 		return checkCode(line, app.Writer, err, report(app.ErrWriter, err, false))
 	}

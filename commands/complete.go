@@ -36,7 +36,7 @@ func complete(c *call, words []string) []string {
 	if len(words) == 0 {
 		words = []string{""}
 	}
-	k := &completer{arranger: arranger{app: c.App}, call: c}
+	k := &completer{arranger: arranger{app: whole(c.App)}, call: c}
 	last := len(words) - 1
 	for _, w := range words[:last] {
 		k.take(w)

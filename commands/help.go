@@ -17,11 +17,12 @@ func helpCommand() *cli.Command {
 		ArgsUsage:   "[COMMAND...]",
 		Description: "Explains a command, as hb COMMAND --help does; without one, lists them all.",
 		Action: plainWords(-1, func(c *call) error {
-			line, err := arrange(c.App, append([]string{"hb"}, c.words...))
+			app := whole(c.App)
+			line, err := arrange(app, append([]string{"hb"}, c.words...))
 			if err != nil {
 				return err
 			}
-			return printHelp(c.stdout, c.App, line.path)
+			return printHelp(c.stdout, app, line.path)
 		}),
 	}
 }
