@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"io"
 	"slices"
-	"strings"
 
-	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/olekukonko/tablewriter/renderer"
 	"github.com/olekukonko/tablewriter/tw"
@@ -118,52 +116,51 @@ func (t *Table) fit(rows [][]string, width int) (fitted [][]string, paintAt int)
 func (t *Table) widths(rows [][]string, columns []int, width int) (widths []int, ok bool) {
 	total := -gap
 	for _, i := range columns {
-		widest := 0
-		for _, row := range rows {
-			widest = max(widest, twwidth.Width(row[i]))
-		}
-		widths = append(widths, widest)
-		total += widest + gap
+		needed := widest(rows, i)
+		widths = append(widths, needed)
+		total += needed + gap
 	}
 	for total > width {
-		widest := -1
+		most := -1
 		for j, i := range columns {
-			if slices.Contains(t.Shrink, i) && widths[j] > minWidth && (widest < 0 || widths[j] > widths[widest]) {
-				widest = j
+			if slices.Contains(t.Shrink, i) && widths[j] > minWidth && (most < 0 || widths[j] > widths[most]) {
+				most = j
 			}
 		}
-		if widest < 0 {
+		if most < 0 {
 			return widths, false
 		}
-		widths[widest]--
+		widths[most]--
 		total--
 	}
 	return widths, true
 }
 
-// lay lets tablewriter align the cells, and takes away what it leaves at the
-// ends of lines.
+// lay lets tablewriter's renderer put the cells of a column below each other, and takes
+// away what it leaves at the ends of lines. What a table of tablewriter does before, to
+// wrap, merge and log, is of no use here, and takes longer than the node's answer.
 func lay(rows [][]string) ([]byte, error) {
 	var b bytes.Buffer
-	section := tw.CellConfig{
-		Formatting: tw.CellFormatting{AutoFormat: tw.Off, AutoWrap: tw.WrapNone},
-		Alignment:  tw.CellAlignment{Global: tw.AlignLeft},
-		Padding:    tw.CellPadding{Global: tw.Padding{Right: strings.Repeat(" ", gap), Overwrite: true}},
-	}
-	table := tablewriter.NewTable(&b,
-		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
-			Borders:  tw.BorderNone,
-			Symbols:  tw.NewSymbols(tw.StyleNone),
-			Settings: tw.Settings{Lines: tw.LinesNone, Separators: tw.SeparatorsNone},
-		})),
-		tablewriter.WithConfig(tablewriter.Config{Header: section, Row: section}),
-		tablewriter.WithTrimSpace(tw.Off),
-	)
-	table.Header(rows[0])
-	if err := table.Bulk(rows[1:]); err != nil {
+	r := renderer.NewBlueprint(tw.Rendition{
+		Borders:  tw.BorderNone,
+		Symbols:  tw.NewSymbols(tw.StyleNone),
+		Settings: tw.Settings{Lines: tw.LinesNone, Separators: tw.SeparatorsNone},
+	})
+	if err := r.Start(&b); err != nil {
 		return nil, err
 	}
-	if err := table.Render(); err != nil {
+	widths := tw.NewMapper[int, int]()
+	for i := range rows[0] {
+		widths.Set(i, widest(rows, i)+gap)
+	}
+	for _, row := range rows {
+		cells := map[int]tw.CellContext{}
+		for i, cell := range row {
+			cells[i] = tw.CellContext{Data: cell, Align: tw.AlignLeft}
+		}
+		r.Row(row, tw.Formatting{Row: tw.RowContext{Position: tw.Row, Current: cells, Widths: widths}})
+	}
+	if err := r.Close(); err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
@@ -172,4 +169,12 @@ func lay(rows [][]string) ([]byte, error) {
 		out.WriteByte('\n')
 	}
 	return out.Bytes(), nil
+}
+
+// widest is how wide a column must be to hold all that stands in it.
+func widest(rows [][]string, column int) (width int) {
+	for _, row := range rows {
+		width = max(width, twwidth.Width(row[column]))
+	}
+	return width
 }

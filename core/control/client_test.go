@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -317,5 +318,26 @@ func TestACancelledCallIsNoFault(t *testing.T) {
 	cancel()
 	if _, err := NewClient(path).Members(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAFullSocketIsToldAtOnceFromADeadOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrUnix{Name: path}), syscall.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	first, err := net.Dial("unix", path) // the only one that may wait
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	_, err = NewClient(path).Members(soon(t))
+	if codeOf(t, err) != core.CodeNoNode || !strings.Contains(err.Error(), path+": a node runs, but takes no more calls") {
+		t.Error(err)
 	}
 }

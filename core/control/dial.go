@@ -1,7 +1,6 @@
 package control
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -11,13 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"hb/core"
 )
-
-// dialTimeout bounds connecting to one socket: only a full backlog takes time.
-const dialTimeout = 2 * time.Second
 
 // unreached says why no socket could be connected to, each by its path.
 type unreached struct {
@@ -43,7 +38,7 @@ func reason(err error) string {
 		return "the socket is there, but no node runs behind it"
 	case errors.Is(err, syscall.EACCES):
 		return "permission denied"
-	case errors.Is(err, syscall.EAGAIN), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, syscall.EAGAIN):
 		return "a node runs, but takes no more calls"
 	}
 	var errno syscall.Errno
@@ -89,20 +84,17 @@ func admittance(socket string) string {
 	return "it is for the user who runs the node, and root"
 }
 
-// dial connects to the first socket that lets us.
-func (c *Client) dial(ctx context.Context) (net.Conn, error) {
+// dial connects to the first socket that lets us. That takes no time worth a deadline:
+// when too many wait to be let in, the kernel says so at once.
+func (c *Client) dial() (net.Conn, error) {
 	var u unreached
-	dialer := net.Dialer{Timeout: dialTimeout}
 	for _, path := range c.sockets {
-		conn, err := dialer.DialContext(ctx, "unix", path)
+		conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
 		if err == nil {
 			if c.Dialed != nil {
 				c.Dialed(conn)
 			}
 			return conn, nil
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
 		}
 		u.paths, u.errs = append(u.paths, path), append(u.errs, err)
 	}

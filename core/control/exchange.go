@@ -42,7 +42,7 @@ func (c *Client) exchange(req *http.Request) (*http.Response, error) {
 		}
 	default:
 	}
-	conn, err := c.dial(req.Context())
+	conn, err := c.dial()
 	if err != nil {
 		return nil, err
 	}
