@@ -71,9 +71,7 @@ func credentialed(t *testing.T, names ...string) (list []Options) {
 	}
 	snap.Data = wire.Marshal(body)
 	for i, o := range list {
-		files, err := store.OS(o.DataDir)
-		must(err)
-		st, _, err := store.Open(files)
+		st, _, err := store.OpenDir(o.DataDir)
 		must(err)
 		if i == 0 {
 			must(st.SaveSnapshot(snap, snap.GetMetadata().GetIndex(), true))

@@ -110,8 +110,7 @@ func exchange(conn *tls.Conn, a Application) (*wire.Enrolled, error) {
 
 // judge makes credentials of an answer.
 func (a Application) judge(e *wire.Enrolled, ca []byte) (*Admitted, bool, error) {
-	if v := e.Refused; v.GetCode() != 0 {
-		f := &core.Fault{Code: core.Code(v.Code), Message: v.Message, Hint: v.Hint}
+	if f := e.Refused.Fault(); f != nil {
 		if off := a.Now().Sub(time.Unix(0, e.WallNanos)); off.Abs() > clockDoubt {
 			f.Message += "; this machine's clock says " + core.Stamp(a.Now().UnixNano()) + ", the member's " + core.Stamp(e.WallNanos)
 		}

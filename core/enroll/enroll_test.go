@@ -37,11 +37,7 @@ func newDoor(t *testing.T) *door {
 	if d.founded, err = Found(Founding{Data: data, Name: "a", Cluster: "lab", Random: crand.Reader, Now: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	files, err := store.OS(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	st, found, err := store.Open(files)
+	st, found, err := store.OpenDir(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,8 +100,8 @@ func (d *door) admit(_ context.Context, a *wire.Admit) (*wire.Enrolled, error) {
 
 // try is what the same cluster says to who only asks.
 func (d *door) try(_ context.Context, a *wire.Admit) error {
-	if v := d.state.WouldAdmit(a, time.Now().UnixNano()); v != nil {
-		return &core.Fault{Code: core.Code(v.Code), Message: v.Message, Hint: v.Hint}
+	if f := d.state.WouldAdmit(a, time.Now().UnixNano()).Fault(); f != nil {
+		return f
 	}
 	return nil
 }
@@ -158,8 +154,7 @@ func TestFoundingAgainGivesTheSame(t *testing.T) {
 	if err != nil || two.Token.Reveal() != one.Token.Reveal() || two.Credentials.Identity != one.Credentials.Identity || !two.Before || one.Before {
 		t.Errorf("%v, then %v, %v", one, two, err)
 	}
-	files, _ := store.OS(data)
-	st, _, err := store.Open(files) // as a node that runs there does
+	st, _, err := store.OpenDir(data) // as a node that runs there does
 	if err != nil {
 		t.Fatal(err)
 	}

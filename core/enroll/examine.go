@@ -128,7 +128,7 @@ func (t Trial) read(seen *Seen, e *wire.Enrolled, asked time.Time) {
 	seen.Program = e.Program
 	knows := e.Program != "" // a trial from a machine
 	seen.Tried = t.Token != nil && knows
-	if v := e.Refused; v.GetCode() != 0 && seen.Tried {
-		seen.Refused = &core.Fault{Code: core.Code(v.Code), Message: v.Message, Hint: v.Hint}
+	if seen.Tried {
+		seen.Refused = e.Refused.Fault()
 	}
 }

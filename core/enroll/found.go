@@ -50,11 +50,7 @@ func Found(f Founding) (*Founded, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	files, err := store.OS(f.Data)
-	if err != nil {
-		return nil, err
-	}
-	st, found, err := store.Open(files)
+	st, found, err := store.OpenDir(f.Data)
 	var busy *core.Fault
 	running := errors.As(err, &busy) && busy.Code == core.CodeBusy && own != nil
 	switch {

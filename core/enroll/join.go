@@ -83,11 +83,7 @@ func prepare(data string, random io.Reader, was bool) (*pki.Keys, core.NodeID, e
 // identityIn reads who the node of a data directory is, if it is a member; a node
 // that runs there is an error of CodeBusy.
 func identityIn(data string) (*wire.Identity, error) {
-	files, err := store.OS(data)
-	if err != nil {
-		return nil, err
-	}
-	st, found, err := store.Open(files)
+	st, found, err := store.OpenDir(data)
 	if err != nil {
 		return nil, err
 	}

@@ -114,5 +114,5 @@ func check(said *wire.Enroll, bound []byte) error {
 func verdict(err error) *wire.Verdict {
 	f := &core.Fault{Code: core.CodeInternal, Message: err.Error()}
 	errors.As(err, &f)
-	return &wire.Verdict{Code: uint32(f.Code), Message: f.Message, Hint: f.Hint}
+	return wire.VerdictOf(f)
 }

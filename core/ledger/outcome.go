@@ -36,12 +36,7 @@ type Outcome struct {
 type Event struct{ Kind, Subject, Detail string }
 
 // Fault is the verdict as an error, nil for yes.
-func (o *Outcome) Fault() *core.Fault {
-	if o.Verdict == nil {
-		return nil
-	}
-	return &core.Fault{Code: core.Code(o.Verdict.Code), Message: o.Verdict.Message, Hint: o.Verdict.Hint}
-}
+func (o *Outcome) Fault() *core.Fault { return o.Verdict.Fault() }
 
 func refuse(code core.Code, format string, args ...any) *wire.Verdict {
 	return &wire.Verdict{Code: uint32(code), Message: fmt.Sprintf(format, args...)}

@@ -189,18 +189,10 @@ func without[T any](list []T, match func(T) bool) []T {
 
 // answerFault tells whether a proposal failed, as the fault a client gets.
 func answerFault(a answer) *core.Fault {
-	switch {
-	case a.fault != nil:
+	if a.fault != nil {
 		return a.fault
-	case a.verdict.GetCode() != 0:
-		return &core.Fault{Code: core.Code(a.verdict.Code), Message: a.verdict.Message, Hint: a.verdict.Hint}
 	}
-	return nil
-}
-
-// verdictOf is the way back.
-func verdictOf(f *core.Fault) *wire.Verdict {
-	return &wire.Verdict{Code: uint32(f.Code), Message: f.Message, Hint: f.Hint}
+	return a.verdict.Fault()
 }
 
 // noQuorum is the answer to a read that no quorum confirmed.

@@ -69,7 +69,7 @@ func (n *Node) screenForget(c *wire.Command) {
 		return
 	case known && !n.isForgotten(id) && !n.losing[id]:
 		if fault := n.whyNotLose(id, m); fault != nil {
-			n.answerProposer(c, answer{verdict: verdictOf(fault)})
+			n.answerProposer(c, answer{verdict: wire.VerdictOf(fault)})
 			return
 		}
 		n.losing[id] = true

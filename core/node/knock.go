@@ -83,7 +83,7 @@ func (n *Node) confirmKnock(a *wire.Admit, clock func() int64, done func(*core.F
 			done(n.noQuorum())
 			return
 		}
-		done(answerFault(answer{verdict: n.ledger.WouldAdmit(a, clock())}))
+		done(n.ledger.WouldAdmit(a, clock()).Fault())
 	})
 }
 
@@ -100,7 +100,7 @@ func (n *Node) screenKnock(c *wire.Command) {
 		case !n.replog.Leading():
 			n.answerProposer(c, answer{verdict: notLeading()})
 		case refused != nil:
-			n.answerProposer(c, answer{verdict: verdictOf(refused)})
+			n.answerProposer(c, answer{verdict: wire.VerdictOf(refused)})
 		default:
 			n.enqueue(c)
 		}

@@ -31,7 +31,7 @@ func (n *Node) runnable(id uint64, spec *wire.Spec, then func(*wire.Spec)) {
 			spec = proto.CloneOf(spec)
 			spec.Once = true
 		}
-		return answerFault(answer{verdict: v})
+		return v.Fault()
 	}
 	if judge() == nil {
 		then(spec)

@@ -28,6 +28,16 @@ const (
 // Damage to the log is no error, see Restored.
 func Open(fs FS) (*Store, *Restored, error) { return OpenWith(fs, Options{}) }
 
+// OpenDir opens the data directory at a path of this machine, which is made if it is
+// not there. The errors are those of Open.
+func OpenDir(dir string) (*Store, *Restored, error) {
+	files, err := OS(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	return Open(files)
+}
+
 // OpenWith is Open with other sizes.
 func OpenWith(fs FS, options Options) (*Store, *Restored, error) {
 	release, err := fs.Lock()

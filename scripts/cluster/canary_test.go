@@ -166,11 +166,7 @@ func (s *search) token(t *testing.T, name, text string) {
 // common with others': the authority's key, and the generations of the datagrams'.
 func (s *search) sealed(t *testing.T, n *node, own *pki.Keys) (generations int) {
 	t.Helper()
-	files, err := store.OS(filepath.Join(n.dir, "data"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	st, found, err := store.Open(files)
+	st, found, err := store.OpenDir(filepath.Join(n.dir, "data"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,11 +20,7 @@ func (n *node) authority(t *testing.T) *pki.Authority {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := store.OS(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	st, found, err := store.Open(files)
+	st, found, err := store.OpenDir(data)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -152,11 +152,7 @@ func (g walGoal) row(each []float64) row {
 // brings the hard state, too; new segments are made between batches, as they are
 // beside them in etcd's.
 func storeAppender(dir string) (appender, func(), error) {
-	files, err := store.OS(dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	s, _, err := store.Open(files)
+	s, _, err := store.OpenDir(dir)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -36,11 +36,7 @@ func haunting(data string) (*ghost, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := store.OS(data)
-	if err != nil {
-		return nil, err
-	}
-	st, found, err := store.Open(files)
+	st, found, err := store.OpenDir(data)
 	if err != nil {
 		return nil, err
 	}
