@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"os"
 	"syscall"
 	"time"
 	"unsafe"
@@ -26,18 +27,21 @@ type sigevent struct {
 	_      [48]byte
 }
 
-// set arms the timer. Without one, on a kernel that has none, there is only what
-// the process does itself.
-func (d *deadline) set(at core.Instant) {
+// set arms the timer. With an error, where the kernel gives none (a limit on pending
+// signals, a sandbox), there is only what the process does itself.
+func (d *deadline) set(at core.Instant) error {
 	if !d.made {
 		event := sigevent{signo: int32(syscall.SIGKILL)}
 		if _, _, failed := unix.Syscall(unix.SYS_TIMER_CREATE, unix.CLOCK_BOOTTIME, uintptr(unsafe.Pointer(&event)), uintptr(unsafe.Pointer(&d.id))); failed != 0 {
-			return
+			return os.NewSyscallError("timer_create", failed)
 		}
 		d.made = true
 	}
 	when := unix.ItimerSpec{Value: unix.NsecToTimespec(time.Duration(at).Nanoseconds())}
-	unix.Syscall6(unix.SYS_TIMER_SETTIME, uintptr(d.id), unix.TIMER_ABSTIME, uintptr(unsafe.Pointer(&when)), 0, 0, 0)
+	if _, _, failed := unix.Syscall6(unix.SYS_TIMER_SETTIME, uintptr(d.id), unix.TIMER_ABSTIME, uintptr(unsafe.Pointer(&when)), 0, 0, 0); failed != 0 {
+		return os.NewSyscallError("timer_settime", failed)
+	}
+	return nil
 }
 
 // clear takes the timer away.

@@ -34,9 +34,10 @@ A lock is kept by a lease of ten seconds, which the node renews. If it cannot be
 renewed (this machine is cut off, its node is gone) CMD's process group gets
 SIGTERM two seconds before the lease ends and SIGKILL half a second before, and
 the exit code is 125. If hb itself is stopped then, the kernel kills it a quarter
-of a second before. If hb is killed CMD is killed with it, and the lock is kept
-for as long as anything that CMD has started keeps the file descriptor that came
-with it open, as with flock(1).
+of a second before; where the kernel gives no timer for that, hb says so before it
+starts CMD. If hb is killed CMD is killed with it, and the lock is kept for as long
+as anything that CMD has started keeps the file descriptor that came with it open,
+as with flock(1).
 
 A machine that is suspended whole may go on when the lease is long over, and CMD
 with it for a moment. Against that no lock helps, but the number in HB_FENCE does:

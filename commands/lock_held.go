@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -182,9 +183,12 @@ func (h *holding) told(l *control.Lock) error {
 	if h.child == nil && bootTime().Add(termBefore) >= h.until {
 		return nil
 	}
-	h.last.set(h.until.Add(-lastBefore))
+	noTimer := h.last.set(h.until.Add(-lastBefore))
 	if h.child != nil {
 		return nil
+	}
+	if noTimer != nil && !h.quiet {
+		fmt.Fprintf(h.stderr, "hb: should hb be stopped, nothing will end %s before the lease does: %v\n", h.behind[0], noTimer)
 	}
 	env := append(os.Environ(), h.env...)
 	child, err := startGroup(h.path, h.behind, append(env, "HB_FENCE="+*l.Fence), h.hook())
