@@ -169,7 +169,21 @@ func (k *completer) ofFlag(f cli.Flag) []string {
 	if c := k.command(); c != nil {
 		command = c.Name
 	}
+	if words := flagWords(name, command); words != nil {
+		return words
+	}
 	switch name {
+	case "on":
+		return append(k.of("NODE", command), "@leader\twhichever member leads")
+	case "on-failure", "check":
+		return k.of("TASK", command)
+	}
+	return k.of(form[strings.LastIndexByte(form, ' ')+1:], command)
+}
+
+// flagWords are the values of a flag that takes only these.
+func flagWords(flag, command string) []string {
+	switch flag {
 	case "output":
 		return []string{"table", "plain", "json", "jsonl"}
 	case "priority":
@@ -182,17 +196,13 @@ func (k *completer) ofFlag(f cli.Flag) []string {
 		return []string{"agreed-up", "agreed-down"}
 	case "prefer":
 		return []string{"idle"}
-	case "on":
-		return append(k.of("NODE", command), "@leader\twhichever member leads")
-	case "on-failure", "check":
-		return k.of("TASK", command)
 	case "status":
 		if command == "members" {
 			return memberStatuses()
 		}
 		return taskStatuses()
 	}
-	return k.of(form[strings.LastIndexByte(form, ' ')+1:], command)
+	return nil
 }
 
 // of are the candidates for a word of a synopsis, like NODE or 1|3|5|7. The node is
@@ -208,7 +218,7 @@ func (k *completer) of(what, command string) (lines []string) {
 	case "SHELL":
 		return []string{"bash", "zsh", "fish"}
 	case "CONDITION":
-		return []string{"ready\ta usable member", "leader", "quorum", "members=\tso many are alive", "voters=", "applied=", "gone="}
+		return conditions()
 	case "NODE", "TARGET":
 		lines = k.members(ctx)
 	case "ID":
@@ -239,6 +249,11 @@ func (k *completer) of(what, command string) (lines []string) {
 		}
 	}
 	return lines
+}
+
+// conditions are what hb wait waits for.
+func conditions() []string {
+	return []string{"ready\ta usable member", "leader", "quorum", "members=\tso many are alive", "voters=", "applied=", "gone="}
 }
 
 // node is the way to the node that the line is for.

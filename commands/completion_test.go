@@ -7,6 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/urfave/cli/v2"
+
+	"hb/core/control"
 )
 
 // shell runs a script in a shell that finds hb, and a node with members a to d behind
@@ -104,6 +108,45 @@ func same(t *testing.T, shell, line string, got, want []string) {
 	slices.Sort(got)
 	if got = slices.Compact(got); !slices.Equal(got, want) {
 		t.Errorf("%s completes %q with %q, want %q", shell, line, got, want)
+	}
+}
+
+// What is offered is what the help of the command names, and what is taken.
+func TestOnlyWordsThatAreTakenAreOffered(t *testing.T) {
+	offered := map[string]bool{}
+	check := func(flags []cli.Flag, command string) {
+		for _, f := range flags {
+			name := f.Names()[0]
+			_, meaning := describe(f)
+			for _, word := range flagWords(name, command) {
+				offered[name] = true
+				if name == "status" {
+					continue // the commands check by the same list
+				}
+				if !strings.Contains(meaning, word) {
+					t.Errorf("hb %s --%s %s is offered; the help says %q", command, name, word, meaning)
+				}
+			}
+		}
+	}
+	app := App("test")
+	check(app.Flags, "")
+	var walk func([]*cli.Command)
+	walk = func(list []*cli.Command) {
+		for _, c := range list {
+			check(c.Flags, c.Name)
+			walk(c.Subcommands)
+		}
+	}
+	walk(app.Commands)
+	if len(offered) != 7 {
+		t.Errorf("the flags with words are %v", offered)
+	}
+	for _, line := range conditions() {
+		word, _, _ := strings.Cut(line, "\t")
+		if _, err := control.ParseCondition(strings.Replace(word, "=", "=1", 1)); err != nil {
+			t.Errorf("hb wait %s is offered: %v", word, err)
+		}
 	}
 }
 

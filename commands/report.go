@@ -66,9 +66,9 @@ func (b *bundle) add(name string, text []byte) {
 	b.files = append(b.files, bundled{name, redact(text)})
 }
 
-// miss says why something is not there.
+// miss says why something is not there, no less safe to show.
 func (b *bundle) miss(what string, why error) {
-	b.missing = append(b.missing, what+": "+render.Safe(why.Error()))
+	b.missing = append(b.missing, string(redact([]byte(what+": "+render.Safe(why.Error())))))
 }
 
 // addJSON takes a document in.
