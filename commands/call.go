@@ -45,6 +45,9 @@ func action(max int, run func(*call) error) cli.ActionFunc {
 			k.words, k.behind, k.dashed = k.words[:i], k.words[i+1:], true
 		}
 		k.stdout = checked{c.App.Writer}
+		if k.width() > 0 && !isUTF8() {
+			k.stdout = asciiCuts{k.stdout}
+		}
 		if k.quiet {
 			k.stdout = io.Discard
 		}

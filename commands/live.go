@@ -66,7 +66,7 @@ func (c *call) liveScreen(ctx context.Context, s *stream, v liveView, every time
 		width, height := scr.look()
 		lines, err := v.page().Lines(width, height, c.color())
 		if err == nil {
-			err = scr.draw(lines)
+			err = scr.draw(cutsFor(lines))
 		}
 		if err != nil {
 			return err

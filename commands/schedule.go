@@ -251,7 +251,7 @@ func runScheduleShow(c *call, ctx context.Context, client *control.Client, name 
 		}
 		return (&render.Table{Rows: [][]string{row}}).Plain(c.stdout)
 	}
-	return render.Pairs(c.stdout, facts, c.color())
+	return render.Pairs(c.stdout, facts, c.width(), c.color())
 }
 
 // factsOf lists what a task is to be, for people.

@@ -201,6 +201,19 @@ func TestADumbTerminalGetsPlainPages(t *testing.T) {
 	}
 }
 
+func TestWhatIsCutIsMarkedAsTheLocaleCanShow(t *testing.T) {
+	for locale, want := range map[string]string{"C": "ab~", "de_DE.utf8": "ab…"} {
+		t.Setenv("LC_ALL", locale)
+		if got := cutsFor([]string{"ab…"}); got[0] != want {
+			t.Errorf("%s: %q", locale, got)
+		}
+	}
+	var out strings.Builder
+	if n, err := (asciiCuts{&out}).Write([]byte("a… b…")); n != len("a… b…") || err != nil || out.String() != "a~ b~" {
+		t.Errorf("%d, %v: %q", n, err, &out)
+	}
+}
+
 func TestAFrameWritesOnlyWhatDiffers(t *testing.T) {
 	whole := frame(nil, []string{"a", "b"})
 	if want := beginFrame + "\x1b[H\x1b[2J\x1b[1;1H\x1b[2Ka\x1b[0m\x1b[2;1H\x1b[2Kb\x1b[0m" + endFrame; string(whole) != want {

@@ -196,7 +196,7 @@ func printSnapshot(c *call, s *recovery.Snapshot) error {
 			{"voters", strings.Join(doc.Voters, ", ")},
 			{"members", strconv.Itoa(doc.Members)},
 			{"tasks", fmt.Sprintf("%d, of which %d have not ended", doc.Tasks, doc.Open)},
-		}, c.color())
+		}, c.width(), c.color())
 	}
 	return c.print(doc, []any{doc}, &render.Table{Rows: [][]string{{
 		doc.File, doc.Cluster, doc.ClusterName, doc.Epoch, doc.Index, doc.Term, written, strings.Join(doc.Voters, ","),

@@ -35,7 +35,7 @@ func runStatus(c *call) error {
 		return err
 	}
 	if c.form == "table" {
-		return render.Pairs(c.stdout, statusPage(s), c.color())
+		return render.Pairs(c.stdout, statusPage(s), c.width(), c.color())
 	}
 	return c.print(s, []any{s}, &render.Table{Rows: [][]string{{
 		s.Name, s.ID, s.Health, s.Role, orEmpty(s.Leader.Name), orEmpty(s.Term), orEmpty(s.Commit),

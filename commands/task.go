@@ -146,7 +146,7 @@ func printTask(c *call, t *control.Task) error {
 		add("cpu", fmt.Sprintf("%.3fs", t.Result.CPU))
 		add("memory", memoryOf(t.Result))
 	}
-	errs := []error{render.Pairs(c.stdout, facts, c.color()), printAttempts(c, t), printElements(c, t), printCandidates(c, t)}
+	errs := []error{render.Pairs(c.stdout, facts, c.width(), c.color()), printAttempts(c, t), printElements(c, t), printCandidates(c, t)}
 	if t.Result != nil {
 		errs = append(errs, printTail(c, t.ID, "stdout", t.Result.StdoutTail), printTail(c, t.ID, "stderr", t.Result.StderrTail))
 	}

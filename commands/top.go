@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +20,7 @@ func topCommand() *cli.Command {
 log is, how many tasks wait and run, and each member with its stress (0 idle, 1000
 saturated), round trip, tasks (running/slots) and how many entries of the log it
 has still to apply; below, what has happened lately, tasks left out (hb events
-tells all).
+tells all), and, where there is room, the tasks submitted last.
 
 q leaves, ? explains the other keys. It draws in place, fits any size of terminal,
 and goes on when the node is started again. Where the output is no terminal it
@@ -59,6 +58,9 @@ const historyKept = 60
 // eventsShown is how many events are kept to be shown.
 const eventsShown = 100
 
+// tasksShown is how many tasks are.
+const tasksShown = 30
+
 // topView is the cluster as it was last seen.
 type topView struct {
 	c        *call
@@ -72,6 +74,7 @@ type topView struct {
 	at      time.Time
 	status  *control.Status
 	members []control.Member
+	tasks   []control.TaskRow // submitted last
 	rates   rates
 
 	following sync.Once
@@ -92,13 +95,19 @@ func (v *topView) look(ctx context.Context, client *control.Client) (func(), err
 	if err != nil {
 		return nil, err
 	}
+	tasks := &control.Tasks{}
+	if v.c.form == "table" {
+		if page, err := client.TaskPage(ctx, control.TaskQuery{Newest: tasksShown}); err == nil {
+			tasks = page
+		}
+	}
 	at := time.Now()
 	v.following.Do(func() { go v.follow(v.c.Context.Context, client) })
 	return func() {
 		if v.status != nil {
 			v.rates.add(v.status, status, at.Sub(v.at))
 		}
-		v.at, v.status, v.members = at, status, list.Members
+		v.at, v.status, v.members, v.tasks = at, status, list.Members, tasks.Tasks
 		v.selected = min(v.selected, len(v.members)-1)
 	}, nil
 }
@@ -144,17 +153,6 @@ func endedTasks(s *control.Status) float64 {
 		n += k
 	}
 	return float64(n)
-}
-
-// isUTF8 says whether the locale does, as setlocale(3) reads it.
-func isUTF8() bool {
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if value := os.Getenv(name); value != "" {
-			value = strings.ToUpper(value)
-			return strings.Contains(value, "UTF-8") || strings.Contains(value, "UTF8")
-		}
-	}
-	return false
 }
 
 // press does what a key is for.

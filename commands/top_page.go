@@ -20,7 +20,7 @@ func (v *topView) page() *render.Page {
 		return p
 	}
 	p.Foot = "q leave  j k choose  s sort: " + v.sort + "  ? help"
-	p.Tail = v.tail()
+	p.Tail, p.Side = v.tail(), v.side()
 	if v.selected >= 0 && v.selected < len(v.members) {
 		p.Detail = topDetail(v.sorted()[v.selected])
 	}
@@ -119,10 +119,10 @@ func rateText(f float64) string {
 // table is the members. Figures that move have fixed widths.
 func (v *topView) table() *render.Table {
 	t := &render.Table{
-		Header: []string{"NAME", "STATUS", "ROLE", "STRESS", "RTT", "TASKS", "LAG", "VERSION", "TAGS"},
-		Shrink: []int{0, 8},
-		Drop:   []int{7, 8, 4, 6, 2, 3},
-		Paint:  2,
+		Header: []string{"NAME", "ID", "ADDRESS", "STATUS", "SINCE", "ROLE", "STRESS", "RTT", "TASKS", "LAG", "VERSION", "TAGS"},
+		Shrink: []int{0, 11},
+		Drop:   []int{1, 2, 4, 10, 11, 7, 9, 5, 6},
+		Paint:  4,
 	}
 	for _, m := range v.sorted() {
 		trip := rtt(m.RTT)
@@ -134,11 +134,22 @@ func (v *topView) table() *render.Table {
 			status += ",drained"
 		}
 		t.Rows = append(t.Rows, []string{
-			m.Name, status, m.Role, v.stress(m), fixed(trip, 6), fixed(slots(m.Tasks), 5), fixed(v.lag(m), 5),
+			m.Name, m.ID, orEmpty(m.Address), status, clock(m.Since, v.at), m.Role, v.stress(m), fixed(trip, 6), fixed(slots(m.Tasks), 5), fixed(v.lag(m), 5),
 			orEmpty(m.Version), joined(m.Tags),
 		})
 	}
 	return t
+}
+
+// clock is a time, with its day where that is not today's.
+func clock(t *time.Time, now time.Time) string {
+	switch {
+	case t == nil:
+		return ""
+	case t.Local().Format(time.DateOnly) == now.Local().Format(time.DateOnly):
+		return t.Local().Format(time.TimeOnly)
+	}
+	return t.Local().Format(time.DateTime)
 }
 
 // fixed makes a figure, or the lack of it, so wide.
@@ -225,6 +236,19 @@ func topDetail(m control.Member) string {
 		parts = append(parts, *m.Blame)
 	}
 	return strings.Join(parts, "  ")
+}
+
+// side are the tasks submitted last, newest last.
+func (v *topView) side() []string {
+	lines, status, node := []string{"RECENT TASKS"}, 0, 0
+	for _, t := range v.tasks {
+		status, node = max(status, len(t.Status)), max(node, len(orEmpty(t.Node)))
+	}
+	for _, t := range v.tasks {
+		lines = append(lines, fmt.Sprintf("%s  %-*s  %-*s  %s", clock(t.Submitted, v.at), status, t.Status,
+			node, cmp.Or(orEmpty(t.Node), "-"), commandOf(t.Name, t.Argv, t.Args)))
+	}
+	return lines
 }
 
 // tail is what happened, newest last.

@@ -20,7 +20,7 @@ type Entries struct {
 const (
 	wordWidth   = 6  // of the word before an entry, with its gap
 	detailWidth = 5  // of that before a detail
-	leastWidth  = 24 // a text is not broken into narrower lines
+	leastWidth  = 24 // a text is not broken into narrower lines, if the terminal is twice as wide
 )
 
 // Entry begins an entry; its word is painted by what it means.
@@ -49,7 +49,7 @@ func (p *Entries) line(indent, room int, word, text string, painted bool) {
 		word = paint(word)
 	}
 	p.text.WriteString(word + gap)
-	for i, part := range p.broken(Safe(text), indent+room) {
+	for i, part := range broken(Safe(text), p.Width, indent+room) {
 		if i > 0 {
 			p.text.WriteString("\n" + strings.Repeat(" ", indent+room))
 		}
@@ -58,12 +58,13 @@ func (p *Entries) line(indent, room int, word, text string, painted bool) {
 	p.text.WriteByte('\n')
 }
 
-// broken is a text in lines that fit behind a margin.
-func (p *Entries) broken(text string, margin int) (lines []string) {
-	if p.Width == 0 {
+// broken is a text in lines that fit a width behind a margin, but are not all too
+// narrow; 0: it is left whole.
+func broken(text string, width, margin int) (lines []string) {
+	if width == 0 || margin+twwidth.Width(text) <= width {
 		return []string{text}
 	}
-	room := max(leastWidth, p.Width-margin)
+	room := max(width-margin, min(leastWidth, width/2))
 	line := ""
 	for _, word := range strings.Fields(text) {
 		switch {

@@ -22,6 +22,9 @@ type Page struct {
 	Detail string
 	// Tail is a title and what happened, oldest first; the newest are shown.
 	Tail []string
+	// Side is likewise about something else. It stands beside the tail where the page is
+	// wide, and else below it, in what room there is.
+	Side []string
 	// Foot is the last line.
 	Foot string
 	// Over, if there is some, is shown in the place of table and tail.
@@ -42,7 +45,7 @@ func (p *Page) Lines(width, height int, color bool) ([]string, error) {
 	if height > 0 && len(head) > max(1, height/3) {
 		head = head[:max(1, height/3)]
 	}
-	r := p.share(height, len(head))
+	r := p.share(width, height, len(head))
 	lines := head
 	if r.gaps {
 		lines = append(lines, "")
@@ -65,7 +68,7 @@ func (p *Page) Lines(width, height int, color bool) ([]string, error) {
 	if p.Detail != "" && r.detail {
 		lines = append(lines, clip(Safe(p.Detail), width))
 	}
-	lines = append(lines, p.tail(width, r.tail)...)
+	lines = append(lines, p.sections(width, r)...)
 	if p.Foot == "" || !r.foot {
 		return lines, nil
 	}
@@ -81,21 +84,21 @@ func (p *Page) Lines(width, height int, color bool) ([]string, error) {
 
 // room is how many lines each part gets.
 type room struct {
-	rows, tail         int // without the table's header; the tail with its gap
+	rows, tail, side   int // without the table's header; tail and side with their gaps
 	gaps, detail, foot bool
 }
 
+// wideEnough is from where tail and side stand beside each other.
+const wideEnough = 150
+
 // share divides a height that the head has its part of.
-func (p *Page) share(height, head int) room {
-	all, tail := 0, 0
+func (p *Page) share(width, height, head int) room {
+	all, tail, side := 0, withGap(p.Tail), withGap(p.Side)
 	if p.Table != nil {
 		all = len(p.Table.Rows)
 	}
-	if len(p.Tail) > 1 {
-		tail = len(p.Tail) + 1
-	}
 	if height == 0 {
-		return room{rows: all, tail: tail, gaps: true, detail: true}
+		return room{rows: all, tail: tail, side: side, gaps: true, detail: true}
 	}
 	const small, medium, fewEvents = 8, 16, 6 // lines: title and gap are two of them
 	r := room{foot: height >= small, gaps: height >= medium, detail: height >= small && p.Detail != ""}
@@ -105,11 +108,32 @@ func (p *Page) share(height, head int) room {
 			left--
 		}
 	}
+	used := 0
 	if height >= medium {
-		r.tail = min(tail, max(fewEvents, left-all))
+		free := max(fewEvents, left-all)
+		switch {
+		case width >= wideEnough:
+			r.tail, r.side = min(tail, free), min(side, free)
+			used = max(r.tail, r.side)
+		default:
+			if free >= 4*fewEvents {
+				r.side = min(side, free/2)
+			}
+			r.tail = min(tail, free-r.side)
+			r.side = min(side, free-r.tail)
+			used = r.tail + r.side
+		}
 	}
-	r.rows = max(1, min(all, left-r.tail))
+	r.rows = max(1, min(all, left-used))
 	return r
+}
+
+// withGap is how many lines a title and what is under it take; without anything none.
+func withGap(section []string) int {
+	if len(section) < 2 {
+		return 0
+	}
+	return len(section) + 1
 }
 
 // rows are the lines of the table that are seen, its header first, and the first
@@ -149,13 +173,36 @@ func marked(line string, width int, color bool) string {
 	return "\x1b[7m" + strings.ReplaceAll(line, "\x1b[0m", "\x1b[0;7m") + "\x1b[0m"
 }
 
-// tail is a gap, the title, and the newest that there is room for.
-func (p *Page) tail(width, room int) (lines []string) {
-	if room < 3 || len(p.Tail) < 2 {
+// sections are tail and side.
+func (p *Page) sections(width int, r room) (lines []string) {
+	if width < wideEnough {
+		return append(newest(p.Tail, width, r.tail), newest(p.Side, width, r.side)...)
+	}
+	half := (width - 2*gap) / 2
+	if len(p.Side) < 2 {
+		half = width
+	}
+	left, right := newest(p.Tail, half, r.tail), newest(p.Side, half, r.side)
+	for i := range max(len(left), len(right)) {
+		line := ""
+		if i < len(left) {
+			line = left[i]
+		}
+		if i < len(right) && right[i] != "" {
+			line += strings.Repeat(" ", half+2*gap-twwidth.Width(line)) + right[i]
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// newest is a gap, the title, and the newest that there is room for.
+func newest(section []string, width, room int) (lines []string) {
+	if room < 3 || len(section) < 2 {
 		return nil
 	}
-	lines = []string{"", clip(p.Tail[0], width)}
-	what := p.Tail[1:]
+	lines = []string{"", clip(section[0], width)}
+	what := section[1:]
 	for _, line := range what[max(0, len(what)-(room-2)):] {
 		lines = append(lines, clip(Safe(line), width))
 	}

@@ -41,6 +41,11 @@ func crowd(members int) *Page {
 func TestPages(t *testing.T) {
 	chosen := crowd(40)
 	chosen.Selected, chosen.Detail = 33, "web34  0000000000000022  10.0.0.34:7117"
+	busy := crowd(5)
+	busy.Side = []string{"RECENT TASKS"}
+	for i := range 12 {
+		busy.Side = append(busy.Side, fmt.Sprintf("12:00:%02d  succeeded  web%d  backup --all /srv/data", i, i%5+1))
+	}
 	help := crowd(3)
 	help.Over = []string{"q  leave", "?  this, which is far too wide for a terminal of twenty columns"}
 	for name, c := range map[string]struct {
@@ -51,6 +56,7 @@ func TestPages(t *testing.T) {
 		"80x24": {crowd(5), 80, 24, false}, "200x50": {crowd(5), 200, 50, false}, "20x10": {crowd(5), 20, 10, false},
 		"many": {crowd(40), 80, 24, false}, "chosen": {chosen, 60, 20, false}, "painted": {chosen, 60, 12, true},
 		"help": {help, 20, 10, false}, "unbounded": {crowd(5), 0, 0, false}, "tiny": {crowd(5), 8, 3, false},
+		"busy-200x24": {busy, 200, 24, false}, "busy-80x50": {busy, 80, 50, false}, "busy-80x24": {busy, 80, 24, false}, "busy-unbounded": {busy, 0, 0, false},
 	} {
 		lines, err := c.page.Lines(c.width, c.height, c.color)
 		if err != nil {
@@ -75,11 +81,12 @@ func TestPages(t *testing.T) {
 
 func TestAPageFitsEveryTerminalAndShowsTheChosenRow(t *testing.T) {
 	for _, members := range []int{2, 5, 200} {
-		for width := 14; width < 130; width += 7 {
+		for width := 14; width < 230; width += 9 {
 			for height := 4; height < 60; height += 5 {
 				p := crowd(members)
 				p.Selected = (width * height) % members
 				p.Detail = "more of it"
+				p.Side = p.Tail[:1+height%7]
 				lines, err := p.Lines(width, height, false)
 				if err != nil {
 					t.Fatal(err)
@@ -100,6 +107,20 @@ func TestAPageFitsEveryTerminalAndShowsTheChosenRow(t *testing.T) {
 					t.Fatalf("%d members at %dx%d: %d rows are marked", members, width, height, chosen)
 				}
 			}
+		}
+	}
+}
+
+func TestPairsAreBrokenBetweenWordsWhereTheTerminalEnds(t *testing.T) {
+	pairs := [][2]string{{"node", "a"}, {"no leader", "of the 3 voters 2 are needed"}, {"empty", ""}}
+	for width, want := range map[int]string{
+		0:  "node       a\nno leader  of the 3 voters 2 are needed\nempty\n",
+		30: "node       a\nno leader  of the 3 voters 2\n           are needed\nempty\n",
+		20: "node       a\nno leader  of the 3\n           voters 2\n           are needed\nempty\n",
+	} {
+		var out strings.Builder
+		if err := Pairs(&out, pairs, width, false); err != nil || out.String() != want {
+			t.Errorf("%d: %v\n%s\nwant\n%s", width, err, &out, want)
 		}
 	}
 }

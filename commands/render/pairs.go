@@ -4,23 +4,30 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 )
 
-// Pairs prints a page of names and what they stand for, one a line.
-func Pairs(w io.Writer, pairs [][2]string, color bool) error {
+// Pairs prints a page of names and what they stand for, one a line. What is wider than
+// the terminal is broken between words; a width of 0 breaks nothing.
+func Pairs(w io.Writer, pairs [][2]string, width int, color bool) error {
 	widest := 0
 	for _, p := range pairs {
 		widest = max(widest, twwidth.Width(Safe(p[0])))
 	}
 	var b bytes.Buffer
 	for _, p := range pairs {
-		name, value := Safe(p[0]), Safe(p[1])
-		if color {
-			value = paint(value)
+		name, lines := Safe(p[0]), broken(Safe(p[1]), width, widest+gap)
+		for i, line := range lines {
+			if color && len(lines) == 1 {
+				line = paint(line)
+			}
+			if i > 0 {
+				name = ""
+			}
+			b.WriteString(strings.TrimRight(fmt.Sprintf("%s%*s%s", name, widest-twwidth.Width(name)+gap, "", line), " ") + "\n")
 		}
-		fmt.Fprintf(&b, "%s%*s%s\n", name, widest-twwidth.Width(name)+gap, "", value)
 	}
 	_, err := w.Write(b.Bytes())
 	return err
