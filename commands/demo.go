@@ -120,7 +120,7 @@ func (d *demo) gather(n int) error {
 
 // look shows members and leader.
 func (d *demo) look(n int) error {
-	d.step("Every member knows every other, and who leads: a majority has just confirmed it.")
+	d.step("Every member knows all others, and the leader: a majority has just confirmed it.")
 	if err := errors.Join(d.hb("members"), d.hb("leader")); err != nil {
 		return err
 	}
@@ -181,10 +181,7 @@ func (d *demo) loseLeader() error {
 	}
 	old := orEmpty(leader.Name)
 	d.step("Twelve more; and while they run, the leader (%s) dies without a word.", old)
-	if d.ids, err = d.submit(12, "sh", "-c", fmt.Sprintf("sleep %d; echo done on $HB_NODE", d.longer())); err != nil {
-		return err
-	}
-	if err := d.untilBusy(old); err != nil {
+	if err := d.occupy(old); err != nil {
 		return err
 	}
 	if err := d.kill(old); err != nil {
@@ -205,15 +202,32 @@ func (d *demo) loseLeader() error {
 	return nil
 }
 
-// untilBusy waits until the leader itself runs one of the tasks, so that its
-// death costs something, and makes sure that not all have ended by then.
-func (d *demo) untilBusy(leader string) error {
+// occupy submits tasks until the leader runs one of them, which it need not where it is
+// the busiest of all.
+func (d *demo) occupy(leader string) error {
+	for range 5 {
+		ids, err := d.submit(12, "sh", "-c", fmt.Sprintf("sleep %d; echo done on $HB_NODE", d.longer()))
+		if err != nil {
+			return err
+		}
+		d.ids = append(d.ids, ids...)
+		if busy, err := d.untilBusy(leader, ids); busy || err != nil {
+			return err
+		}
+		d.say("All have ended, and %s was busy with other things: twelve more.", leader)
+	}
+	return demoFault("no task was given to %s", leader)
+}
+
+// untilBusy waits until the leader itself runs one of some tasks, so that its death
+// costs something; false: all have ended before.
+func (d *demo) untilBusy(leader string, ids []string) (bool, error) {
 	ctx, cancel := context.WithTimeout(d.ctx, demoLimit)
 	defer cancel()
 	for {
-		rows, err := d.rows(d.ids)
+		rows, err := d.rows(ids)
 		if err != nil {
-			return err
+			return false, err
 		}
 		open, there := 0, 0
 		for _, r := range rows {
@@ -226,15 +240,15 @@ func (d *demo) untilBusy(leader string) error {
 		}
 		switch {
 		case open == 0:
-			return demoFault("all tasks had ended before the leader could be killed")
+			return false, nil
 		case there > 0:
-			d.say("%d of 12 have not ended, %d of them run on %s.", open, there, leader)
-			return nil
+			d.say("%d of %d have not ended, %d of them run on %s.", open, len(ids), there, leader)
+			return true, nil
 		}
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
-			return demoFault("no task was given to %s", leader)
+			return false, demoFault("no task was given to %s", leader)
 		}
 	}
 }
