@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/procfs"
+
 	"hb/core"
 )
 
@@ -38,6 +40,12 @@ const (
 	calmRate = 200
 	// calmFor is for how long it must have been calm to be taken for idle.
 	calmFor = 5 * time.Second
+	// tidyEvery is how often a resting process looks whether it holds so much more
+	// than it did in its first such time, tidyFrom, that it is worth its while to give
+	// that back: what a member that died, or a command, needed for a moment stays
+	// otherwise.
+	tidyEvery = 10 * time.Second
+	tidyFrom  = 2 << 20
 )
 
 // rest is what a process does that has nothing to do for the time being. It
@@ -49,7 +57,10 @@ const (
 // needed until then: for the start, or for a burst of tasks.
 type rest struct {
 	begin, end func()
+	resident   func() int64 // bytes of memory
 	resting    bool
+	tidied     core.Instant // when it began to rest, or last looked how much it holds
+	kept       int64        // what it needs while it rests; 0 not yet known
 	steps      int64        // when last looked
 	looked     core.Instant // when that was
 	calm       core.Instant // since when nothing has gone on
@@ -68,12 +79,27 @@ func newRest() *rest {
 			debug.FreeOSMemory()
 			dropClean()
 		},
+		resident: resident,
 		end: func() {
 			if !set {
 				runtime.GOMAXPROCS(processors)
 			}
 		},
 	}
+}
+
+// resident is how much memory this process holds, in bytes; 0 where the kernel does
+// not say.
+func resident() int64 {
+	self, err := procfs.Self()
+	if err != nil {
+		return 0
+	}
+	st, err := self.Stat()
+	if err != nil {
+		return 0
+	}
+	return int64(st.ResidentMemory())
 }
 
 // look decides by the steps so far whether to rest.
@@ -89,8 +115,28 @@ func (r *rest) look(now core.Instant, steps int64) {
 		}
 	}
 	r.looked, r.steps = now, steps
-	if !r.resting && now.Sub(r.calm) >= calmFor {
+	switch {
+	case !r.resting && now.Sub(r.calm) >= calmFor:
 		r.resting = true
-		r.begin()
+		r.rest(now)
+	case r.resting && now.Sub(r.tidied) >= tidyEvery:
+		r.tidy(now)
+	}
+}
+
+func (r *rest) rest(now core.Instant) {
+	r.tidied, r.kept = now, 0
+	r.begin()
+}
+
+// tidy begins anew with the rest if it has come to hold much more than it needs. What
+// that is shows some time after the beginning.
+func (r *rest) tidy(now core.Instant) {
+	r.tidied = now
+	switch holds := r.resident(); {
+	case r.kept == 0:
+		r.kept = holds
+	case holds > r.kept+tidyFrom:
+		r.rest(now)
 	}
 }

@@ -37,7 +37,7 @@ func TestASampleIsDueWhenTheLoopIsAwakeAndNotTooOften(t *testing.T) {
 
 func TestAProcessRestsWhenItHasBeenCalmAndUntilItIsNot(t *testing.T) {
 	var did []string
-	r := &rest{begin: func() { did = append(did, "begin") }, end: func() { did = append(did, "end") }}
+	r := &rest{begin: func() { did = append(did, "begin") }, end: func() { did = append(did, "end") }, resident: func() int64 { return 1 << 20 }}
 	at, steps := core.Instant(time.Hour), int64(0)
 	for _, c := range []struct {
 		seconds int
@@ -59,6 +59,39 @@ func TestAProcessRestsWhenItHasBeenCalmAndUntilItIsNot(t *testing.T) {
 		if !slices.Equal(did, c.want) {
 			t.Fatalf("after %d s of %d steps: %v, want %v", c.seconds, c.rate, did, c.want)
 		}
+	}
+}
+
+func TestARestingProcessThatHasGrownGivesBackAgain(t *testing.T) {
+	begun, holds := 0, int64(14<<20)
+	r := &rest{begin: func() { begun++; holds = 8 << 20 }, end: func() {}, resident: func() int64 { return holds }}
+	at, steps := core.Instant(time.Hour), int64(0)
+	pass := func(d time.Duration) {
+		for end := at.Add(d); at < end; {
+			at, steps = at.Add(time.Second), steps+30
+			r.look(at, steps)
+		}
+	}
+	for _, c := range []struct {
+		holds int64 // from here on
+		pass  time.Duration
+		begun int // after that
+	}{
+		{14 << 20, calmFor + time.Second, 1},
+		{14 << 20, time.Minute, 1}, // that is what it needs
+		{14<<20 + tidyFrom, time.Minute, 1},
+		{15<<20 + tidyFrom, tidyEvery, 2},
+		{13 << 20, tidyEvery, 2},
+		{13<<20 + tidyFrom, time.Minute, 2},
+		{14<<20 + tidyFrom, tidyEvery, 3},
+	} {
+		holds = c.holds
+		if pass(c.pass); begun != c.begun {
+			t.Errorf("holding %d MiB for %v it has begun %d times to rest, want %d", c.holds>>20, c.pass, begun, c.begun)
+		}
+	}
+	if resident() < 1<<20 {
+		t.Errorf("this program holds %d bytes", resident())
 	}
 }
 
