@@ -55,6 +55,8 @@ const (
 	// Damping calls a member unsteady that is accused too often, although it
 	// refutes each time.
 	Damping
+	// SecondLook asks a member that has refuted once more, at once.
+	SecondLook
 
 	endExtras
 )
@@ -65,7 +67,7 @@ const AllExtras = endExtras - 1
 var extraNames = [...]string{
 	"adapted-timeout", "local-health", "confirmation", "buddy", "bulletins", "correction",
 	"isolation-gate", "pause-gate", "silence-gate", "refusal", "verification", "corroboration", "anti-entropy", "healing",
-	"question", "grace", "ring-lane", "persistence", "damping",
+	"question", "grace", "ring-lane", "persistence", "damping", "second-look",
 }
 
 // Has says whether all of these are in the set.

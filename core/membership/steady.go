@@ -23,7 +23,7 @@ const (
 	Unsteady
 )
 
-// A member whose link loses most of its packets is suspected every few seconds,
+// A member whose link loses most of its packets is suspected every second or two,
 // and refutes it each time, since one packet in five is enough for that. To the
 // failure detector it lives; to whoever gives it work it might as well not. Nor
 // does it stand alone: it accuses others as often as it is accused.
@@ -35,8 +35,9 @@ const (
 // the faulty one, is never enough; and where a good part of all members is
 // accused, it is the network that is at fault, and nobody is called unsteady.
 //
-// A member with 80 % loss is accused every three seconds by ever other members;
-// at 30 % loss for all, each is accused every eight minutes.
+// A member with 80 % loss is accused every second or so by ever other members, since
+// those who have it in view look again as soon as it refutes (core/detect/swim,
+// lookAgain); at 30 % loss for all, each is accused every eight minutes.
 const (
 	// unsteadyAfter accusations within unsteadyWindow periods, by unsteadyVoices
 	// members (by all the others, if they are fewer, but by two at least).

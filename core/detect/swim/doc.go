@@ -27,8 +27,9 @@
 //     ends in death between Min and Max, the sooner the more others confirm it.
 //   - verify.go: three members that the suspect's ID chooses probe it at once
 //     instead of waiting for their turn, so that a real crash is confirmed
-//     within a period; what an answer "nobody listens there" is worth; and that
-//     one member's word alone calls nobody dead.
+//     within a period; what an answer "nobody listens there" is worth; that one
+//     member's word alone calls nobody dead; and that whoever refutes is looked at
+//     once more, so that a member whose packets are mostly lost is known for that.
 //   - refute.go: a suspected member raises its incarnation above the
 //     accusation's and says that it is alive (§4.2).
 //   - health.go: a member that seems slow itself, since its probes fail, its

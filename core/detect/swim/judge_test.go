@@ -64,6 +64,52 @@ func TestARefutationEndsTheSuspicion(t *testing.T) {
 	}
 }
 
+// refutedInTime has this node probe a member, which refutes another's accusation
+// before that has come to anything, and gives the pings that leave for that.
+func (b *bench) refutedInTime() []detect.Send {
+	member5, _ := b.table.Get(5)
+	b.d.probe(b.now, member5)
+	b.accusation(5, 2, wire.ReasonSilent)
+	b.take(wire.KindPing)
+	member5.Incarnation, member5.Status = 1, core.Alive
+	b.learn(member.Evidence{Row: member5})
+	return b.take(wire.KindPing)
+}
+
+func TestWhoRefutesWhileItIsProbedIsProbedOnceMoreAsWhatItIsNow(t *testing.T) {
+	b := among(t, 10)
+	if pings := b.refutedInTime(); len(pings) != 1 || pings[0].To != 5 {
+		t.Fatalf("pings: %v", pings)
+	}
+	b.keepHearing(b.d.period + 10*time.Millisecond)
+	if again, _ := b.table.Get(5); again.Status != core.Suspect || again.Incarnation != 1 || again.Accuser != 1 {
+		t.Errorf("silent again, it is %+v", again)
+	}
+}
+
+func TestWhoRefutesAndThenAnswersIsLeftAlone(t *testing.T) {
+	b := among(t, 10)
+	b.ack(b.refutedInTime()[0])
+	if b.d.probeOf(5) != nil || b.status(5) != core.Alive {
+		t.Errorf("it is %s, and probed: %t", b.status(5), b.d.probeOf(5) != nil)
+	}
+}
+
+func TestWhoeverAccusedLooksAgainAndNobodyElse(t *testing.T) {
+	for accuser, want := range map[core.NodeID]int{1: 1, 2: 0} {
+		b := among(t, 10)
+		b.accusation(5, accuser, wire.ReasonSilent)
+		b.d.dropProbe(5)
+		b.take(wire.KindPing)
+		refuted := row(5)
+		refuted.Incarnation = 1
+		b.learn(member.Evidence{Row: refuted})
+		if got := len(b.take(wire.KindPing)); got != want {
+			t.Errorf("accused by %d it is pinged %d times", accuser, got)
+		}
+	}
+}
+
 // keepHearing runs while member 2 is heard, so that nobody is isolated.
 func (b *bench) keepHearing(d time.Duration) {
 	for end := b.now.Add(d); b.now < end; {

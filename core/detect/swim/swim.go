@@ -204,9 +204,12 @@ func (s *swim) changed(now core.Instant, c member.Change) {
 	if c.Before.Addr != after.Addr || c.Before.Instance != after.Instance {
 		delete(s.peers, after.ID)
 	}
+	doubted := s.suspicionOf(after.ID)
 	s.dropSuspicion(after.ID)
 	if after.Status == core.Suspect {
 		s.suspect(now, after)
+	} else {
+		s.lookAgain(now, after, doubted)
 	}
 }
 

@@ -41,6 +41,21 @@ func (s *swim) verify(now core.Instant, c *suspicion) {
 	}
 }
 
+// lookAgain probes a member that refuted once more, if this node had found it silent
+// or was about to find out. That it could refute says that something reaches it, not
+// that most does: where most is lost, several find so now, instead of the two that
+// watch it anyway when their turn comes. A member that is well answers, and that is
+// that.
+func (s *swim) lookAgain(now core.Instant, row member.Row, c *suspicion) {
+	if c == nil || s.without.Has(detect.SecondLook) {
+		return
+	}
+	if s.probeOf(row.ID) != nil || slices.Contains(c.accusers, s.self) {
+		s.dropProbe(row.ID)
+		s.probe(now, row)
+	}
+}
+
 // turn is when this node verifies a suspicion. The first three members alive
 // after the subject on a ring of hashed IDs, the first accuser left out, are its
 // observers and do so at once; the others follow by threes. Everybody computes

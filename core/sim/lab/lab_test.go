@@ -181,3 +181,26 @@ func TestACrowdThatJoinsAtOnceKnowsEachOtherSoon(t *testing.T) {
 		t.Errorf("each has sent %d bytes of news and pings and %d of tables", news, tables)
 	}
 }
+
+// All that lose four packets of five are known for it soon, and so about together, as
+// the log would have them in one change; and nobody else is.
+func TestWhoLosesMostPacketsIsKnownForItSoon(t *testing.T) {
+	make, _ := kinds.Find(kinds.Default)
+	for seed := range uint64(3) {
+		l := New(Options{Seed: seed, Members: 100, Detector: make})
+		bad := func(i int) bool { return i%20 == 10 }
+		l.Run(5 * time.Second)
+		l.Loss = func(from, to int) float64 {
+			if bad(from) || bad(to) {
+				return 0.8
+			}
+			return 0
+		}
+		l.Run(14 * time.Second)
+		for i := range l.Members() {
+			if known := l.Status(0, i) == core.Dead || l.Steadiness(0, i) == membership.Unsteady; known != bad(i) {
+				t.Errorf("seed %d: of member %d, which loses most packets: %t, it is known: %t", seed, i, bad(i), known)
+			}
+		}
+	}
+}
