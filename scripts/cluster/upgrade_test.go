@@ -47,7 +47,7 @@ func (a *acknowledged) ask(n *node) {
 	a.client = n
 }
 
-// scripts/rolling builds an older commit and runs this.
+// scripts/test and scripts/rolling build an older commit for this.
 func TestARollingUpgradeUnderLoadLosesNothing(t *testing.T) {
 	old := os.Getenv("HB_OLD")
 	if old == "" {
