@@ -36,14 +36,14 @@ func TestWhatIsQueuedLeavesWithTheNextFlushInItsOrder(t *testing.T) {
 		case i%100 == 99: // both ways share the stream
 			p.Send(to, frame)
 		default:
-			p.Queue(to, frame)
+			p.Queue(to, PeerKey{}, frame)
 		}
 		if i%7 == 0 {
 			p.Flush()
 		}
 		if i == 1000 {
 			p.Flush()
-			awaitLent(t, p, func() *outgoing { return p.peers[to] })
+			awaitLent(t, p, func() *outgoing { return p.peers[destination{addr: to}] })
 		}
 	}
 	p.Flush()
@@ -59,11 +59,11 @@ func TestAnOpenStreamIsWrittenToWithoutItsGoroutine(t *testing.T) {
 	p, _ := pool(t)
 	p.Send(to, []byte("first"))
 	await(t, got, "the first frame")
-	awaitLent(t, p, func() *outgoing { return p.peers[to] })
-	p.Queue(to, []byte("second"))
+	awaitLent(t, p, func() *outgoing { return p.peers[destination{addr: to}] })
+	p.Queue(to, PeerKey{}, []byte("second"))
 	p.Flush()
 	p.mu.Lock()
-	o := p.peers[to]
+	o := p.peers[destination{addr: to}]
 	if !o.direct.used || len(o.queue) > 0 || o.bytes > 0 {
 		t.Errorf("Flush left %d frames, %+v", len(o.queue), o.direct)
 	}
@@ -93,7 +93,7 @@ func TestAHalfWrittenFrameIsFinishedByTheGoroutine(t *testing.T) {
 	for i := range frames { // more than both sockets' buffers hold
 		frame := make([]byte, size)
 		binary.BigEndian.PutUint64(frame, uint64(i))
-		p.Queue(to, frame)
+		p.Queue(to, PeerKey{}, frame)
 		p.Flush()
 	}
 	r := NewFrameReader(conn)
@@ -118,13 +118,13 @@ func TestFlushToAnEndedStreamIsReportedAndTheNextOneIsWhole(t *testing.T) {
 	p, reports := pool(t)
 	p.Send(to, []byte("first"))
 	await(t, got, "the first frame")
-	awaitLent(t, p, func() *outgoing { return p.peers[to] })
+	awaitLent(t, p, func() *outgoing { return p.peers[destination{addr: to}] })
 	stop()
 	if r := await(t, reports, "a report"); r != (lost{to, true}) {
 		t.Fatalf("got %+v", r)
 	}
 	_, got, _ = server(t, to.String())
-	p.Queue(to, []byte("second"))
+	p.Queue(to, PeerKey{}, []byte("second"))
 	p.Flush()
 	if d := await(t, got, "the second frame"); d.frame != "second" {
 		t.Fatalf("got %q", d.frame)

@@ -59,7 +59,8 @@
 // it has five seconds, sixteen kilobytes, and one of few places, of which the
 // network address that holds most gives up its oldest first (GHSA-6vch-6vgr-m6v6,
 // CVE-2020-7219). There are no session tickets: each stream begins with a look at
-// the certificate and at who is barred. A peer that is barred loses what streams
+// the certificate and at who is barred; what is meant for one peer goes to nobody with
+// another key, whatever certificate it shows. A peer that is barred loses what streams
 // it has at once, and a stream ends with the certificates that it began with: the
 // side that dialled opens another before that. Sealing is done by whoever sends, into
 // memory, so that it never waits for a peer either.

@@ -56,7 +56,7 @@ func (g *Guard) stale(who peer) time.Time {
 func (p *Pool) replace(o *outgoing, s *stream, rest []byte) {
 	if len(rest) > 0 {
 		if err := s.write(rest, nil); err != nil {
-			p.lost(o.to, isRefusal(err))
+			p.lost(o.to.addr, isRefusal(err))
 		}
 	}
 	p.close(o, s)

@@ -103,7 +103,7 @@ func TestAStreamIsReplacedBeforeItsCertificateEnds(t *testing.T) {
 	g.now = clock.now
 	p, reports := guardedPool(t, g)
 	say := func(text string, how func()) Arrival {
-		p.Queue(s.at, []byte(text))
+		p.Queue(s.at, PeerKey{}, []byte(text))
 		how()
 		got := await(t, s.got, text)
 		if string(got.Frame) != text {

@@ -124,6 +124,31 @@ func guardedPool(t testing.TB, g *Guard) (*Pool, <-chan lost) {
 	return p, reports
 }
 
+// Whoever has the authority's key, or is a member, and sits at the address of another
+// gets nothing that is for that one.
+func TestAFrameForOnePeerIsNobodyElsesWhoAnswersThere(t *testing.T) {
+	a := newAuthority(t)
+	meant := a.member(t, 1, nil)
+	at := serveGuarded(t, Incoming{Guard: guardOf(meant)})
+	thief := serveGuarded(t, Incoming{Guard: a.guard(t, 1)}) // the same ID, and another key
+	p, reports := guardedPool(t, a.guard(t, 2))
+	key := keyOf(meant.Certificate.Leaf)
+	p.Queue(thief.at, key, []byte("secret"))
+	p.Flush()
+	if l := await(t, reports, "a report"); l.to != thief.at || l.refused {
+		t.Errorf("%+v", l)
+	}
+	p.Queue(thief.at, PeerKey{}, []byte("for whoever is there"))
+	p.Queue(at.at, key, []byte("secret"))
+	p.Flush()
+	if got := await(t, at.got, "the frame"); string(got.Frame) != "secret" {
+		t.Errorf("%q arrives", got.Frame)
+	}
+	if got := await(t, thief.got, "the other frame"); string(got.Frame) != "for whoever is there" {
+		t.Errorf("%q arrives at the thief's", got.Frame)
+	}
+}
+
 func TestSealedFramesArriveInOrderAndSayWhoseTheyAre(t *testing.T) {
 	a := newAuthority(t)
 	s := serveGuarded(t, Incoming{Guard: a.guard(t, 1)})
@@ -134,7 +159,7 @@ func TestSealedFramesArriveInOrderAndSayWhoseTheyAre(t *testing.T) {
 	}
 	go func() {
 		for i := range frames {
-			p.Queue(s.at, want(i))
+			p.Queue(s.at, PeerKey{}, want(i))
 			if i%3 == 0 {
 				p.Flush() // past the goroutine
 			}
@@ -458,7 +483,7 @@ func BenchmarkFlush(b *testing.B) {
 			p, _ := guardedPool(b, guards[1])
 			frame := make([]byte, 300)
 			for b.Loop() {
-				p.Queue(s.at, frame)
+				p.Queue(s.at, PeerKey{}, frame)
 				p.Flush()
 			}
 		})

@@ -39,17 +39,24 @@ type Pool struct {
 	wg    sync.WaitGroup
 
 	mu      sync.Mutex
-	peers   map[netip.AddrPort]*outgoing
+	peers   map[destination]*outgoing
 	queued  []*outgoing // have frames that wait for Flush
 	joined  []byte      // what Flush writes, laid out
 	closing bool
 }
 
-// outgoing is the stream to one address. Below wake everything belongs to
+// destination is where frames go, and whose they are: nobody else's who answers there;
+// with a zero key, whoever's.
+type destination struct {
+	addr netip.AddrPort
+	key  PeerKey
+}
+
+// outgoing is the stream to one destination. Below wake everything belongs to
 // Pool.mu; the goroutine of run owns the connection, and lets Flush write to it
 // while it does not.
 type outgoing struct {
-	to   netip.AddrPort
+	to   destination
 	wake chan struct{}
 
 	queue    [][]byte
@@ -65,7 +72,7 @@ type outgoing struct {
 // its side ended the stream, as a host does for a process that died.
 func NewPool(guard *Guard, lost func(to netip.AddrPort, refused bool)) *Pool {
 	ctx, stop := context.WithCancel(context.Background())
-	return &Pool{lost: lost, guard: guard, idle: idleLimit, ctx: ctx, stop: stop, peers: map[netip.AddrPort]*outgoing{}}
+	return &Pool{lost: lost, guard: guard, idle: idleLimit, ctx: ctx, stop: stop, peers: map[destination]*outgoing{}}
 }
 
 // NewAnswers makes a pool for answers to strangers, at addresses that they say
@@ -85,22 +92,25 @@ func NewAnswers(guard *Guard, most int, lost func(to netip.AddrPort, refused boo
 func (p *Pool) Send(to netip.AddrPort, frame []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if o := p.queue(to, frame); o != nil {
+	if o := p.queue(destination{addr: to}, frame); o != nil {
 		o.nudge()
 	}
 }
 
-// Queue is Send of a frame that may wait for the next Flush, and for others.
-func (p *Pool) Queue(to netip.AddrPort, frame []byte) {
+// Queue is Send of a frame that may wait for the next Flush, and for others. With a
+// key it is for the peer whose key that is, and arrives only if that one answers at
+// the address; such frames have a stream of their own. Without a Guard the key must
+// be zero.
+func (p *Pool) Queue(to netip.AddrPort, key PeerKey, frame []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if o := p.queue(to, frame); o != nil && !o.listed {
+	if o := p.queue(destination{to, key}, frame); o != nil && !o.listed {
 		o.listed = true
 		p.queued = append(p.queued, o)
 	}
 }
 
-func (p *Pool) queue(to netip.AddrPort, frame []byte) *outgoing {
+func (p *Pool) queue(to destination, frame []byte) *outgoing {
 	if p.closing {
 		return nil
 	}
@@ -152,7 +162,7 @@ func (p *Pool) run(o *outgoing) {
 	defer idle.Stop()
 	for {
 		if p.overflowed(o) {
-			p.lost(o.to, false)
+			p.lost(o.to.addr, false)
 		}
 		rest, batch, more := p.take(o)
 		switch {
@@ -169,7 +179,7 @@ func (p *Pool) run(o *outgoing) {
 		case <-o.wake:
 		case err := <-s.ended:
 			p.close(o, &s)
-			p.lost(o.to, isRefusal(err))
+			p.lost(o.to.addr, isRefusal(err))
 		case <-idle.C:
 			if !p.usedDirectly(o) {
 				p.close(o, &s)
@@ -190,7 +200,7 @@ func (p *Pool) run(o *outgoing) {
 func (p *Pool) deliver(o *outgoing, s *stream, rest []byte, batch [][]byte) (written bool) {
 	if err, broke := s.brokeOff(); broke {
 		p.close(o, s)
-		p.lost(o.to, isRefusal(err))
+		p.lost(o.to.addr, isRefusal(err))
 		rest = nil // of a frame that the next stream knows nothing of
 	}
 	if p.guard.past(s.stale) {
@@ -208,7 +218,7 @@ func (p *Pool) deliver(o *outgoing, s *stream, rest []byte, batch [][]byte) (wri
 	}
 	p.close(o, s)
 	p.drop(o)
-	p.lost(o.to, isRefusal(err))
+	p.lost(o.to.addr, isRefusal(err))
 	s.backoff = min(max(2*s.backoff, firstBackoff), lastBackoff)
 	select {
 	case <-time.After(s.backoff):

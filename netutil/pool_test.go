@@ -150,7 +150,7 @@ func TestAStuckPeerIsBounded(t *testing.T) {
 		p.Send(to, frame)
 	}
 	p.mu.Lock()
-	queued := p.peers[to].bytes
+	queued := p.peers[destination{addr: to}].bytes
 	p.mu.Unlock()
 	if queued > queueLimit {
 		t.Fatalf("%d bytes wait for one address", queued)

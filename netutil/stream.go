@@ -24,17 +24,17 @@ type stream struct {
 }
 
 // open dials, unless there is a stream.
-func (p *Pool) open(s *stream, to netip.AddrPort) error {
+func (p *Pool) open(s *stream, to destination) error {
 	if s.tcp != nil {
 		return nil
 	}
-	tcp, err := dial(p.ctx, to)
+	tcp, err := dial(p.ctx, to.addr)
 	if err != nil {
 		return err
 	}
 	var reader io.Reader = tcp
 	if p.guard != nil {
-		if s.sealed, s.stale, err = p.handshake(tcp); err != nil {
+		if s.sealed, s.stale, err = p.handshake(tcp, to.key); err != nil {
 			tcp.Close()
 			return err
 		}
@@ -67,8 +67,11 @@ func dial(ctx context.Context, to netip.AddrPort) (*net.TCPConn, error) {
 
 // handshake puts TLS on a connection, lets Guard.Bar find it, and says when it
 // gets stale.
-func (p *Pool) handshake(tcp *net.TCPConn) (*sealed, time.Time, error) {
+func (p *Pool) handshake(tcp *net.TCPConn, key PeerKey) (*sealed, time.Time, error) {
 	s, who, err := p.guard.dial(p.ctx, tcp)
+	if err == nil && key != (PeerKey{}) && key != who.key {
+		err = errSomebodyElse
+	}
 	if err == nil && p.most == 0 {
 		err = p.guard.depart(who.id, tcp)
 	}

@@ -22,6 +22,9 @@ const (
 var (
 	errTooLong  = fmt.Errorf("more than %d bytes were sent for a handshake", handshakeBytes)
 	errProtocol = errors.New("it does not ask for a protocol of this cluster")
+	// errSomebodyElse is of a member, or of whoever has the authority's key, at the
+	// address of another.
+	errSomebodyElse = errors.New("somebody else answers there")
 )
 
 // base is what both sides of every stream have in common. Without tickets no

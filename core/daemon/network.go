@@ -196,7 +196,7 @@ func (n *network) sendFrame(f node.SendFrame) {
 		n.answer.Send(f.To, f.Data)
 		return
 	}
-	n.pool.Queue(f.To, f.Data)
+	n.pool.Queue(f.To, f.Key, f.Data)
 }
 
 // send sends a datagram. What this machine cannot send is lost like what the

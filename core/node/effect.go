@@ -33,6 +33,9 @@ type (
 	SendFrame struct {
 		To   netip.AddrPort
 		Data []byte
+		// Key is that of whom it is for: nobody else who answers there may get it.
+		// Zero: whoever answers.
+		Key [32]byte
 		// Stranger says that it answers whoever asked, at the address that was
 		// named: a driver bounds how many such it serves at a time, may drop it
 		// without a word, and need not keep it in order with other frames.

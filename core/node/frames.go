@@ -12,24 +12,33 @@ import (
 // sendTo puts one frame on the stream to a member; nothing happens when its
 // address is not known, as with any lost frame.
 func (n *Node) sendTo(id core.NodeID, e *wire.Envelope) {
-	if addr, ok := n.addrOf(id); ok {
-		e.To = uint64(id)
-		n.sendFrame(addr, e)
+	addr, ok := n.addrOf(id)
+	if !ok {
+		return
 	}
+	f := SendFrame{To: addr}
+	if c, known := n.ledger.Credential(id); known {
+		copy(f.Key[:], c.SignKey)
+	}
+	e.To = uint64(id)
+	n.envelope(f, e)
 }
 
-// sendFrame puts one frame on the stream to an address.
-func (n *Node) sendFrame(to netip.AddrPort, e *wire.Envelope) { n.envelope(to, e, false) }
+// sendFrame puts one frame on the stream to an address, for whoever is there.
+func (n *Node) sendFrame(to netip.AddrPort, e *wire.Envelope) { n.envelope(SendFrame{To: to}, e) }
 
 // answerFrame is sendFrame to an address that a frame named itself.
-func (n *Node) answerFrame(to netip.AddrPort, e *wire.Envelope) { n.envelope(to, e, true) }
+func (n *Node) answerFrame(to netip.AddrPort, e *wire.Envelope) {
+	n.envelope(SendFrame{To: to, Stranger: true}, e)
+}
 
-func (n *Node) envelope(to netip.AddrPort, e *wire.Envelope, stranger bool) {
+func (n *Node) envelope(f SendFrame, e *wire.Envelope) {
 	e.From, e.Instance = uint64(n.self.id), uint32(n.self.instance)
 	if n.self.joined {
 		e.Cluster, e.Epoch = n.self.cluster[:], uint64(n.self.epoch)
 	}
-	n.put(SendFrame{To: to, Data: wire.EncodeEnvelope(e), Stranger: stranger})
+	f.Data = wire.EncodeEnvelope(e)
+	n.put(f)
 }
 
 // frame takes one frame apart and hands it to whom it concerns.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
 	"net/netip"
@@ -337,6 +338,18 @@ func TestTheForgottenAreBarredFromTheStart(t *testing.T) {
 	s.tell(Knocked{Peer: aForgotten})
 	if told := sent[*wire.Envelope_Refusal](s); len(told) > 1 {
 		t.Errorf("it was told %d times", len(told))
+	}
+}
+
+// Whoever answers at a member's address may be another.
+func TestAFrameForAMemberIsForTheKeyThatTheLogHasOfIt(t *testing.T) {
+	s := crowded(t)
+	c, _ := s.n.ledger.Credential(aMember)
+	c.SignKey = bytes.Repeat([]byte{7}, 32)
+	s.n.sendTo(aMember, &wire.Envelope{Body: &wire.Envelope_Watch{Watch: &wire.Watch{}}})
+	f, is := s.n.out[len(s.n.out)-1].(SendFrame)
+	if !is || !bytes.Equal(f.Key[:], c.SignKey) {
+		t.Errorf("%+v", s.n.out)
 	}
 }
 
