@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/olekukonko/ll"
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/olekukonko/tablewriter/renderer"
 	"github.com/olekukonko/tablewriter/tw"
@@ -146,6 +147,7 @@ func lay(rows [][]string) ([]byte, error) {
 		Symbols:  tw.NewSymbols(tw.StyleNone),
 		Settings: tw.Settings{Lines: tw.LinesNone, Separators: tw.SeparatorsNone},
 	})
+	r.Logger(ll.New("").Suspend()) // or it formats what it would log, and then does not
 	if err := r.Start(&b); err != nil {
 		return nil, err
 	}
