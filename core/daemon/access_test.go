@@ -254,7 +254,7 @@ func standing(t *testing.T, path string) string {
 
 func TestAGroupThatComesLaterGetsTheSocketAndADirectoryThatIsForItAlone(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("SKIPPED: only root can give files to any group; run this as root, too")
+		t.Skip("SKIPPED: only root can give files to any group, so what becomes of the socket is NOT tested in this run")
 	}
 	const given, left = "-rw-rw---- 54321", "-rw------- 54321"
 	for _, c := range []struct {
