@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hb/core"
+	"hb/core/control"
 )
 
 const (
@@ -94,14 +95,22 @@ func describe(nodes []Neighbour) string {
 	return strings.Join(words, ", ")
 }
 
-// seeds judges the members that the call and the configuration name.
+// seeds judges the members that the call and the configuration name, but for seeds
+// that the node calls dead, which is told of the member.
 func (f *Facts) seeds() (found []Finding) {
 	for _, d := range f.Doors {
-		if d.Named || d.Seed {
+		if d.Named || d.Seed && !(d.Seen == nil && f.knownDead(d.Addr)) {
 			found = append(found, f.door(d))
 		}
 	}
 	return found
+}
+
+// knownDead says whether a member at an address is dead to the node.
+func (f *Facts) knownDead(addr string) bool {
+	return !f.cut() && f.Node.Members != nil && slices.ContainsFunc(f.Node.Members.Members, func(m control.Member) bool {
+		return value(m.Address) == addr && m.Status == "dead"
+	})
 }
 
 func (f *Facts) door(d Door) Finding {

@@ -207,6 +207,10 @@ var wrong = []row{
 			f.Node.Members.Members[i+1].Status = "dead"
 		}
 	}, false},
+	{"member-dead", Warn, "dead: c", "hb forget c", func(f *Facts) { // though it is a seed, too
+		f.Node.Members.Members[2].Status = "dead"
+		f.Doors[1].Seed, f.Doors[1].TCP, f.Doors[1].Seen = true, "refused", nil
+	}, false},
 	{"member-suspect", Warn, "suspected: c (b: no ack)", "--mesh", func(f *Facts) {
 		f.Node.Members.Members[2].Status, f.Node.Members.Members[2].Blame = "suspect", new("b: no ack")
 	}, false},
