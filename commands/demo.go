@@ -120,7 +120,7 @@ func (d *demo) gather(n int) error {
 
 // look shows members and leader.
 func (d *demo) look(n int) error {
-	d.step("Every member knows all others, and the leader: a majority has just confirmed it.")
+	d.step("Every member knows all others, and the leader, whom a majority confirms.")
 	if err := errors.Join(d.hb("members"), d.hb("leader")); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@
 //	clients.go  requests of the local API
 //	figures.go  what is counted, for Prometheus
 //	access.go   who may make them
+//	socket.go   where they are made, and the group that it belongs to
 //	credentials.go who this node is to others, and they to it
 //	notary.go   the authority's key, on a voter, and what is signed with it
 //	door.go     machines that want in

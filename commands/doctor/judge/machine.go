@@ -158,6 +158,23 @@ func (f *Facts) socket() []Finding {
 	return nil
 }
 
+// unable tells of tasks that the node is configured to run, and cannot.
+func (f *Facts) unable() (found []Finding) {
+	for _, u := range f.Unable {
+		words := u.Tasks
+		if u.Free {
+			words = append([]string{"any command"}, words...)
+		}
+		why, remedy, named := strings.Cut(u.Why, ": ")
+		if !named {
+			remedy = "mend user of [tasks] in hb.toml; systemctl reload hb takes it over"
+		}
+		found = append(found, warn("tasks-user", "this machine %s, and so cannot run %s", why, some(words)).
+			because("the cluster gives it no such tasks").mend(remedy))
+	}
+	return found
+}
+
 func (f *Facts) limits() []Finding {
 	p := f.Process
 	switch {
