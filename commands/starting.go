@@ -35,7 +35,8 @@ func (c *call) starting() string {
 	return "start one with hb node --dev"
 }
 
-// startWords are the command that starts a node; path is its hb.toml where that is not the default.
+// startWords are the command that starts a node; path is its hb.toml where that is not
+// the default.
 func startWords(path string) []string {
 	command := []string{"hb", "node"}
 	if path != "" {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+
+	"hb/core/node"
 )
 
 // Place is how far somebody has heard the events of the log: an entry, and how many
@@ -29,8 +31,7 @@ func (h *memory) fresh(e *Event) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("an event with the cursor %q: %w", e.Cursor, err)
 	}
-	const instanceBits = 40 // node: cursors of one start of the node share what is above
-	if cursor>>instanceBits != h.cursor>>instanceBits {
+	if node.StartOf(cursor) != node.StartOf(h.cursor) {
 		h.until, h.again = h.Place, 0
 	}
 	h.cursor = cursor

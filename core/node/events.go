@@ -1,6 +1,10 @@
 package node
 
-import "fmt"
+import (
+	"fmt"
+
+	"hb/core"
+)
 
 // eventsKept bounds the records held for `hb events --since`.
 const eventsKept = 10_000
@@ -17,6 +21,10 @@ func newRing(instance uint32) ring { return ring{next: uint64(instance)<<instanc
 
 // instanceBits is where the instance stands in a cursor.
 const instanceBits = 40
+
+// StartOf is the start of a node that a cursor is of: what the log says is told under
+// other cursors by the next.
+func StartOf(cursor uint64) core.Instance { return core.Instance(cursor >> instanceBits) }
 
 // add keeps a record under the next cursor.
 func (r *ring) add(rec Record) Record {
@@ -41,7 +49,7 @@ func (r *ring) gap(since uint64) (Record, bool) {
 		return Record{}, false
 	}
 	detail := fmt.Sprintf("%d events are not kept any more", first-since-1)
-	if since>>instanceBits != first>>instanceBits {
+	if StartOf(since) != StartOf(first) {
 		detail = "the node was started again: what it saw itself in between, and before, is lost"
 	}
 	return Record{Cursor: first - 1, Kind: "gap", Detail: detail}, true
