@@ -1,7 +1,6 @@
 package control
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -187,11 +187,10 @@ func call[T any](ctx context.Context, c *Client, method, path string, body []byt
 
 // do sends a request and gives the response when it is a good one.
 func (c *Client) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://hb"+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, core.Faultf(core.CodeInternal, "%v", err)
+	if strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return nil, core.Faultf(core.CodeInternal, "%q is no path of a request", path)
 	}
-	resp, err := c.exchange(req)
+	resp, err := c.exchange(ctx, method, path, body)
 	if err != nil {
 		return nil, c.broken(ctx, err)
 	}

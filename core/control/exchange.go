@@ -2,9 +2,9 @@ package control
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -24,19 +24,21 @@ type link struct {
 	in *bufio.Reader
 }
 
-// exchange sends a request and gives the response, whose body is read from the
-// connection. When the context ends, so does the connection.
-func (c *Client) exchange(req *http.Request) (*http.Response, error) {
-	if err := req.Context().Err(); err != nil {
+// exchange sends a request for a path, in which everything that needs it is escaped, and
+// gives the response, whose body is read from the connection. When the context ends, so
+// does the connection.
+func (c *Client) exchange(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var out bytes.Buffer // so that it leaves in one piece, which the node answers quicker
-	if err := req.Write(&out); err != nil {
-		return nil, err
+	out := fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: hb\r\n", method, path)
+	if method != http.MethodGet {
+		out = fmt.Appendf(out, "Content-Length: %d\r\n", len(body))
 	}
+	out = append(append(out, "\r\n"...), body...) // it leaves in one piece, which the node answers quicker
 	select {
 	case kept := <-c.kept:
-		resp, err := c.over(kept, req, out.Bytes())
+		resp, err := c.over(ctx, kept, method, out)
 		if !errors.As(err, new(unasked)) {
 			return resp, err
 		}
@@ -46,18 +48,18 @@ func (c *Client) exchange(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.over(&link{conn, bufio.NewReader(conn)}, req, out.Bytes())
+	return c.over(ctx, &link{conn, bufio.NewReader(conn)}, method, out)
 }
 
 // unasked is the error of a request that the node has not got.
 type unasked struct{ error }
 
 // over exchanges over a connection, which it closes or keeps in the end.
-func (c *Client) over(l *link, req *http.Request, out []byte) (*http.Response, error) {
-	stop := context.AfterFunc(req.Context(), func() { l.SetDeadline(time.Unix(1, 0)) })
+func (c *Client) over(ctx context.Context, l *link, method string, out []byte) (*http.Response, error) {
+	stop := context.AfterFunc(ctx, func() { l.SetDeadline(time.Unix(1, 0)) })
 	n, unwritten := l.Write(out)
 	// A node that refuses what it has not read to the end has answered all the same.
-	resp, err := http.ReadResponse(l.in, req)
+	resp, err := http.ReadResponse(l.in, &http.Request{Method: method})
 	if err == nil {
 		resp.Body = &answerBody{ReadCloser: resp.Body, client: c, link: l, stop: stop, alone: resp.Close}
 		return resp, nil
@@ -65,8 +67,8 @@ func (c *Client) over(l *link, req *http.Request, out []byte) (*http.Response, e
 	stop()
 	l.Close()
 	switch {
-	case req.Context().Err() != nil:
-		return nil, req.Context().Err()
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
 	case n == 0 && errors.Is(unwritten, syscall.EPIPE): // the node had closed it before
 		return nil, unasked{unwritten}
 	}

@@ -135,3 +135,22 @@ func TestACancelledStreamEndsAtOnce(t *testing.T) {
 		t.Error("its connection is kept")
 	}
 }
+
+func TestWhatPeopleNameIsNeverMoreThanAPartOfThePath(t *testing.T) {
+	c := NewClient(serve(t, adminServer(backend(example))))
+	ctx, odd := soon(t), "x HTTP/1.1\r\nHost: a\r\n\r\nGET /v1/../é?%"
+	for name, ask := range map[string]func() error{
+		"task":   func() error { _, err := c.Task(ctx, odd); return err },
+		"cancel": func() error { _, err := c.Cancel(ctx, odd); return err },
+		"token":  func() error { _, err := c.RevokeToken(ctx, odd); return err },
+		"wait":   func() error { return c.Wait(ctx, []string{odd}) },
+		"tasks":  func() error { _, err := c.TaskPage(ctx, TaskQuery{Name: odd, Node: odd}); return err },
+	} {
+		if err := ask(); err != nil && (codeOf(t, err) == core.CodeInternal || codeOf(t, err) == core.CodeNoNode) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := c.do(ctx, "GET", "/v1/members HTTP/1.1", nil); codeOf(t, err) != core.CodeInternal {
+		t.Errorf("a path with a space was sent: %v", err)
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -63,11 +62,7 @@ func serve(t *testing.T, h http.Handler) string {
 func raw(t *testing.T, b backend, method, path, body string) (int, string) {
 	t.Helper()
 	c := NewClient(serve(t, adminServer(b)))
-	req, err := http.NewRequest(method, "http://hb"+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := c.exchange(req)
+	resp, err := c.exchange(soon(t), method, path, []byte(body))
 	if err != nil {
 		t.Fatal(err)
 	}

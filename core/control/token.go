@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"net/http"
+	"net/url"
 	"time"
 
 	"hb/core"
@@ -116,5 +117,5 @@ func (c *Client) AddToken(ctx context.Context, t NewToken) (*Tokens, error) {
 
 // RevokeToken ends a token before its time.
 func (c *Client) RevokeToken(ctx context.Context, id string) (*Tokens, error) {
-	return post[Tokens](ctx, c, "/v1/tokens/"+id+"/revoke", nil)
+	return post[Tokens](ctx, c, "/v1/tokens/"+url.PathEscape(id)+"/revoke", nil)
 }
