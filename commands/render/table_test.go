@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
+
+	"hb/core/alloctest"
 )
 
 func written(t *testing.T, table Table, width int, color bool) string {
@@ -29,6 +31,11 @@ func TestATableHasTwoSpacesBetweenColumnsAndNoneAtTheEnd(t *testing.T) {
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+}
+
+func TestATableTakesLittleMoreThanItsText(t *testing.T) {
+	table := Table{Header: []string{"NAME", "STATUS"}, Rows: [][]string{{"a", "alive"}, {"b", "dead"}}, Paint: 2}
+	alloctest.Within(t, 8<<10, func() { written(t, table, 80, true) })
 }
 
 func TestHeadersAndCellsAreNotRewritten(t *testing.T) {
