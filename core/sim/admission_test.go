@@ -161,6 +161,30 @@ func (c *crush) hurt() {
 	})
 }
 
+// loseDisk has a machine that does not vote lose its disk, if all others are well. It
+// comes back as another, under the name of who is dead.
+func (c *crush) loseDisk() {
+	members := 0
+	for i, h := range c.w.hosts {
+		switch {
+		case c.blank[i]:
+		case !h.up() || c.w.referee.let.gone[c.id(i)]:
+			return
+		default:
+			members++
+		}
+	}
+	i := c.luck.IntN(len(c.w.hosts))
+	if members < 5 || c.blank[i] || c.w.hosts[i].paused || c.w.votes(i) {
+		return
+	}
+	c.w.Wipe(i)
+	c.blank[i] = true
+	c.ended["lost a disk"]++
+	c.w.hosts[i].foreseen, c.w.hosts[i].until = 0, 0
+	c.w.hosts[i].powerOn()
+}
+
 // round is one beat of it.
 func (c *crush) round() {
 	c.bury()
@@ -181,13 +205,15 @@ func (c *crush) round() {
 		c.forget(c.luck.IntN(len(c.w.hosts)))
 	case 5, 6:
 		c.hurt()
+	case 7:
+		c.loseDisk()
 	}
 }
 
 // Machines that ask again and again, with tokens that are good, used up, revoked and
 // expired, at whatever member, while leaders die, are cut off and sleep in the middle
-// of letting them in, while members are forgotten and keys change. The referee has
-// the invariants (admissionBook): no token lets more in than it is for, none after
+// of letting them in, while members are forgotten or lose their disks and keys change.
+// The referee has the invariants (admissionBook): no token lets more in than it is for, none after
 // its end, nobody comes back who was forgotten, and no key is made for them.
 // HB_CRUSHES is how many seeds are tried, if not these few.
 func TestNobodyGetsInButByAGoodTokenWhateverHappens(t *testing.T) {
@@ -201,7 +227,7 @@ func TestNobodyGetsInButByAGoodTokenWhateverHappens(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { let += crushed(t, seed, all) })
 	}
 	t.Logf("%d machines were let in; the answers: %v", let, all)
-	if let < 30 || all["exit 77"] < 60 || all["came back"] < 5 {
+	if let < 30 || all["exit 77"] < 60 || all["came back"] < 5 || all["lost a disk"] < 3 {
 		t.Error("too little happened")
 	}
 }
