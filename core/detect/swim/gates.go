@@ -18,12 +18,18 @@ type gates struct {
 
 func (g *gates) frozen() bool { return g.since != 0 }
 
+// pause is how much later than it was wanted a step must come, as a part of a period,
+// to tell that this process stood still. Those that stand still again and again for
+// half a period are the worst of judges: they read some of their mail in between, and
+// so of accusations, but not all, and so not of refutations.
+const pause = 0.25
+
 // afterPause is the pause gate. A step that comes much later than it was
 // wanted tells that this process stood still (stopped, suspended, starved).
 // Every clock moves on by the length of the pause and a little more, so that
 // the packets which piled up meanwhile are read before anybody is judged.
 func (s *swim) afterPause(now core.Instant) {
-	if s.without.Has(detect.PauseGate) || s.gates.due == core.Never || now.Sub(s.gates.due) <= s.period/2 {
+	if s.without.Has(detect.PauseGate) || s.gates.due == core.Never || now.Sub(s.gates.due) <= s.periods(pause) {
 		return
 	}
 	gap := now.Sub(s.gates.due) + s.period/10

@@ -17,6 +17,15 @@ func TestWhoBlocksAgainAndAgainCallsOthersDeadUnderSWIMAndNotUnderHb(t *testing.
 	}
 }
 
+// Half a period at a time is too short for many a gate, and long enough to fall ever
+// further behind one's mail.
+func TestWhoBlocksForHalfAPeriodAllTheTimeCallsNobodyDead(t *testing.T) {
+	a := Anomaly{Seed: 1<<32 + 152, Blocked: 12, Duration: 512 * time.Millisecond, Interval: time.Millisecond}
+	if hb := a.Run(Variants()[5]); hb.False != 0 {
+		t.Errorf("hb: %+v", hb)
+	}
+}
+
 func TestOneLongBlockIsFoundEverywhere(t *testing.T) {
 	toll := Anomaly{Seed: 1, Blocked: 2, Duration: 20 * time.Second}.Run(Variants()[0])
 	if len(toll.First) != 2 || len(toll.Full) != 2 || toll.False != 0 {
