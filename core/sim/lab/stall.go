@@ -23,8 +23,10 @@ type stall struct {
 	reading  bool
 }
 
-// maxInbox is how many datagrams the kernel keeps for a process that reads none.
-const maxInbox = 4096
+// maxInbox is how many datagrams the kernel keeps for a process that reads none: of
+// those with news about as many fit into a socket's buffer of 208 KiB, the most that a
+// process gets on Linux unless its administrator allows more. What comes then is lost.
+const maxInbox = 256
 
 // hold keeps what a blocked process sends; it says so.
 func (s *stall) hold(send func()) bool {

@@ -14,7 +14,7 @@ import (
 
 func TestAnInterruptedExperimentGoesOnWhereItWas(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "runs")
-	jobs := plan(1, false, regexp.MustCompile("SWIM|hb"))
+	jobs := plan(1, false, regexp.MustCompile("SWIM|hb"), 0)
 	k, err := open(name)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestAnInterruptedExperimentGoesOnWhereItWas(t *testing.T) {
 	if again, _ := os.ReadFile(name); !bytes.Equal(again, text) {
 		t.Errorf("the file holds\n%s\ninstead of\n%s", again, text)
 	}
-	if left := k.missing(plan(2, false, regexp.MustCompile("SWIM"))); len(left) != 57 {
+	if left := k.missing(plan(2, false, regexp.MustCompile("SWIM"), 0)); len(left) != 57 {
 		t.Errorf("of another seed %d are left", len(left))
 	}
 	if err := os.WriteFile(name, []byte("what is this\n"), 0o644); err != nil {
@@ -54,7 +54,7 @@ func TestAnInterruptedExperimentGoesOnWhereItWas(t *testing.T) {
 }
 
 func TestTheReportComparesEachWithItsOwnSWIM(t *testing.T) {
-	jobs := plan(1, false, regexp.MustCompile("SWIM|Buddy|hb"))
+	jobs := plan(1, false, regexp.MustCompile("SWIM|Buddy|hb"), 0)
 	k, _ := open("")
 	for _, j := range jobs {
 		toll := &lab.Toll{Datagrams: 1000}

@@ -21,24 +21,25 @@ func main() {
 	full := flag.Bool("full", false, "all 4,320 Interval and 540 Threshold runs of each variant, instead of 48 and 9")
 	only := flag.String("only", "", "only the variants that match this `REGEXP`: SWIM, LHA-Probe, LHA-Suspicion, Buddy, Lifeguard, hb")
 	file := flag.String("file", "", "`FILE` to keep finished runs in, and to go on from; with --full lifeguard.jsonl unless another is named")
+	handling := flag.Duration("handling", 0, "`DURATION` that a process takes over each datagram that waited while it was blocked; by default 400µs, at which SWIM's false positives are the paper's")
 	flag.Parse()
 	pattern, err := regexp.Compile(*only)
-	if err != nil || flag.NArg() > 0 {
-		fmt.Fprintln(os.Stderr, "lifeguard: --only must be a regular expression, and nothing may follow the flags")
+	if err != nil || flag.NArg() > 0 || *handling < 0 {
+		fmt.Fprintln(os.Stderr, "lifeguard: --only must be a regular expression, --handling not negative, and nothing may follow the flags")
 		os.Exit(64)
 	}
 	if *full && *file == "" {
 		*file = "lifeguard.jsonl"
 	}
-	if err := run(*seed, *full, pattern, *file); err != nil {
+	if err := run(*seed, *full, pattern, *file, *handling); err != nil {
 		fmt.Fprintln(os.Stderr, "lifeguard:", err)
 		os.Exit(74)
 	}
 }
 
-func run(seed uint64, full bool, only *regexp.Regexp, file string) error {
+func run(seed uint64, full bool, only *regexp.Regexp, file string, handling time.Duration) error {
 	debug.SetGCPercent(400) // runs are small and many
-	jobs := plan(seed, full, only)
+	jobs := plan(seed, full, only, handling)
 	k, err := open(file)
 	if err != nil {
 		return err
@@ -76,12 +77,13 @@ type job struct {
 
 // plan lists the runs, those of all variants by turns, so that an interrupted
 // experiment has something of each.
-func plan(seed uint64, full bool, only *regexp.Regexp) (jobs []job) {
+func plan(seed uint64, full bool, only *regexp.Regexp, handling time.Duration) (jobs []job) {
 	anomalies := append(lab.IntervalSample(seed), lab.ThresholdSample(seed)...)
 	if full {
 		anomalies = append(lab.Intervals(seed, 10), lab.Thresholds(seed, 10)...)
 	}
 	for _, a := range anomalies {
+		a.Handling = handling
 		for _, v := range lab.Variants() {
 			if only.MatchString(v.Name) {
 				jobs = append(jobs, job{v, a})

@@ -113,9 +113,9 @@ func report(w io.Writer, jobs []job, k *keep) {
 	fmt.Fprintln(w, "never blocked either. First, everywhere: from a block of the Threshold experiment until the first, and the last sound")
 	fmt.Fprintln(w, "member holds the blocked one dead. The time that a member takes over waiting mail is fitted to the paper's FP of SWIM.")
 	fmt.Fprintf(w, "\nOf the FP in runs whose members block for 2 s and more, and run for 4 ms and less in between: %s.\n", strings.Join(shares, ", "))
-	fmt.Fprintln(w, "They read some ten datagrams each time, get ever further behind, and never come to a refutation; a longer suspicion")
-	fmt.Fprintln(w, "(LHA-Suspicion) runs out all the same. With only one time to fit, this is where the laboratory may be harder on")
-	fmt.Fprintln(w, "Lifeguard than the paper's machine was.")
+	fmt.Fprintln(w, "They read some ten datagrams each time, less than has come meanwhile; so they find no refutation, and a longer suspicion")
+	fmt.Fprintln(w, "(LHA-Suspicion) runs out all the same. At --handling 20µs, which is more like a program, nearly all of these are gone, and")
+	fmt.Fprintln(w, "of SWIM's FP a fifth is left, so that no time that is the same for all datagrams brings both near the paper's figures.")
 	if swim.runs > 0 && own.runs > 0 {
 		fmt.Fprintln(w, "\n"+verdict(swim, own))
 	}
