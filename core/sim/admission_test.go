@@ -213,8 +213,8 @@ func (c *crush) round() {
 // Machines that ask again and again, with tokens that are good, used up, revoked and
 // expired, at whatever member, while leaders die, are cut off and sleep in the middle
 // of letting them in, while members are forgotten or lose their disks and keys change.
-// The referee has the invariants (admissionBook): no token lets more in than it is for, none after
-// its end, nobody comes back who was forgotten, and no key is made for them.
+// The referee has the invariants (admissionBook): no token lets more in than it is for,
+// none after its end, nobody comes back who was forgotten, and no key is made for them.
 // HB_CRUSHES is how many seeds are tried, if not these few.
 func TestNobodyGetsInButByAGoodTokenWhateverHappens(t *testing.T) {
 	seeds := uint64(5)
