@@ -165,7 +165,7 @@ func printAttempts(c *call, t *control.Task) error {
 	if len(t.Attempts) == 0 {
 		return nil
 	}
-	table := &render.Table{Header: []string{"TRY", "NODE", "STARTED", "ENDED", "EXIT", "SIGNAL", "OUTCOME", "FENCE"}, Shrink: []int{1}}
+	table := &render.Table{Header: []string{"TRY", "NODE", "STARTED", "ENDED", "EXIT", "SIGNAL", "OUTCOME", "FENCE"}, Shrink: []int{1}, Drop: []int{2, 7, 3}}
 	for _, a := range t.Attempts {
 		table.Rows = append(table.Rows, []string{
 			strconv.Itoa(int(a.N)), a.Node, c.when(a.Started), c.when(a.Ended),

@@ -20,7 +20,7 @@ type Entries struct {
 const (
 	wordWidth   = 6  // of the word before an entry, with its gap
 	detailWidth = 5  // of that before a detail
-	leastWidth  = 24 // a text is not broken into narrower lines, if the terminal is twice as wide
+	leastWidth  = 24 // a text is not broken into narrower lines, if there is room elsewhere
 )
 
 // Entry begins an entry; its word is painted by what it means.
@@ -51,21 +51,20 @@ func (p *Entries) line(indent, room int, word, text string, painted bool) {
 	p.text.WriteString(word + gap)
 	for i, part := range broken(Safe(text), p.Width, indent+room) {
 		if i > 0 {
-			p.text.WriteString("\n" + strings.Repeat(" ", indent+room))
+			p.text.WriteString("\n" + strings.Repeat(" ", hang(p.Width, indent+room)))
 		}
 		p.text.WriteString(part)
 	}
 	p.text.WriteByte('\n')
 }
 
-// broken is a text in lines that fit a width behind a margin, but are not all too
-// narrow; 0: it is left whole.
+// broken is a text in lines that fit a width, the first behind a margin and the others
+// behind what hang says; 0: it is left whole.
 func broken(text string, width, margin int) (lines []string) {
 	if width == 0 || margin+twwidth.Width(text) <= width {
 		return []string{text}
 	}
-	room := max(width-margin, min(leastWidth, width/2))
-	line := ""
+	line, room := "", width-margin
 	for _, word := range strings.Fields(text) {
 		switch {
 		case line == "":
@@ -73,8 +72,17 @@ func broken(text string, width, margin int) (lines []string) {
 		case twwidth.Width(line)+1+twwidth.Width(word) <= room:
 			line += " " + word
 		default:
-			lines, line = append(lines, line), word
+			lines, line, room = append(lines, line), word, width-hang(width, margin)
 		}
 	}
 	return append(lines, line)
+}
+
+// hang is how far the further lines of a text are indented whose first has a margin:
+// as far, unless that leaves too little.
+func hang(width, margin int) int {
+	if width-margin >= leastWidth {
+		return margin
+	}
+	return min(margin, 2)
 }

@@ -115,8 +115,8 @@ func TestPairsAreBrokenBetweenWordsWhereTheTerminalEnds(t *testing.T) {
 	pairs := [][2]string{{"node", "a"}, {"no leader", "of the 3 voters 2 are needed"}, {"empty", ""}}
 	for width, want := range map[int]string{
 		0:  "node       a\nno leader  of the 3 voters 2 are needed\nempty\n",
-		30: "node       a\nno leader  of the 3 voters 2\n           are needed\nempty\n",
-		20: "node       a\nno leader  of the 3\n           voters 2\n           are needed\nempty\n",
+		35: "node       a\nno leader  of the 3 voters 2 are\n           needed\nempty\n",
+		20: "node       a\nno leader  of the 3\n  voters 2 are\n  needed\nempty\n",
 	} {
 		var out strings.Builder
 		if err := Pairs(&out, pairs, width, false); err != nil || out.String() != want {

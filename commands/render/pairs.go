@@ -2,7 +2,6 @@ package render
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"strings"
 
@@ -23,10 +22,11 @@ func Pairs(w io.Writer, pairs [][2]string, width int, color bool) error {
 			if color && len(lines) == 1 {
 				line = paint(line)
 			}
+			lead := name + strings.Repeat(" ", widest-twwidth.Width(name)+gap)
 			if i > 0 {
-				name = ""
+				lead = strings.Repeat(" ", hang(width, widest+gap))
 			}
-			b.WriteString(strings.TrimRight(fmt.Sprintf("%s%*s%s", name, widest-twwidth.Width(name)+gap, "", line), " ") + "\n")
+			b.WriteString(strings.TrimRight(lead+line, " ") + "\n")
 		}
 	}
 	_, err := w.Write(b.Bytes())
