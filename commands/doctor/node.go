@@ -76,7 +76,7 @@ func ProcessAt(sockets []string) int {
 
 // tryPath connects, and asks nothing.
 func tryPath(path string) (s judge.Socket, pid, uid int) {
-	s = judge.Socket{Path: path, State: "other"}
+	s, uid = judge.Socket{Path: path, State: "other"}, -1
 	conn, err := net.DialTimeout("unix", path, nodeLimit)
 	switch {
 	case err == nil:
@@ -96,7 +96,7 @@ func tryPath(path string) (s judge.Socket, pid, uid int) {
 		s.State = "hangs"
 	}
 	s.Detail = netutil.Reason(err).Error()
-	return s, 0, -1
+	return s, 0, uid
 }
 
 // askAt asks a node for its status and its members.

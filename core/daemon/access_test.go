@@ -288,6 +288,13 @@ func TestAGroupThatComesLaterGetsTheSocketAndADirectoryThatIsForItAlone(t *testi
 		if told := strings.Contains(said.String(), "chgrp 54321"); told != c.told {
 			t.Errorf("%s: it said %q", c.what, said)
 		}
+		if c.told { // until somebody does it, and the configuration is read again
+			said.Reset()
+			d.judgeBy(&gate{owner: 0, group: socketGroup, log: log})
+			if !strings.Contains(said.String(), "chgrp 54321") {
+				t.Errorf("%s: at a reload it said %q", c.what, said)
+			}
+		}
 		d.judgeBy(&gate{owner: 0, group: -1, log: log})
 		if got := standing(t, path); got != left {
 			t.Errorf("%s: without the group the socket is %s, want %s", c.what, got, left)

@@ -52,6 +52,7 @@ func (d *daemon) openSocket() *core.Fault {
 func (d *daemon) judgeBy(now *gate) {
 	before := d.gate.Swap(now)
 	if before.group == now.group {
+		now.openDir(d.options.Socket)
 		return
 	}
 	path, mode := d.options.Socket, fs.FileMode(0o600)
