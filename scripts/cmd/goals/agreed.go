@@ -15,8 +15,8 @@ import (
 // only one such cluster at a time.
 type agreement struct{ mutex sync.Mutex }
 
-// lossy runs whole nodes, every hundredth of which comes to lose 80 % of its
-// packets, and counts the changes that their log agrees on.
+// lossy runs whole nodes, every hundredth of which, and ten of them at least, comes to
+// lose 80 % of its packets, and counts the changes that their log agrees on.
 func (a *agreement) lossy(s scale) (string, verdict) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
@@ -29,7 +29,7 @@ func (a *agreement) lossy(s scale) (string, verdict) {
 		return err.Error(), missed
 	}
 	w.For(10 * time.Second)
-	bad := spoil(w, n, n/100, 0.8)
+	bad := spoil(w, n, max(10, n/100), 0.8)
 	began, soon, took := w.Now(), 0, time.Duration(0)
 	for w.Now()-began < time.Minute {
 		w.For(time.Second)
