@@ -80,7 +80,7 @@ period hold unless a flag says otherwise.
 			&cli.DurationFlag{Name: "exit", Usage: "with --refuse, the `DURATION` that a system takes to end a killed process"},
 			&cli.IntFlag{Name: "streams", Usage: "with --refuse, `N` others have a stream to each member; 3, who watch it, by default"},
 			&cli.IntFlag{Name: "processors", Usage: "let all members share one machine with `N` processors"},
-			&cli.DurationFlag{Name: "handling", Usage: "with --processors, the `DURATION` that each datagram takes one of them, within its delay"},
+			&cli.DurationFlag{Name: "handling", Usage: "with --processors, the `DURATION` for which a datagram keeps one of them busy"},
 			&cli.BoolFlag{Name: "csv", Usage: "print comma-separated values with a header"},
 			&cli.StringFlag{Name: "plot", Usage: "draw the figures into `FILE`.svg or FILE.png"},
 		},

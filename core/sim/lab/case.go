@@ -94,8 +94,8 @@ func (c Case) Check() error {
 		return fmt.Errorf("%d streams to each member: at least 0, to processes whose hosts refuse", c.Streams)
 	case c.Machine.Processors < 0 || c.Machine.Handling < 0 || (c.Machine.Processors == 0) != (c.Machine.Handling == 0):
 		return fmt.Errorf("%d processors on which a datagram takes %s: one does not go without the other", c.Machine.Processors, c.Machine.Handling)
-	case c.Machine.Handling > c.Delay:
-		return fmt.Errorf("a handling of %s: at most the delay (%s), of which it is a part", c.Machine.Handling, c.Delay)
+	case c.Machine.Handling > c.Period:
+		return fmt.Errorf("a handling of %s: at most a period (%s)", c.Machine.Handling, c.Period)
 	case c.Pure && c.Machine.Processors > 0:
 		return fmt.Errorf("the published algorithms compute nothing with processors")
 	case c.Time < 0:

@@ -87,6 +87,7 @@ type host struct {
 	muted   bool
 	tick    core.Instant // of the tick that is queued
 	stall   stall
+	turn    turn
 	traffic Traffic
 	wired   map[core.NodeID]wiredRow // told to those who join through it
 }
@@ -118,7 +119,7 @@ func New(o Options) *Lab {
 	if o.Network.Streams == 0 {
 		o.Network.Streams = member.Wards
 	}
-	l := &Lab{options: o, now: begin, rand: rand.New(rand.NewPCG(o.Seed, 0x1ab)), hosts: make([]host, o.Members), processors: newProcessors(o.Machine)}
+	l := &Lab{options: o, now: begin, rand: rand.New(rand.NewPCG(o.Seed, 0x1ab)), hosts: make([]host, o.Members), processors: newProcessors(o.Machine, o.Network.Delay)}
 	var base *member.Base
 	if !o.Strangers {
 		rows := make([]member.Row, o.Members)

@@ -8,21 +8,28 @@ import (
 )
 
 func TestWhatFindsNoProcessorFreeWaitsForOne(t *testing.T) {
-	const handling = 10
-	p := newProcessors(Machine{Processors: 2, Handling: handling})
-	for i, c := range []struct{ now, done core.Instant }{
-		{100, 100}, {100, 100}, // both began at 90
-		{100, 110}, {105, 110}, // they wait for those
-		{107, 120},
-		{200, 200}, // long idle
+	const handling, delay = 10, 6
+	p := newProcessors(Machine{Processors: 2, Handling: handling}, delay)
+	turns := map[string]*turn{"a": {}, "b": {}, "c": {}, "d": {}}
+	for i, c := range []struct {
+		who       string
+		now, done core.Instant
+	}{
+		{"a", 100, 100}, {"b", 100, 100}, // their turns began at 94, and go on until 104
+		{"a", 103, 103},                  // in the same turn
+		{"c", 101, 110},                  // waits for one of them, until 104
+		{"c", 105, 110}, {"c", 113, 113}, // in that turn
+		{"d", 102, 110},
+		{"b", 105, 120}, // its turn is over, and both are busy until 114
+		{"a", 200, 200}, // long idle
 	} {
-		if done := p.serve(c.now); done != c.done {
-			t.Errorf("%d, at %d, is done at %d and not at %d", i, c.now, done, c.done)
+		if done := p.serve(c.now, turns[c.who]); done != c.done {
+			t.Errorf("%d, for %s at %d, is done at %d and not at %d", i, c.who, c.now, done, c.done)
 		}
 	}
-	alone := newProcessors(Machine{})
+	alone := newProcessors(Machine{}, delay)
 	for range 100 {
-		if done := alone.serve(5); done != 5 {
+		if done := alone.serve(5, &turn{}); done != 5 {
 			t.Fatalf("a machine of one's own is busy until %d", done)
 		}
 	}

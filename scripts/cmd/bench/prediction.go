@@ -66,7 +66,7 @@ func predicted(size int) func(*bench, context.Context) ([]row, error) {
 				flags = []string{"--refuse", "--exit", time.Duration(exit * float64(time.Second)).String(), "--streams", strconv.Itoa(int(middleOf(seen.streams) + 0.5))}
 				rows = append(rows, row{name + "the system ends its streams", fmt.Sprintf("%.3g s (%.3g streams to it)", exit, middleOf(seen.streams)), "", true})
 			}
-			if handling = min(handling, delay); handling > 0 {
+			if handling > 0 {
 				flags = append(flags, "--processors", strconv.Itoa(runtime.NumCPU()), "--handling", handling.String())
 			}
 			p, err := b.predict(ctx, config, size, delay, flags...)
