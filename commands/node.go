@@ -37,6 +37,10 @@ itself; at once, if the node's directory is gone or was a temporary one. If the
 runner process itself is killed, its tasks die with it: they are reported as
 lost, and run again unless --once.
 
+The threads of a node (where it has CAP_SYS_NICE) and of its runner process have a
+timer slack of 1 ms: the kernel may wake them that much late, which spares an idle
+machine. Tasks have that with which the node was started.
+
 It needs the credentials that hb init (for the first machine) and hb join TOKEN (for
 every other) have put into its data directory, and goes by hb.toml. Without them it
 exits 78.

@@ -120,12 +120,13 @@ func (a *attempt) start(stdout, stderr int) (*process, *refusal) {
 // finish ends what the process has left behind, and reaps it last: until then
 // its number is its own.
 func (a *attempt) finish(p *process, result *wire.Result) *refusal {
-	if a.family.end(a) {
-		a.cgroups.give(a.cgroup)
-	}
+	empty := a.family.end(a)
 	a.mu.Lock()
 	a.reaped = true
 	a.mu.Unlock()
+	if empty { // and no signal is on its way there any more: it may be the next one's
+		a.cgroups.give(a.cgroup)
+	}
 	a.family.forget(p.pid)
 	status, usage, err := p.reap()
 	if err != nil {

@@ -31,9 +31,9 @@
 // which output is seen; of one that ends within watchAfter, first all of stdout.
 //
 // It ends when its process does: whatever it has started and left behind is ended
-// then, too, after 200 ms if that still writes. Until then the leader is not
-// reaped, so that its group's number cannot become
-// another's, and a signal never hits a stranger.
+// then, too, after 200 ms if that still writes. Until then the leader is not reaped,
+// so that its group's number cannot become another's, and a signal never hits a
+// stranger. Nor does its cgroup become another's while a signal may be on its way.
 //
 // No attempt gains privileges by what it executes (no_new_privs). Whom it runs as
 // and what it may use, the daemon says (RunnerExec); its limits are its cgroup's

@@ -18,10 +18,10 @@ type process struct {
 	watch *os.File // readable when it has ended; nil where the kernel has no such file
 }
 
-// fork makes a process with a timer slack, zero for that of the thread that makes it.
-// It ends with this one: its parent-death signal comes when the thread that made it
-// ends, and no thread of this process does before, since none of its goroutines ends
-// while it is bound to one.
+// fork makes a process with a timer slack, zero for that of the thread that makes
+// it. The process ends with this one: its parent-death signal comes when the thread
+// that made it ends, and none of this process's threads does before, since no
+// goroutine ends while it is bound to one.
 func fork(path string, argv []string, attr *syscall.ProcAttr, slack time.Duration) (p *process, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -17,7 +17,9 @@ import (
 // Version is that of the messages between a daemon and its runner process
 // (wire.ToRunner, wire.FromRunner). It changes only when one of another version
 // would misunderstand them; new fields and bodies do not change it. Version 1 would
-// run everything as its own user.
+// run everything as its own user. (One that does not know RunnerExec.abreast begins
+// at once what should wait for a slot: more short tasks side by side than slots, and
+// none of them lost or run twice. It stays until it is found without attempts.)
 const Version = 2
 
 // helloTime is how long the other side may take to say hello.
