@@ -51,8 +51,8 @@
 // On an ordinary member, which is the median one: its --weight, corrected by what
 // a second of --weight has turned out to be; else the median of the last
 // HistoryRuns runs of its name, else of all names. (Medians, because times of runs
-// have long tails.) While few runs of a name have ended, these are the short ones,
-// so those that still run count with the time that they have taken. All of it is
+// have long tails.) Those that have ended first are the short ones, so runs that go on
+// count, too: as what takes longer than they have until now (demand.go). All of it is
 // learned from results, so whoever leads next learns it again from the records in
 // the ledger.
 //
@@ -81,9 +81,11 @@
 // get long tasks as long as there is time for them, then ever shorter ones, and all
 // end together: core/sim/balance measures how nearly.
 //
-// A task of which nobody knows how long it takes may be the longest of all. For at
-// most exploreFor it goes only to members that are not much slower than the
-// fastest; from there it is known soonest, too.
+// A task of which nobody knows how long it takes may be the longest of all. So one of
+// each name is tried before any other, and before a second of that name: what is known
+// of all names is where each task belongs (Jajoo and others, "A Case for Task Sampling
+// based Learning", NSDI 2022). For at most exploreFor such tasks go only to members that
+// are not much slower than the fastest; from there it is known soonest, too.
 //
 // # Order
 //

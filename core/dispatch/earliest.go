@@ -105,14 +105,32 @@ func (m *Machine) pickFree(now core.Instant, p *placement, e estimate, spare boo
 	if p.on != "" || p.target != 0 || p.idle {
 		return m.choose(p, spare, math.Inf(1)), false
 	}
-	if !e.known && (e.waited < exploreFor || e.seconds <= 0) {
-		return m.explore(now, p, e, spare), false
+	slowest := math.Inf(1)
+	if !e.known && e.waited < exploreFor {
+		slowest = m.exploring(p)
 	}
+	if !e.known && (e.seconds <= 0 || !e.begun && e.waited < exploreFor) {
+		h = m.choose(p, spare, slowest)
+	} else {
+		h, wait = m.earliest(now, p, e, spare, slowest)
+	}
+	if h == nil && !math.IsInf(slowest, 1) {
+		m.again = core.Earlier(m.again, now.Add(lookAgain)) // a slower one may do by then
+	}
+	return h, wait
+}
+
+// earliest finds where a task should be done first, among the hosts that are no slower
+// than slowest.
+func (m *Machine) earliest(now core.Instant, p *placement, e estimate, spare bool, slowest float64) (h *host, wait bool) {
 	demand := e.seconds
 	for _, known := range [...]bool{true, false} {
+		fits := func(h *host) bool {
+			return h.known == known && h.takes(spare) && h.slowness() <= slowest && p.objection(h) == ""
+		}
 		best := math.Inf(1)
 		for _, h := range m.hosts {
-			if h.known == known && h.takes(spare) && p.objection(h) == "" {
+			if fits(h) {
 				best = min(best, h.completion(demand))
 			}
 		}
@@ -125,74 +143,21 @@ func (m *Machine) pickFree(now core.Instant, p *placement, e estimate, spare boo
 			}
 		}
 		limit := best * (1 + TiePercent/100.0)
-		return m.draw(func(h *host) bool {
-			return h.known == known && h.takes(spare) && h.completion(demand) <= limit && p.objection(h) == ""
-		}, (*host).cost), false
+		return m.draw(func(h *host) bool { return h.completion(demand) <= limit && fits(h) }, (*host).cost), false
 	}
 	return nil, false
 }
 
-// estimate is what is known of how long a task takes.
-type estimate struct {
-	seconds float64 // on an ordinary member; 0: nobody has an idea
-	risk    float64 // how many times longer it may well take
-	known   bool    // of this very task
-	ahead   bool    // it is short, and may be given to a member ahead of time
-	waited  time.Duration
-}
-
-// estimate says it of a task. While few runs of a name have ended, which are the
-// shortest, those that still run count with the time that they have taken; and
-// twice if none has ended.
-func (m *Machine) estimate(now core.Instant, spec *wire.Spec) estimate {
-	e := estimate{seconds: m.history.demand(spec), risk: m.history.risk(spec), known: m.history.knows(spec)}
-	e.ahead = m.mayBeAhead(spec, e.seconds)
-	if spec.GetWeight() > 0 {
-		return e
-	}
-	times := 1.0
-	if !e.known {
-		times = 2
-	}
-	e.seconds = max(e.seconds, times*m.soFar(now, spec.GetName()))
-	return e
-}
-
-// soFar is how many seconds, on an ordinary member, the longest of the fresh runs of
-// a name has taken until now.
-func (m *Machine) soFar(now core.Instant, name string) float64 {
-	most, known := m.ages[name]
-	if known {
-		return most
-	}
-	for _, g := range m.fresh[name] {
-		if h := m.byID[g.node]; h != nil {
-			most = max(most, now.Sub(g.since).Seconds()*h.share()/h.slowness())
+// exploring is how slow a member may be at most to get a task of which nobody knows how
+// long it takes. It may be the longest of all: on a fast one that is known soonest, too.
+func (m *Machine) exploring(p *placement) float64 {
+	fastest := math.Inf(1)
+	for _, h := range m.hosts {
+		if h.known && !h.lost && h.state == ledger.Up && h.slots() > 0 && p.objection(h) == "" {
+			fastest = min(fastest, h.slowness())
 		}
 	}
-	m.ages[name] = most
-	return most
-}
-
-// explore finds a host for a task of which nobody knows how long it takes. It may
-// be the longest of all, so for a while only a fast member gets it: from there it
-// is known soonest, too.
-func (m *Machine) explore(now core.Instant, p *placement, e estimate, spare bool) *host {
-	slowest := math.Inf(1)
-	if e.waited < exploreFor {
-		fastest := math.Inf(1)
-		for _, h := range m.hosts {
-			if h.known && !h.lost && h.state == ledger.Up && h.slots() > 0 && p.objection(h) == "" {
-				fastest = min(fastest, h.slowness())
-			}
-		}
-		slowest = riskMost * fastest
-	}
-	h := m.choose(p, spare, slowest)
-	if h == nil && !math.IsInf(slowest, 1) {
-		m.again = core.Earlier(m.again, now.Add(lookAgain))
-	}
-	return h
+	return riskMost * fastest
 }
 
 // better finds a host without a free slot on which a task is expected to
@@ -278,7 +243,7 @@ type costed struct {
 	cost float64
 }
 
-// forgetEstimates ends what slotTimes, reserve, room, soFar and horizon have noted.
+// forgetEstimates ends what slotTimes, reserve, room and horizon have noted.
 func (m *Machine) forgetEstimates() {
 	for _, h := range m.estimated {
 		h.frees = nil
@@ -289,5 +254,4 @@ func (m *Machine) forgetEstimates() {
 	}
 	m.roomy = m.roomy[:0]
 	clear(m.horizons)
-	clear(m.ages)
 }

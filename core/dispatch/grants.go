@@ -30,6 +30,7 @@ type grant struct {
 	once      bool         // it may not run again
 	renewed   core.Instant // when its lease was last renewed
 	spec      *wire.Spec
+	before    int     // how many runs of its name had ended when it was granted
 	expected  float64 // how many seconds it should take there; 0: nobody knows
 }
 
@@ -48,17 +49,6 @@ func (m *Machine) expected(h *host, spec *wire.Spec) float64 {
 		return 0
 	}
 	return h.unshared(m.history.demand(spec))
-}
-
-// notFresh forgets a run of a name of which few have ended well.
-func (m *Machine) notFresh(g *grant) {
-	name := g.spec.GetName()
-	switch runs := without(m.fresh[name], g); len(runs) {
-	case 0:
-		delete(m.fresh, name)
-	default:
-		m.fresh[name] = runs
-	}
 }
 
 // without takes a run out of a list. It is one of the first, mostly: those that begin
@@ -114,7 +104,7 @@ func (m *Machine) refresh(now core.Instant, t *wire.Task) {
 				h.countEnd(g, -1)
 			}
 			h.begin(now)
-			m.notFresh(g)
+			m.unwatch(g)
 		}
 	}
 	if open != nil {
@@ -146,9 +136,7 @@ func (m *Machine) follow(now core.Instant, t *wire.Task, open *wire.Attempt) {
 			h.open++
 			h.runs = append(h.runs, g)
 			h.begin(now)
-			if m.history.isFresh(t.Spec) {
-				m.fresh[t.Spec.Name] = append(m.fresh[t.Spec.Name], g)
-			}
+			m.watchRun(g)
 		}
 	} else if g.cancelled || t.Status != ledger.Cancelling {
 		return

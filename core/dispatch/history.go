@@ -1,8 +1,6 @@
 package dispatch
 
 import (
-	"math"
-	"slices"
 	"time"
 
 	"hb/core"
@@ -32,27 +30,6 @@ type history struct {
 	unit samples
 }
 
-// samples are the newest values of something, and their median.
-type samples struct {
-	values []float64 // a ring
-	next   int
-	median float64
-	sorted []float64
-}
-
-// add takes in a value among the newest most.
-func (s *samples) add(v float64, most int) {
-	if len(s.values) < most {
-		s.values = append(s.values, v)
-	} else {
-		s.values[s.next] = v
-		s.next = (s.next + 1) % most
-	}
-	s.sorted = append(s.sorted[:0], s.values...)
-	slices.Sort(s.sorted)
-	s.median = s.sorted[len(s.sorted)/2]
-}
-
 // demand is how long a task is expected to take on an ordinary member, in
 // seconds: its --weight, else the median of the last runs of its name, else
 // that of all. Zero: nobody knows.
@@ -71,28 +48,20 @@ func (y *history) knows(spec *wire.Spec) bool {
 	return spec.GetWeight() > 0 || y.names[spec.GetName()] != nil
 }
 
-// risk is how many times longer than expected a task may well take: as the runs of
-// its name, or what people say, differ among each other. Of few runs the shortest
-// are known first, so more is allowed for.
+// risk is how many times longer than its --weight says a task may well take, as what
+// people say has differed; without one, see Machine.runTime.
 func (y *history) risk(spec *wire.Spec) float64 {
-	s := y.names[spec.GetName()]
-	if spec.GetWeight() > 0 {
-		if s = &y.unit; len(s.values) < unitLeast {
-			return 1
-		}
-		return s.sorted[len(s.sorted)*9/10] / s.median
-	}
-	if s == nil {
+	switch {
+	case spec.GetWeight() <= 0:
 		return fewRuns
+	case len(y.unit.values) < unitLeast:
+		return 1
 	}
-	return max(s.sorted[len(s.sorted)*9/10]/s.median, 1+(fewRuns-1)/math.Sqrt(float64(len(s.values))))
+	return y.unit.far() / y.unit.median
 }
 
 // freshRuns is how many runs must have ended for their median to count alone.
 const freshRuns = 8
-
-// fewRuns is the risk after a single run.
-const fewRuns = 2
 
 // isFresh says of a task without --weight that too few runs of its name have ended
 // for their median to count alone.
@@ -112,8 +81,9 @@ func (y *history) second() float64 {
 // unitLeast is how many runs it takes to correct what people say.
 const unitLeast = 3
 
-// add takes in one run of a name.
-func (y *history) add(name string, seconds float64) {
+// add takes in one run of a name, of which so many had ended when it began; negative:
+// nobody knows.
+func (y *history) add(name string, seconds float64, before int) {
 	if y.names == nil {
 		y.names = map[string]*samples{}
 	}
@@ -126,13 +96,17 @@ func (y *history) add(name string, seconds float64) {
 		s = &samples{}
 		y.names[name], y.order = s, append(y.order, name)
 	}
-	s.add(seconds, HistoryRuns)
+	if before < 0 {
+		before = s.ended
+	}
+	s.addRun(seconds, HistoryRuns, before)
 	y.all.add(seconds, HistoryRuns)
 }
 
 // learn takes in a run that ended well: how much slower than expected the
-// member was, and, with that taken out, what the task takes.
-func (m *Machine) learn(now core.Instant, spec *wire.Spec, node core.NodeID, r *wire.Result) {
+// member was, and, with that taken out, what the task takes. So many of its name had
+// ended when it began; negative: nobody knows.
+func (m *Machine) learn(now core.Instant, spec *wire.Spec, node core.NodeID, r *wire.Result, before int) {
 	took := time.Duration(r.EndedNanos - r.StartedNanos)
 	if took <= 0 || !ledger.Good(r) {
 		return
@@ -145,15 +119,12 @@ func (m *Machine) learn(now core.Instant, spec *wire.Spec, node core.NodeID, r *
 		}
 		seconds /= h.pace.strong * h.pace.right * reportedSlow(h)
 	}
-	before, second := m.history.demand(spec), m.history.second()
+	demand, second := m.history.demand(spec), m.history.second()
 	if spec.GetWeight() > 0 {
 		m.history.unit.add(seconds/spec.Weight, HistoryRuns)
 	}
-	m.history.add(spec.GetName(), seconds)
-	if !m.history.isFresh(spec) {
-		delete(m.fresh, spec.GetName())
-	}
-	m.unfit = m.unfit || differs(before, m.history.demand(spec)) || differs(second, m.history.second())
+	m.history.add(spec.GetName(), seconds, before)
+	m.unfit = m.unfit || differs(demand, m.history.demand(spec)) || differs(second, m.history.second())
 }
 
 // learnFinish learns from a Finish that counted.
@@ -164,7 +135,11 @@ func (m *Machine) learnFinish(now core.Instant, o *ledger.Outcome) {
 	}
 	for _, a := range o.Task.Attempts {
 		if a.Fence == f.Fence && a.Outcome == ledger.Ended && a.Result != nil {
-			m.learn(now, o.Task.Spec, core.NodeID(a.Node), a.Result)
+			before := -1
+			if g := m.grants[core.TaskID(o.Task.Id)]; g != nil {
+				before = g.before
+			}
+			m.learn(now, o.Task.Spec, core.NodeID(a.Node), a.Result, before)
 		}
 	}
 }
@@ -174,7 +149,7 @@ func (m *Machine) learnAgain(now core.Instant) {
 	for _, t := range m.opt.Ledger().Recent(historyAgain) {
 		for _, a := range t.Attempts {
 			if a.Outcome == ledger.Ended && a.Result != nil {
-				m.learn(now, t.Spec, core.NodeID(a.Node), a.Result)
+				m.learn(now, t.Spec, core.NodeID(a.Node), a.Result, -1)
 			}
 		}
 	}

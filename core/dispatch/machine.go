@@ -141,6 +141,7 @@ type Machine struct {
 	// holding are the exclusive keys of plans; led is since when this node leads.
 	holding map[string]core.TaskID
 	flying  map[core.TaskID]int // plans for elements, by parent
+	samples map[string]int      // plans of tasks of which nothing is known, by name
 	led     core.Instant
 
 	// due is no later than the first grant or plan that is to be looked at.
@@ -149,16 +150,15 @@ type Machine struct {
 	again  core.Instant // when tasks that wait for a better member are weighed anew
 
 	history   history
-	ordinary  float64             // what runs take on the median member, over what was expected
-	fresh     map[string][]*grant // by name: the runs of names of which few have ended
-	unfit     bool                // what is expected of the runs is to be looked at again
-	fitted    core.Instant        // when it last was
-	estimated []*host             // whose slotTimes are noted
-	roomy     []*host             // whose room is
-	near      []costed            // of draw, over and over
-	horizons  map[string]float64  // by group of placement; see horizon
-	ages      map[string]float64  // by name; see soFar
-	figures   []float64           // of median and lagOf, over and over
+	ordinary  float64            // what runs take on the median member, over what was expected
+	watched   map[string]*watch  // by name: the runs that go on
+	unfit     bool               // what is expected of the runs is to be looked at again
+	fitted    core.Instant       // when it last was
+	estimated []*host            // whose slotTimes are noted
+	roomy     []*host            // whose room is
+	near      []costed           // of draw, over and over
+	horizons  map[string]float64 // by group of placement; see horizon
+	figures   []float64          // of median, lagOf and ages, over and over
 }
 
 // plan is an assignment on its way through the log.
@@ -168,6 +168,8 @@ type plan struct {
 	until   core.Instant // given up then
 	holds   string       // the exclusive key
 	parent  core.TaskID  // of an element
+	// sampled is its name if nothing was known of that; see Machine.sampled.
+	sampled string
 	// expected is how many seconds it should take there, infinite if nobody knows.
 	expected float64
 }
@@ -186,10 +188,9 @@ func (m *Machine) reset() {
 	m.grants = map[core.TaskID]*grant{}
 	m.plans = map[core.TaskID]*plan{}
 	m.holding = map[string]core.TaskID{}
-	m.flying = map[core.TaskID]int{}
+	m.flying, m.samples = map[core.TaskID]int{}, map[string]int{}
 	m.queue = newQueue()
-	m.horizons, m.ages = map[string]float64{}, map[string]float64{}
-	m.fresh = map[string][]*grant{}
+	m.horizons, m.watched = map[string]float64{}, map[string]*watch{}
 }
 
 // Step takes an event and gives what is to be done, in order. The slice is
@@ -335,6 +336,7 @@ func (m *Machine) dropPlan(now core.Instant, id core.TaskID) {
 			delete(m.flying, parent)
 		}
 	}
+	m.countSample(p, -1)
 	delete(m.plans, id)
 	if t, ok := m.opt.Ledger().Task(id); ok && t.Status == ledger.Queued {
 		m.ready(now, t)

@@ -174,7 +174,11 @@ func (l *lane) look(now core.Instant, m *Machine) {
 	w := l.tasks.first()
 	l.demand, l.rank = m.estimate(now, w.spec), w.rank
 	l.demand.waited = now.Sub(w.since)
-	if w.spec.Weight <= 0 {
+	switch {
+	case w.spec.Weight > 0:
+	case !l.demand.known && !m.sampled(w.spec.GetName()):
+		l.rank -= int64(LengthMost)
+	default:
 		l.rank -= int64(lengthWorth(l.demand.seconds))
 	}
 }
@@ -360,6 +364,10 @@ func (m *Machine) plan(now core.Instant, spec *wire.Spec, id core.TaskID, attemp
 	default:
 		p.expected = h.completion(m.history.demand(spec))
 	}
+	if !m.history.knows(spec) {
+		p.sampled = spec.GetName()
+	}
+	m.countSample(p, 1)
 	m.plans[id] = p
 	h.promise(p)
 	if spec.Exclusive != "" {
@@ -398,7 +406,7 @@ func (m *Machine) PlanFor(now core.Instant, sub *wire.Submit) (*wire.Command, bo
 		return nil, false
 	}
 	p, demand := newPlacement(sub.Spec), m.estimate(now, sub.Spec)
-	if demand.seconds >= planLater && len(m.plans) > 0 {
+	if (demand.seconds >= planLater || !demand.known && m.samples[sub.Spec.GetName()] >= sampleMost) && len(m.plans) > 0 {
 		return nil, false
 	}
 	h, wait := m.pick(now, p, demand)
