@@ -274,7 +274,7 @@ func (f *fake) status() node.StatusView {
 	return node.StatusView{
 		ID: 1, Name: "a", Version: "0.1.0", Cluster: node.ClusterView{ID: core.ClusterID{0xab}, Name: "lab"}, Detector: "swim",
 		Features: node.FeaturesView{Cluster: 1, Here: 2, Holding: []string{"b (hb 0.0.9)"}}, Leader: f.leader(), Term: 4, Commit: 20, Applied: 19, Voters: []core.NodeID{1, 2, 3}, Role: "voter", Health: "degraded",
-		Stress: 120, Uptime: 90 * time.Second, MembersAlive: 2, Members: 4,
+		Stress: 120, Uptime: 90 * time.Second, MembersAlive: 2, Members: 4, Unconfined: "the whole of cgroup v2 is not to be seen here",
 	}
 }
 

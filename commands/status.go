@@ -10,6 +10,7 @@ import (
 
 	"hb/commands/render"
 	"hb/core/control"
+	"hb/core/runnerd"
 )
 
 func statusCommand() *cli.Command {
@@ -73,6 +74,9 @@ func statusPage(s *control.Status) [][2]string {
 		{"stress", fmt.Sprintf("%d of 1000", s.Stress)},
 		{"uptime", time.Duration(s.Uptime * float64(time.Second)).Round(time.Second).String()},
 	}...)
+	if s.Unconfined != nil {
+		page = append(page, [2]string{"no cgroups", *s.Unconfined}, [2]string{"so", runnerd.Unconfined})
+	}
 	for _, u := range s.Unable {
 		page = append(page, [2]string{"not run", u.Text()})
 	}

@@ -137,6 +137,7 @@ func statusOf(v node.StatusView, who names) Status {
 		Certified:    wallTime(v.CertifiedUntil),
 		Tasks:        workOf(v.Work),
 		Unable:       unableOf(v.Name, v.Unable),
+		Unconfined:   text(v.Unconfined),
 	}
 	for _, id := range v.Voters {
 		out.Voters = append(out.Voters, Named{ID: known(id.String(), true), Name: text(who[id])})

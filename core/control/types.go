@@ -97,6 +97,8 @@ type Status struct {
 	Members      int      `json:"members"`
 	Tasks        Work     `json:"tasks"`
 	Unable       []Unable `json:"unable"` // what this node would run, if something were not in the way
+	// Unconfined is why tasks get no cgroups here; null: they get some.
+	Unconfined *string `json:"unconfined"`
 	// Certified is when this node's certificate ends; null: it has none.
 	Certified *time.Time `json:"certificate_ends"`
 }

@@ -74,9 +74,14 @@ func open(o Options) (d *daemon, fault *core.Fault) {
 	if fault := d.openTasks(core.NodeID(restored.Identity.GetNode()), restored.JournalDamaged != nil); fault != nil {
 		return d, fault
 	}
+	unconfined := ""
+	if err := runnerd.Confine(o.DataDir); err != nil {
+		unconfined = err.Error()
+		d.logger.line(false, "tasks get no cgroups here: "+unconfined+"; "+runnerd.Unconfined)
+	}
 	d.machine = node.New(node.Options{
 		Name: d.options.Name, Version: o.Version, Addr: d.options.Advertise, Tags: o.Tags, Offer: d.tasks.may.offer(),
-		Detector: o.Detector, Spread: o.Spread, Period: o.Period, Slots: d.options.Slots,
+		Detector: o.Detector, Spread: o.Spread, Period: o.Period, Slots: d.options.Slots, Unconfined: unconfined,
 		Plain: d.credentials == nil, Vault: d.credentials.vault(),
 		Notary: d.credentials.notary(), CertifiedUntil: d.credentials.until(), RenewBefore: pki.RenewBefore,
 		Seeds: len(o.Seeds) > 0 || o.Reload != nil, Beacons: d.network.beacon != nil, Rand: newRand(),

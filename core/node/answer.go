@@ -95,7 +95,7 @@ func (n *Node) statusView() StatusView {
 	})
 	v.Features = n.featuresView()
 	v.Work = WorkView{Queued: n.ledger.Waiting(), Granted: n.ledger.Granted(), Ended: maps.Clone(n.counted.ended)}
-	v.Unable = n.opts.Offer.GetUnable()
+	v.Unable, v.Unconfined = n.opts.Offer.GetUnable(), n.opts.Unconfined
 	v.Plight, v.ToDo = n.plight()
 	v.CertifiedUntil = n.admission.until
 	v.Members, v.MembersAlive = n.counts()

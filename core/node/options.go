@@ -39,6 +39,9 @@ type Options struct {
 	Period time.Duration
 	// Slots is how many tasks run here at once; default 1.
 	Slots int
+	// Unconfined is why what a task starts may get away from it here, for people;
+	// empty: it cannot.
+	Unconfined string
 	// Plain says that streams have no certificates: whoever speaks is believed to
 	// be who he says. For one machine, on its loopback.
 	Plain bool

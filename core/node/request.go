@@ -341,6 +341,7 @@ type (
 		MembersAlive    int
 		Members         int
 		Unable          []*wire.Unable // what this node is configured to run and cannot
+		Unconfined      string         // why what a task starts may get away from it here; empty: it cannot
 		CertifiedUntil  int64          // Unix time in nanoseconds; 0: no certificate
 	}
 

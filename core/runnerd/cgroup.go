@@ -40,44 +40,65 @@ type cgroup struct {
 	narrow bool
 }
 
-// openCgroups finds or makes the root of a data directory's cgroups, and ends
-// every process that is left below it.
-func openCgroups(dataDir string) *cgroups {
-	own, err := ownCgroup()
-	if err != nil {
-		return &cgroups{}
-	}
-	sum := fnv.New64a()
-	sum.Write([]byte(dataDir))
-	c := &cgroups{root: filepath.Join(own, fmt.Sprintf("hb-%016x", sum.Sum64()))}
-	if err := os.Mkdir(c.root, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return &cgroups{}
-	}
-	c.clear()
+// Unconfined is what it costs that attempts get no cgroups, behind the reason.
+const Unconfined = "what leaves its task's session and hides its environment may outlive the task, memory is limited for each process alone, and processor time not at all"
+
+// Confine says why attempts of a data directory would get no cgroups, if they were
+// begun by this process or a child of it; nil: they get some.
+func Confine(dataDir string) error {
+	c, err := makeCgroups(dataDir, "hb-try")
 	c.close()
-	if err := os.Mkdir(c.root, 0o755); err != nil || !c.fertile() {
-		c.close()
-		return &cgroups{}
-	}
+	return err
+}
+
+// openCgroups finds or makes the root of a data directory's cgroups, and ends
+// every process that is left below it. Where there can be none, there are none.
+func openCgroups(dataDir string) *cgroups {
+	c, _ := makeCgroups(dataDir, "hb")
 	return c
 }
 
-// fertile says whether a process can be born in a cgroup here: that shows only
-// when one is. Without cgroup.kill, what forks faster than it is killed would
-// escape.
-func (c *cgroups) fertile() bool {
+func makeCgroups(dataDir, prefix string) (*cgroups, error) {
+	own, err := ownCgroup()
+	if err != nil {
+		return &cgroups{}, err
+	}
+	sum := fnv.New64a()
+	sum.Write([]byte(dataDir))
+	c := &cgroups{root: filepath.Join(own, fmt.Sprintf("%s-%016x", prefix, sum.Sum64()))}
+	if err := os.Mkdir(c.root, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return &cgroups{}, err
+	}
+	c.clear()
+	c.close()
+	if err = os.Mkdir(c.root, 0o755); err == nil {
+		err = c.bear()
+	}
+	if err != nil {
+		c.close()
+		return &cgroups{}, err
+	}
+	return c, nil
+}
+
+// bear tries whether a process can be born in a cgroup here: that shows only when one
+// is. Without cgroup.kill, what forks faster than it is killed would escape.
+func (c *cgroups) bear() error {
 	if _, err := os.Stat(filepath.Join(c.root, "cgroup.kill")); err != nil {
-		return false
+		return errors.New("cgroups can be killed as a whole only since Linux 5.14")
 	}
 	g := c.take()
 	if g == nil {
-		return false
+		return errors.New("nothing can be made below " + c.root)
 	}
 	defer c.give(g)
 	probe := exec.Command("true") // where there is none, the other ways must do
 	probe.SysProcAttr = &syscall.SysProcAttr{}
 	g.enter(probe.SysProcAttr)
-	return probe.Run() == nil
+	if err := probe.Run(); err != nil {
+		return fmt.Errorf("no process can begin below %s: %w", c.root, err)
+	}
+	return nil
 }
 
 // ownCgroup is the directory of this process's cgroup.
@@ -103,7 +124,7 @@ func ownCgroup() (string, error) {
 			}
 		}
 	}
-	return "", errors.New("there is no cgroup v2")
+	return "", errors.New("the whole of cgroup v2 is not to be seen here")
 }
 
 // clear ends every process below the root, and waits for that.
@@ -124,6 +145,11 @@ func (c *cgroups) close() {
 	if c.root == "" {
 		return
 	}
+	for _, g := range c.free {
+		g.dir.Close()
+		g.procs.Close()
+	}
+	c.free = nil
 	dirs, _ := filepath.Glob(filepath.Join(c.root, "[0-9]*"))
 	for _, dir := range dirs {
 		_ = unix.Rmdir(dir)

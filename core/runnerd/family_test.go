@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -111,4 +112,31 @@ func TestReapEndsTheOldProcessAndNoOther(t *testing.T) {
 func zombie(pid int) bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || bytes.Contains(b, []byte(") Z "))
+}
+
+func TestWhetherThereAreCgroupsIsKnownBeforeAndAsksNobodyToLeave(t *testing.T) {
+	dir := t.TempDir()
+	places := openCgroups(dir)
+	defer places.close()
+	if err := Confine(dir); (err == nil) != (places.root != "") {
+		t.Fatalf("it says %v, and their root is %q", err, places.root)
+	}
+	if places.root == "" {
+		return
+	}
+	g := places.take()
+	runs := exec.Command("sleep", "1000")
+	runs.SysProcAttr = &syscall.SysProcAttr{}
+	g.enter(runs.SysProcAttr)
+	if err := runs.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := Confine(dir); err != nil || zombie(runs.Process.Pid) {
+		t.Errorf("it says %v, and what runs has ended: %v", err, zombie(runs.Process.Pid))
+	}
+	g.kill()
+	runs.Wait()
+	if tried, _ := filepath.Glob(filepath.Join(filepath.Dir(places.root), "hb-try-*")); len(tried) > 0 {
+		t.Errorf("it leaves %q", tried)
+	}
 }

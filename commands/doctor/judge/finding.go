@@ -67,7 +67,7 @@ func Wrong(all []Finding) (warns, bads int) {
 // first, then its network, then the cluster.
 func Judge(f *Facts) (all []Finding) {
 	for _, check := range []func(*Facts) []Finding{
-		(*Facts).config, (*Facts).data, (*Facts).disk, (*Facts).credentials, (*Facts).socket, (*Facts).limits, (*Facts).memory,
+		(*Facts).config, (*Facts).data, (*Facts).disk, (*Facts).credentials, (*Facts).socket, (*Facts).limits, (*Facts).cgroups, (*Facts).memory,
 		(*Facts).links, (*Facts).ports, (*Facts).advertise, (*Facts).inbound, (*Facts).lost, (*Facts).conntrack,
 		(*Facts).unable, (*Facts).lan, (*Facts).seeds, (*Facts).token, (*Facts).clock,
 		(*Facts).health, (*Facts).members, (*Facts).reach, (*Facts).versions,

@@ -138,6 +138,9 @@ var wrong = []row{
 	}, false},
 	{"socket-blocked", Bad, "not a socket", "node.socket", func(f *Facts) { f.Sockets[0] = Socket{Path: "/run/hb/hb.sock", State: "other", Detail: "not a socket"} }, true},
 	{"file-limit", Warn, "may open 256", "LimitNOFILE", func(f *Facts) { f.Process.MostFiles = 256 }, false},
+	{"no-cgroups", Warn, "not to be seen", "Delegate=yes", func(f *Facts) {
+		f.Node.Status.Unconfined = new("the whole of cgroup v2 is not to be seen here")
+	}, false},
 	{"file-limit", Warn, "65000 of 65536", "/proc/7/fd", func(f *Facts) { f.Process.Files = 65000 }, false},
 	{"swapped", Warn, "100 MiB", "MemorySwapMax", func(f *Facts) { f.Process.Swapped = 100 << 20 }, false},
 

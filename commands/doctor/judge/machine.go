@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hb/core/pki"
+	"hb/core/runnerd"
 )
 
 const (
@@ -189,6 +190,16 @@ func (f *Facts) limits() []Finding {
 			mend("LimitNOFILE=65536 in the unit (systemctl edit hb.service), then restart it", fmt.Sprintf("ls -l /proc/%d/fd shows what they are", p.PID))}
 	}
 	return nil
+}
+
+// cgroups judges whether tasks can be kept together.
+func (f *Facts) cgroups() []Finding {
+	if !f.answers() || f.Node.Status.Unconfined == nil {
+		return nil
+	}
+	return []Finding{warn("no-cgroups", "tasks get no cgroups here: %s", *f.Node.Status.Unconfined).
+		because("%s", runnerd.Unconfined).
+		mend("hb.service has what it takes (Delegate=yes): run the node by it", "where systemd still uses version 1: boot with systemd.unified_cgroup_hierarchy=1")}
 }
 
 func (f *Facts) memory() []Finding {
