@@ -30,7 +30,8 @@ by UDP and by TCP. It says what is wrong, why that matters, and what to do about
 It needs no node, and can be asked before a machine joins and after that failed: with
 HOST[:PORT] it tries that member as hb join would, and with --token it asks there
 whether the token would do. It joins nothing and changes nothing. Run by root it
-sees more: firewalls, other users' files and processes.
+sees more: firewalls, other users' files and processes. Where another user's node runs,
+root's say, that is looked at, and what this user may not see of it is said.
 
 Each finding is ok, warn or bad. The exit code is 0 when all are ok, else 1.
 -o plain prints one a line: its ID, severity, what is wrong, why, and what to do; the

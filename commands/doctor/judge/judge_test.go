@@ -323,6 +323,12 @@ func TestAnotherUsersNodeIsNoFaultOfThisUsers(t *testing.T) {
 			t.Errorf("%+v, want %q", told[id], words)
 		}
 	}
+	f.Sockets[0].State, f.Node = "denied", nil // nor may this user ask it
+	for _, got := range Judge(f) {
+		if got.Severity != OK || got.ID == "socket-denied" && !strings.Contains(got.What, "is another user's and closed to alice") {
+			t.Errorf("%+v", got)
+		}
+	}
 	f.Owner, f.Config, f.Data = "bob", &Config{}, nil
 	for _, got := range Judge(f) {
 		if got.Severity != OK || got.ID == "config" && !strings.Contains(got.What, "bob's") {

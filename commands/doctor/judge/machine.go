@@ -123,6 +123,11 @@ func (f *Facts) credentials() []Finding {
 	return []Finding{ok("credentials", "%s of the cluster %s, until %s", c.Name, c.Cluster, c.End.UTC().Format(time.DateOnly))}
 }
 
+// anothers says whether the node that is looked at is another user's.
+func (f *Facts) anothers() bool {
+	return !f.Root && (f.Owner != "" || f.Data != nil && f.Data.Closed)
+}
+
 // answers says whether a node runs here and answers.
 func (f *Facts) answers() bool { return f.Node != nil && f.Node.Status != nil }
 
@@ -135,6 +140,10 @@ func (f *Facts) socket() []Finding {
 			return []Finding{bad("node-hangs", "a node has %s, and does not answer: %s", s.Path, s.Detail).
 				mend("journalctl -u hb.service -n 50 may tell why", "systemctl restart hb.service")}
 		case "denied":
+			if f.anothers() {
+				return []Finding{ok("socket-denied", "the node on %s is another user's and closed to %s, so that what it knows is missing here: %s",
+					s.Path, f.User, orElse(s.Hint, "sudo hb doctor sees more"))}
+			}
 			return []Finding{warn("socket-denied", "the socket %s is closed to %s", s.Path, f.User).
 				because("what the node itself knows is missing here").mend("sudo hb doctor", orElse(s.Hint, "or be in the group that the socket belongs to"))}
 		}
