@@ -114,8 +114,8 @@ func report(w io.Writer, jobs []job, k *keep) {
 	fmt.Fprintln(w, "member holds the blocked one dead. The time that a member takes over waiting mail is fitted to the paper's FP of SWIM.")
 	fmt.Fprintf(w, "\nOf the FP in runs whose members block for 2 s and more, and run for 4 ms and less in between: %s.\n", strings.Join(shares, ", "))
 	fmt.Fprintln(w, "They read some ten datagrams each time, less than has come meanwhile; so they find no refutation, and a longer suspicion")
-	fmt.Fprintln(w, "(LHA-Suspicion) runs out all the same. At --handling 20µs, which is more like a program, nearly all of these are gone, and")
-	fmt.Fprintln(w, "of SWIM's FP a fifth is left, so that no time that is the same for all datagrams brings both near the paper's figures.")
+	fmt.Fprintln(w, "(LHA-Suspicion) runs out all the same. At --handling 20µs, which is more like a program, a sixth of Lifeguard's FP is left, but")
+	fmt.Fprintln(w, "of SWIM's a fifth, too: no time that is the same for all datagrams brings both near the paper's figures.")
 	if swim.runs > 0 && own.runs > 0 {
 		fmt.Fprintln(w, "\n"+verdict(swim, own))
 	}
