@@ -26,6 +26,10 @@ type fault struct {
 	do    func(f *faulty)
 }
 
+// faults are those that happen to clusters with credentials. Each has its seeds in
+// core/sim, too: what stops, is cut, loses packets or has its clock set in
+// faults_test.go; names and moves in identity_test.go; copies and backups in
+// rollback_test.go; incarnations in ghost_test.go; many at once in agreed_test.go.
 func faults() []fault {
 	return []fault{
 		{"one stopped for 3 s", 5, false, func(f *faulty) { f.stopped(3*time.Second, f.member()) }},
