@@ -18,8 +18,20 @@ import (
 // cancelTime is how long the wish to cancel may take to be heard.
 const cancelTime = 10 * time.Second
 
-// detached ends a wait because of a signal; the task goes on.
-type detached struct{ sig os.Signal }
+// detached ends a wait because of a signal; the task goes on, unless an earlier ^C
+// had it cancelled.
+type detached struct {
+	sig       os.Signal
+	cancelled bool
+}
+
+// code is the exit code of a wait that ends so.
+func (d detached) code() core.Code {
+	if d.sig == syscall.SIGINT {
+		return 130
+	}
+	return core.CodeTaskLost
+}
 
 // Error says so.
 func (d detached) Error() string { return "detached by " + d.sig.String() }
@@ -40,7 +52,7 @@ func runAndWait(c *call, client *control.Client, spec control.Spec) error {
 			select {
 			case sig := <-signals:
 				if sig != syscall.SIGINT || !first {
-					detach(detached{sig})
+					detach(detached{sig, !first})
 					return
 				}
 				close(wish)
@@ -51,7 +63,7 @@ func runAndWait(c *call, client *control.Client, spec control.Spec) error {
 	}()
 	id := *spec.Task
 	if c.Bool("drain") {
-		return runRolling(ctx, c, client, spec)
+		return runRolling(ctx, c, client, spec, wish)
 	}
 	got, err := submitWhenTaken(ctx, c, client, spec)
 	if err != nil {
@@ -111,11 +123,15 @@ func awaitTask(ctx context.Context, c *call, client *control.Client, id string) 
 // output prints what a task prints, and says if some of it could not be had.
 func (c *call) output(ctx context.Context, client *control.Client, id string, follow bool) (*control.Task, error) {
 	var end tails
-	task, err := client.Output(ctx, id, follow, func(piece *control.Output) error {
+	print := func(piece *control.Output) error {
 		end.add(piece)
 		c.warnOfGap(piece)
 		return c.copyOutput(piece)
-	})
+	}
+	task, err := client.Output(ctx, id, follow, print)
+	if err == nil && !c.isJSON() {
+		err = end.complete(task, print)
+	}
 	if err == nil {
 		end.warn(c, task)
 	}
@@ -152,11 +168,11 @@ func waitFault(ctx context.Context, id string, err error) error {
 	var d detached
 	switch {
 	case errors.As(context.Cause(ctx), &d):
-		code := core.CodeTaskLost
-		if d.sig == syscall.SIGINT {
-			code = 130
+		goes := "goes on"
+		if d.cancelled {
+			goes = "is being cancelled"
 		}
-		return core.Faultf(code, "detached from task %s, which goes on", id).WithHint("hb task wait %s", id)
+		return core.Faultf(d.code(), "detached from task %s, which %s", id, goes).WithHint("hb task wait %s", id)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return core.Faultf(core.CodeTaskLost, "gave up waiting for task %s, which goes on", id).WithHint("hb task wait %s", id)
 	case !errors.As(err, &f):

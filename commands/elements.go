@@ -106,7 +106,7 @@ func labelOf(task *control.Task, e control.Element) string {
 func (o *elements) followOne(ctx context.Context, client *control.Client, id, label string) {
 	var rest [2][]byte // of a line that has not ended, by stream
 	var end tails
-	task, err := client.Output(ctx, id, true, func(piece *control.Output) error {
+	print := func(piece *control.Output) error {
 		end.add(piece)
 		stream := 0
 		if piece.Stream == "stderr" {
@@ -116,7 +116,11 @@ func (o *elements) followOne(ctx context.Context, client *control.Client, id, la
 		end := bytes.LastIndexByte(data, '\n') + 1
 		rest[stream] = bytes.Clone(data[end:])
 		return o.write(label, stream, data[:end])
-	})
+	}
+	task, err := client.Output(ctx, id, true, print)
+	if err == nil {
+		err = end.complete(task, print)
+	}
 	for stream, line := range rest {
 		if len(line) > 0 {
 			err = errors.Join(err, o.write(label, stream, append(line, '\n')))

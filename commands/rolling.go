@@ -2,9 +2,11 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 
 	"hb/commands/render"
 	"hb/core"
@@ -13,15 +15,20 @@ import (
 
 // runRolling runs a task on one member after the other, each drained before and
 // checked after, the leader last. It stops at the first that fails, and leaves
-// that one drained: it is not as it should be.
-func runRolling(ctx context.Context, c *call, client *control.Client, spec control.Spec) error {
+// that one drained: it is not as it should be. A ^C, which is told by wish, cancels
+// what runs and stops there, too.
+func runRolling(ctx context.Context, c *call, client *control.Client, spec control.Spec, wish <-chan struct{}) error {
 	spec.All, spec.Parallel = false, 0
+	r := &rolling{c: c, client: client, spec: spec, wish: wish}
 	names, missing, err := rollingOrder(ctx, client, spec)
 	if err != nil {
-		return waitFault(ctx, "", err)
+		return r.fault(ctx, "", err)
 	}
 	for _, name := range names {
-		if err := rollOver(ctx, c, client, spec, name); err != nil {
+		if err := r.stopped(name); err != nil {
+			return err
+		}
+		if err := r.over(ctx, name); err != nil {
 			if !c.quiet {
 				fmt.Fprintf(c.stderr, "%s: stopped here, and left it drained; hb resume %s\n", render.Safe(name), render.Safe(name))
 			}
@@ -72,48 +79,84 @@ func rollingOrder(ctx context.Context, client *control.Client, spec control.Spec
 	return names, missing, nil
 }
 
-// rollOver has one member's turn.
-func rollOver(ctx context.Context, c *call, client *control.Client, spec control.Spec, name string) error {
-	if err := client.Drain(ctx, name, true, -1); err != nil {
-		return waitFault(ctx, "", err)
+// rolling is one run on a member after the other.
+type rolling struct {
+	c      *call
+	client *control.Client
+	spec   control.Spec
+	wish   <-chan struct{} // closed: the user wants it cancelled
+}
+
+// over has one member's turn.
+func (r *rolling) over(ctx context.Context, name string) error {
+	between, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go cancelOn(between, r.wish, func() { stop(detached{sig: syscall.SIGINT}) })
+	if err := r.client.Drain(between, name, true, -1); err != nil {
+		return r.fault(between, "", err)
 	}
-	if err := runThere(ctx, c, client, spec, name); err != nil {
+	if err := r.there(ctx, r.spec, name); err != nil {
 		return err
 	}
-	if check := strings.Fields(c.String("check")); len(check) > 0 {
-		how, err := specFor(ctx, client, check)
+	if check := strings.Fields(r.c.String("check")); len(check) > 0 {
+		how, err := specFor(between, r.client, check)
 		if err != nil {
-			return err
+			return r.fault(between, "", err)
 		}
-		how.TimeLimit = spec.TimeLimit
-		if err := runThere(ctx, c, client, how, name); err != nil {
+		how.TimeLimit = r.spec.TimeLimit
+		if err := r.there(ctx, how, name); err != nil {
 			return err
 		}
 	}
-	if err := client.Resume(ctx, name); err != nil {
-		return waitFault(ctx, "", err)
+	if err := r.client.Resume(ctx, name); err != nil {
+		return r.fault(ctx, "", err)
 	}
 	return nil
 }
 
-// runThere runs a task on one member, and is an error unless it succeeds.
-func runThere(ctx context.Context, c *call, client *control.Client, spec control.Spec, name string) error {
+// there runs a task on one member, and is an error unless it succeeds.
+func (r *rolling) there(ctx context.Context, spec control.Spec, name string) error {
+	if err := r.stopped(name); err != nil {
+		return err
+	}
 	id := control.MintTask().String()
 	spec.Task, spec.On = &id, name
-	if _, err := client.Submit(ctx, spec); err != nil {
-		return waitFault(ctx, id, err)
+	if _, err := r.client.Submit(ctx, spec); err != nil {
+		return r.fault(ctx, id, err)
 	}
-	out := &elements{c: c}
-	out.followOne(ctx, client, id, name)
+	runs, ended := context.WithCancel(ctx)
+	defer ended()
+	go cancelOn(runs, r.wish, func() { cancelFor(r.c, r.client, id) })
+	out := &elements{c: r.c}
+	out.followOne(ctx, r.client, id, name)
 	if out.failed != nil {
-		return waitFault(ctx, id, out.failed)
+		return r.fault(ctx, id, out.failed)
 	}
-	task, err := client.WaitTask(ctx, id)
+	task, err := r.client.WaitTask(ctx, id)
 	if err != nil {
-		return waitFault(ctx, id, err)
+		return r.fault(ctx, id, err)
 	}
 	if task.Exit == nil {
 		return core.Faultf(core.CodeTaskLost, "%s: task %s is %s", name, task.ID, task.Status)
 	}
 	return verdict(task)
+}
+
+// stopped is an error when the user wants no more of it.
+func (r *rolling) stopped(name string) error {
+	select {
+	case <-r.wish:
+		return core.Faultf(130, "stopped by a signal before it ran on %s", name)
+	default:
+		return nil
+	}
+}
+
+// fault is the end of a wait; without an ID it was for no task.
+func (r *rolling) fault(ctx context.Context, id string, err error) error {
+	var d detached
+	if id == "" && errors.As(context.Cause(ctx), &d) {
+		return core.Faultf(d.code(), "stopped by a signal while no task ran")
+	}
+	return waitFault(ctx, id, err)
 }

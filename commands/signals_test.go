@@ -54,7 +54,7 @@ func (c *child) code() int {
 }
 
 // running starts `hb run` and waits until it waits for its task.
-func running(t *testing.T, task string) (*fake, *child) {
+func running(t *testing.T, task string, flags ...string) (*fake, *child) {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	f, stop, err := startFake("three", socket)
@@ -62,7 +62,7 @@ func running(t *testing.T, task string) (*fake, *child) {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	c := startChild(t, socket, "run", "--", task)
+	c := startChild(t, socket, append(append([]string{"run"}, flags...), "--", task)...)
 	if !f.waitAsked("FollowOutput", 1) {
 		t.Fatal("hb run did not wait for its task")
 	}
@@ -93,9 +93,25 @@ func TestTheSecondInterruptDetaches(t *testing.T) {
 		t.Errorf("exit code %d, want 130", code)
 	}
 	for _, id := range f.ids() {
-		if !strings.Contains(c.stderr.String(), "detached from task "+id) || !strings.Contains(c.stderr.String(), "hint: hb task wait "+id) {
+		if !strings.Contains(c.stderr.String(), "detached from task "+id+", which is being cancelled") || !strings.Contains(c.stderr.String(), "hint: hb task wait "+id) {
 			t.Errorf("it does not print the ID %s: %s", id, c.stderr.String())
 		}
+	}
+}
+
+func TestAnInterruptStopsARollingRun(t *testing.T) {
+	f, c := running(t, "forever", "--all", "--drain")
+	c.Process.Signal(syscall.SIGINT)
+	if code := c.code(); code != 143 {
+		t.Errorf("exit code %d, want that of a cancelled task: %s", code, c.stderr.String())
+	}
+	for _, words := range []string{"hb: cancelling task ", "stopped here, and left it drained", " was cancelled"} {
+		if !strings.Contains(c.stderr.String(), words) {
+			t.Errorf("it does not say %q: %s", words, c.stderr.String())
+		}
+	}
+	if n := f.askedFor("SubmitTask"); n != 1 {
+		t.Errorf("%d tasks were submitted", n)
 	}
 }
 

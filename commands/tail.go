@@ -41,6 +41,34 @@ func (t *tails) missing(task *control.Task) bool {
 	return lacks("stdout", task.Result.StdoutTail) || lacks("stderr", task.Result.StderrTail)
 }
 
+// complete prints what is missing where the record has it: all of a short output is
+// there, though its member's disk was full or has kept it no longer.
+func (t *tails) complete(task *control.Task, print func(*control.Output) error) error {
+	if task == nil || !t.missing(task) {
+		return nil
+	}
+	last := t.attempt
+	if n := len(task.Attempts); n > 0 {
+		last = task.Attempts[n-1].N
+	}
+	if last != t.attempt {
+		t.ends = nil // what was printed is an earlier attempt's
+	}
+	for _, kept := range []struct{ stream, text string }{
+		{"stdout", task.Result.StdoutTail}, {"stderr", task.Result.StderrTail},
+	} {
+		rest, is := strings.CutPrefix(kept.text, string(t.ends[kept.stream]))
+		whole := len(kept.text) < tailLength && !strings.Contains(kept.text, "\uFFFD") // which stands for other bytes
+		if !is || rest == "" || !whole {
+			continue
+		}
+		if err := print(&control.Output{Attempt: last, Stream: kept.stream, Data: []byte(rest)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // warn tells a person that the output is not all there.
 func (t *tails) warn(c *call, task *control.Task) {
 	if task == nil || c.quiet || !t.missing(task) {

@@ -40,6 +40,47 @@ func TestMissingOutputIsNoticed(t *testing.T) {
 	}
 }
 
+func TestAShortOutputIsCompletedFromTheRecord(t *testing.T) {
+	long := strings.Repeat("0123456789", 1000)
+	for name, c := range map[string]struct {
+		stdout, stderr, keptOut, keptErr string // what was printed, what the record has
+		more                             string
+	}{
+		"all is there":                   {"a\n", "b\n", "a\n", "b\n", ""},
+		"nothing is there":               {"", "", "a\n", "b\n", "stdout a\nstderr b\n"},
+		"the end is not":                 {"a\n", "", "a\nb\n", "", "stdout b\n"},
+		"it is longer than the record":   {"", "", long[:tailLength], "", ""},
+		"it is long, and its end is not": {long, "", "END\n", "", ""},
+		"it is no text":                  {"", "", "\uFFFD", "", ""},
+		"no record of it is left":        {"", "", "", "", ""},
+	} {
+		var tail tails
+		tail.add(&control.Output{Attempt: 1, Stream: "stdout", Data: []byte("an earlier attempt's")})
+		if c.stdout+c.stderr != "" {
+			tail.add(&control.Output{Attempt: 2, Stream: "stdout", Data: []byte(c.stdout)})
+			tail.add(&control.Output{Attempt: 2, Stream: "stderr", Data: []byte(c.stderr)})
+		}
+		task := &control.Task{
+			Attempts: []control.Attempt{{N: 1}, {N: 2}},
+			Result:   &control.Result{StdoutTail: c.keptOut, StderrTail: c.keptErr},
+		}
+		more := ""
+		if err := tail.complete(task, func(piece *control.Output) error {
+			tail.add(piece)
+			more += piece.Stream + " " + string(piece.Data)
+			return nil
+		}); err != nil || more != c.more {
+			t.Errorf("%s: %q more, %v", name, more, err)
+		}
+		if tail.missing(task) && c.more != "" {
+			t.Errorf("%s: something is missing still", name)
+		}
+	}
+	if err := (&tails{}).complete(&control.Task{}, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestOutputThatHasExpiredIsCalledSo(t *testing.T) {
 	now, reason := time.Now(), "no space left on device"
 	long := now.Add(-2 * time.Hour)
