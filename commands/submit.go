@@ -133,6 +133,9 @@ func taskSpec(c *call) (*control.Spec, error) {
 		Priority: c.String("priority"), Weight: c.Float64("weight"), Prefer: c.String("prefer"), Exclusive: c.String("exclusive"),
 		Keep: c.Duration("keep").Seconds(), NoQueue: c.Bool("no-queue"),
 	}
+	if err := checkGiven(c, "on", "key", "exclusive", "prefer", "priority", "cwd", "array", "check", "on-failure", "script"); err != nil {
+		return nil, err
+	}
 	if err := elementFlags(c, spec); err != nil {
 		return nil, err
 	}

@@ -37,7 +37,9 @@ func tasksCommand() *cli.Command {
 }
 
 const listWords = `Lists the tasks that this node knows, oldest first. STATUS is queued, assigned,
-running, cancelling, succeeded, failed, timed-out, cancelled or unknown.`
+running, cancelling, succeeded, failed, timed-out, cancelled or unknown. A task
+that its member has, and runs or is about to, is assigned; running is one with
+elements, not all of which have ended.`
 
 func listFlags() []cli.Flag {
 	return []cli.Flag{

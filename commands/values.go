@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,10 @@ func checkValue(f cli.Flag, shown, value string) error {
 		if _, err := strconv.ParseUint(value, 10, 64); err != nil {
 			return usage("%s %s: a number is meant, 0 or more", shown, value)
 		}
+	case *cli.Float64Flag:
+		if n, err := strconv.ParseFloat(value, 64); err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
+			return usage("%s %s: a number is meant, like 0.5 or 30", shown, value)
+		}
 	}
 	return nil
 }
@@ -55,6 +60,17 @@ func checkChoice(c *call, flag string, known ...string) error {
 			return fault.WithHint("did you mean %s?", near)
 		}
 		return fault
+	}
+	return nil
+}
+
+// checkGiven refuses flags with an empty word: --exclusive "$KEY" without a KEY would
+// be as if there were no flag.
+func checkGiven(c *call, flags ...string) error {
+	for _, flag := range flags {
+		if c.IsSet(flag) && c.String(flag) == "" {
+			return usage("--%s is given an empty word", flag).WithHint("leave it out if none is meant")
+		}
 	}
 	return nil
 }

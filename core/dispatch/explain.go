@@ -92,7 +92,7 @@ func (m *Machine) waits(now core.Instant, p *placement, t *wire.Task, candidates
 	}
 	for _, w := range m.queue.aside.items {
 		if w.id == core.TaskID(t.Id) {
-			return fmt.Sprintf("it is tried again in %v", max(0, w.until.Sub(now)).Round(time.Second))
+			return fmt.Sprintf("it is tried again in %v", max(time.Second, w.until.Sub(now).Round(time.Second)))
 		}
 	}
 	if t.N > 0 && m.blocked(t.Spec, core.TaskID(t.Parent)) {
