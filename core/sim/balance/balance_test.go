@@ -32,6 +32,18 @@ func TestTheChoiceIsNearTheBound(t *testing.T) {
 	}
 }
 
+// TestToldALearnedLoadIsDealtWithLikeAKnownOne holds the load itself the same.
+func TestToldALearnedLoadIsDealtWithLikeAKnownOne(t *testing.T) {
+	c := usual()
+	c.Estimates = Learned
+	told := c
+	told.Told = true
+	a, b := c.Run(nil), told.Run(nil)
+	if a.Bound != b.Bound || b.Ratio() > 1.06 || b.Ratio() > a.Ratio() {
+		t.Errorf("bounds of %v and %v; %.3f, and told %.3f", a.Bound, b.Bound, a.Ratio(), b.Ratio())
+	}
+}
+
 func TestEveryOtherPolicyIsWorse(t *testing.T) {
 	best := usual().Run(nil).Ratio()
 	for _, policy := range Policies()[1:] {

@@ -48,6 +48,9 @@ type Case struct {
 	TasksPerSlot int
 	Sizes        string
 	Estimates    string
+	// Told has the tasks and members of a learned load say what they are after all: what
+	// it takes then is what learning can come to at best.
+	Told bool
 	// Error is how far told weights are off, as the standard deviation of their
 	// logarithm.
 	Error float64

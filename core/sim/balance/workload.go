@@ -57,6 +57,9 @@ func newWorkload(c *Case) *workload {
 		} else {
 			t.weight = t.size / c.ordinary() * off(luck, c.Error)
 		}
+		if c.Told {
+			t.weight = t.size / c.ordinary()
+		}
 		total += t.size
 		w.tasks = append(w.tasks, t)
 	}
@@ -65,6 +68,9 @@ func newWorkload(c *Case) *workload {
 		m := machine{slots: c.Slots, speed: c.speed(i), told: 1, phase: time.Duration(luck.Float64() * float64(c.Stale))}
 		if c.Estimates == Learned {
 			m.told = off(luck, strengthOff)
+		}
+		if c.Told {
+			m.told = 1
 		}
 		speed += m.speed * float64(m.slots)
 		w.members = append(w.members, m)

@@ -40,7 +40,7 @@ func balanceCase(s scale) balance.Case {
 // rivals on a part of it.
 func overBound(s scale, estimates, arrivals string, most float64) (text string, v verdict) {
 	const runs = 3
-	var worst, sum float64
+	var worst, sum, toldWorst, toldSum float64
 	var where string
 	cells, above := 0, 0
 	for _, sizes := range balance.Sizes() {
@@ -50,6 +50,10 @@ func overBound(s scale, estimates, arrivals string, most float64) (text string, 
 					c := balanceCase(s)
 					c.Estimates, c.Arrivals, c.Sizes, c.Members, c.High, c.TasksPerSlot = estimates, arrivals, sizes, members, high, tasks
 					mean := meanRatio(c, runs)
+					if c.Told = estimates == balance.Learned; c.Told {
+						told := meanRatio(c, runs)
+						toldSum, toldWorst = toldSum+told, max(toldWorst, told)
+					}
 					cells++
 					sum += mean
 					if mean > most {
@@ -63,6 +67,9 @@ func overBound(s scale, estimates, arrivals string, most float64) (text string, 
 		}
 	}
 	text = fmt.Sprintf("mean %.3f, worst cell %.3f (%s), %d of %d cells above; of %d runs each", sum/float64(cells), worst, where, above, cells, runs)
+	if estimates == balance.Learned {
+		text += fmt.Sprintf("\n            the same loads, had they said what they are: mean %.3f, worst cell %.3f", toldSum/float64(cells), toldWorst)
+	}
 	text += "\n            beside it, lognormal sizes, 10 members of 1-8:"
 	for _, policy := range balance.Policies() {
 		c := balanceCase(s)
