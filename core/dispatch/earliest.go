@@ -23,7 +23,7 @@ const (
 
 	// riskMost is how many times slower than the fastest a member may be to get a
 	// task of which nobody knows how long it takes, until it has waited exploreFor.
-	riskMost   = 2
+	riskMost   = 3
 	exploreFor = 10 * time.Second
 )
 

@@ -15,7 +15,7 @@ func balanceGoals() []goal {
 			measure: func(s scale) (string, verdict) { return overBound(s, balance.Known, balance.Batch, 1.05) }},
 		{what: "balance: makespan over the bound, learned demands, all at once", best: sparrow, want: "at most 1.12 in every cell",
 			measure: func(s scale) (string, verdict) { return overBound(s, balance.Learned, balance.Batch, 1.12) },
-			tried:   "the cells that miss have few long tasks among many names: which they are is known only when the first have ended, and some have begun on slow members by then; hb moves no task that runs"},
+			tried:   "the cells that miss have long tasks of few names: which these are is known when a fifth of the time is over, and by then there is none left in which a slow member could do one; hb moves no task that runs"},
 		{what: "balance: makespan over the bound, known demands, arriving one by one", best: sparrow, want: "at most 1.05 in every cell",
 			measure: func(s scale) (string, verdict) { return overBound(s, balance.Known, balance.Poisson, 1.05) },
 			tried:   "the bound knows what will come; where a long task comes last, the fast members are at work"},
