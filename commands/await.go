@@ -67,7 +67,7 @@ func runAndWait(c *call, client *control.Client, spec control.Spec) error {
 	}
 	got, err := submitWhenTaken(ctx, c, client, spec)
 	if err != nil {
-		return waitFault(ctx, id, err)
+		return submitFault(ctx, id, err)
 	}
 	id = got.Task
 	go cancelOn(ctx, wish, func() { cancelFor(c, client, id) })
@@ -159,6 +159,19 @@ func (c *call) copyOutput(piece *control.Output) error {
 	}
 	_, err := into.Write(piece.Data)
 	return err
+}
+
+// submitFault is the end of a wait in which nobody has said yet that the task was
+// taken.
+func submitFault(ctx context.Context, id string, err error) error {
+	var d detached
+	switch {
+	case errors.As(context.Cause(ctx), &d):
+		return core.Faultf(d.code(), "stopped by a signal; task %s may be in the log or not", id).WithHint("hb task show %s", id)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return core.Faultf(core.CodeTaskLost, "no answer in time; task %s may be in the log or not", id).WithHint("hb task show %s", id)
+	}
+	return waitFault(ctx, id, err)
 }
 
 // waitFault is the end of a wait that is not the task's: 125, whatever it was,

@@ -22,7 +22,7 @@ func runRolling(ctx context.Context, c *call, client *control.Client, spec contr
 	r := &rolling{c: c, client: client, spec: spec, wish: wish}
 	names, missing, err := rollingOrder(ctx, client, spec)
 	if err != nil {
-		return r.fault(ctx, "", err)
+		return betweenTasks(ctx, err)
 	}
 	for _, name := range names {
 		if err := r.stopped(name); err != nil {
@@ -93,7 +93,7 @@ func (r *rolling) over(ctx context.Context, name string) error {
 	defer stop(nil)
 	go cancelOn(between, r.wish, func() { stop(detached{sig: syscall.SIGINT}) })
 	if err := r.client.Drain(between, name, true, -1); err != nil {
-		return r.fault(between, "", err)
+		return betweenTasks(between, err)
 	}
 	if err := r.there(ctx, r.spec, name); err != nil {
 		return err
@@ -101,7 +101,7 @@ func (r *rolling) over(ctx context.Context, name string) error {
 	if check := strings.Fields(r.c.String("check")); len(check) > 0 {
 		how, err := specFor(between, r.client, check)
 		if err != nil {
-			return r.fault(between, "", err)
+			return betweenTasks(between, err)
 		}
 		how.TimeLimit = r.spec.TimeLimit
 		if err := r.there(ctx, how, name); err != nil {
@@ -109,7 +109,7 @@ func (r *rolling) over(ctx context.Context, name string) error {
 		}
 	}
 	if err := r.client.Resume(ctx, name); err != nil {
-		return r.fault(ctx, "", err)
+		return betweenTasks(ctx, err)
 	}
 	return nil
 }
@@ -122,7 +122,7 @@ func (r *rolling) there(ctx context.Context, spec control.Spec, name string) err
 	id := control.MintTask().String()
 	spec.Task, spec.On = &id, name
 	if _, err := r.client.Submit(ctx, spec); err != nil {
-		return r.fault(ctx, id, err)
+		return submitFault(ctx, id, err)
 	}
 	runs, ended := context.WithCancel(ctx)
 	defer ended()
@@ -130,11 +130,11 @@ func (r *rolling) there(ctx context.Context, spec control.Spec, name string) err
 	out := &elements{c: r.c}
 	out.followOne(ctx, r.client, id, name)
 	if out.failed != nil {
-		return r.fault(ctx, id, out.failed)
+		return waitFault(ctx, id, out.failed)
 	}
 	task, err := r.client.WaitTask(ctx, id)
 	if err != nil {
-		return r.fault(ctx, id, err)
+		return waitFault(ctx, id, err)
 	}
 	if task.Exit == nil {
 		return core.Faultf(core.CodeTaskLost, "%s: task %s is %s", name, task.ID, task.Status)
@@ -152,11 +152,14 @@ func (r *rolling) stopped(name string) error {
 	}
 }
 
-// fault is the end of a wait; without an ID it was for no task.
-func (r *rolling) fault(ctx context.Context, id string, err error) error {
+// betweenTasks is the end of a wait that was for no task.
+func betweenTasks(ctx context.Context, err error) error {
 	var d detached
-	if id == "" && errors.As(context.Cause(ctx), &d) {
+	switch {
+	case errors.As(context.Cause(ctx), &d):
 		return core.Faultf(d.code(), "stopped by a signal while no task ran")
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return core.Faultf(core.CodeTaskLost, "gave up waiting while no task ran")
 	}
-	return waitFault(ctx, id, err)
+	return waitFault(ctx, "", err)
 }
