@@ -53,6 +53,7 @@ func faults() []fault {
 		{"the clock of one a day ahead, then a day back", 5, false, clockSet},
 		{"a stolen name", 4, true, stolenName},
 		{"a cloned data directory", 4, false, clonedDirectory},
+		{"a voter's cloned data directory", 4, false, clonedVoter},
 		{"another address, the same identity", 4, true, movedHouse},
 		{"ten of fourteen killed at once", 14, false, tenKilled},
 		{"a data directory put back from a backup", 4, true, rolledBack},
@@ -280,15 +281,40 @@ func (f *faulty) leave(n *node) {
 // clonedDirectory starts a copy of a member's directory elsewhere: the later start
 // is the member, the earlier one stops and says why.
 func clonedDirectory(f *faulty) {
-	original := f.member()
+	original := f.votes(false)
 	f.sick(original)
-	clone := f.newcomer(original.name)
-	f.copy(original.data(), clone.data())
-	f.c.start(clone)
+	clone := f.clone(original)
 	f.stops(original, "another process runs with a copy of it")
 	f.c.must(clone, "wait", "ready", "members=4", "--timeout", "60s")
 	f.leave(clone)
 	f.c.start(original)
+}
+
+// clonedVoter does so with a voter's, which the copy may not vote for: it asks where
+// the voter was last, and stops itself.
+func clonedVoter(f *faulty) {
+	clone := f.clone(f.votes(true))
+	f.stops(clone, "this data directory is a copy of its")
+	f.leave(clone)
+}
+
+// clone starts a copy of a node on one more host.
+func (f *faulty) clone(original *node) *node {
+	clone := f.newcomer(original.name)
+	f.copy(original.data(), clone.data())
+	f.c.start(clone)
+	return clone
+}
+
+// votes gives a node that votes and does not lead, or one that does not vote.
+func (f *faulty) votes(so bool) *node {
+	voters, _ := f.c.voters(f.c.nodes[0])
+	leader := f.c.leader(f.c.nodes[0])
+	i := slices.IndexFunc(f.c.nodes, func(n *node) bool { return n != leader && slices.Contains(voters, n.name) == so })
+	if i < 0 {
+		f.t.Fatalf("nobody votes: %t; voters are %v, %s leads", so, voters, leader.name)
+	}
+	return f.c.nodes[i]
 }
 
 // stops waits until a node has stopped of its own, and said why.
