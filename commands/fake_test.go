@@ -215,6 +215,8 @@ func (f *fake) answer(r node.Request) any {
 		return f.cancel(q.Task)
 	case node.RetryTask:
 		return f.retry(q)
+	case node.AskRuns:
+		return node.RunsView{}
 	case node.ExplainTask:
 		e := explained()
 		if q.Task != (core.TaskID{}) {

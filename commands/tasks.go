@@ -38,8 +38,9 @@ func tasksCommand() *cli.Command {
 
 const listWords = `Lists the tasks that this node knows, oldest first. STATUS is queued, assigned,
 running, cancelling, succeeded, failed, timed-out, cancelled or unknown. A task
-that its member has, and runs or is about to, is assigned; running is one with
-elements, not all of which have ended.`
+is assigned from when the log gives it to a member, and running from when that
+member has told the leader of its process: within a second, and only while there
+is a leader. One with elements is running until all of them have ended.`
 
 func listFlags() []cli.Flag {
 	return []cli.Flag{

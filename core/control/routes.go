@@ -64,11 +64,7 @@ func (s server) tasks(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := one[node.TasksView](r.Context(), s, node.ListTasks{Query: q})
-	if err != nil {
-		return nil, err
-	}
-	return tasksOf(v, s.names(r.Context())), nil
+	return s.listTasks(r.Context(), q)
 }
 
 // wanted reads the task that a client describes.
@@ -165,7 +161,7 @@ func (s server) aboutTask(r *http.Request, ask func(core.TaskID) node.Request) (
 		return nil, err
 	}
 	who := s.names(r.Context())
-	out := taskOf(t, who)
+	out := taskOf(t, who, s.running(r.Context(), t))
 	if t.Status == ledger.Queued { // without a leader nobody knows why
 		if v, err := one[*wire.Explained](r.Context(), s, node.ExplainTask{Spec: t.Spec, Task: core.TaskID(t.Id)}); err == nil {
 			out.Waiting, out.Candidates = text(v.Waits), explanationOf(v).Candidates
@@ -176,7 +172,7 @@ func (s server) aboutTask(r *http.Request, ask func(core.TaskID) node.Request) (
 		if err != nil {
 			return nil, err
 		}
-		out.Elements = elementsOf(v, who)
+		out.Elements = elementsOf(v, who, s.running(r.Context(), v.Tasks...))
 	}
 	return out, nil
 }

@@ -125,7 +125,7 @@ func TestTheExitOfATaskIsWhatAShellWouldSay(t *testing.T) {
 func TestAQueuedTaskNeedsNoResult(t *testing.T) {
 	task := exampleTask()
 	task.Result, task.Attempts, task.Status = nil, nil, "queued"
-	if got := taskOf(task, nil); got.Exit != nil || got.Result != nil || len(got.Attempts) != 0 {
+	if got := taskOf(task, nil, nil); got.Exit != nil || got.Result != nil || len(got.Attempts) != 0 {
 		t.Errorf("got %+v", got)
 	}
 }

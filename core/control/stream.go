@@ -123,7 +123,7 @@ func (s server) output(r *http.Request) (node.Request, func(any) any, error) {
 			}
 			return outputOf(v, at+cut, gap)
 		case *wire.Task:
-			return Output{Schema: "hb.output/1", Task: taskOf(v, s.names(r.Context()))}
+			return Output{Schema: "hb.output/1", Task: taskOf(v, s.names(r.Context()), nil)}
 		}
 		return nil
 	}

@@ -26,7 +26,7 @@ func taskID(b []byte) string {
 }
 
 // taskOf gives the whole record of a task.
-func taskOf(t *wire.Task, who names) *Task {
+func taskOf(t *wire.Task, who names, runs node.RunsView) *Task {
 	spec := t.GetSpec()
 	out := &Task{
 		Schema:    "hb.task/1",
@@ -34,7 +34,7 @@ func taskOf(t *wire.Task, who names) *Task {
 		Name:      spec.GetName(),
 		Argv:      list(spec.GetArgv()),
 		Args:      list(spec.GetArgs()),
-		Status:    t.Status,
+		Status:    wordOf(t, runs),
 		Reason:    text(t.Reason),
 		Key:       text(spec.GetKey()),
 		On:        text(spec.GetOn()),
@@ -67,6 +67,9 @@ func taskOf(t *wire.Task, who names) *Task {
 	}
 	for _, a := range t.Attempts {
 		out.Attempts = append(out.Attempts, attemptOf(a, who))
+	}
+	if since, ok := sinceWhen(t, runs); ok && since != 0 {
+		out.Attempts[len(out.Attempts)-1].Started = wallTime(since)
 	}
 	return out
 }
@@ -162,7 +165,7 @@ func explanationOf(v *wire.Explained) Explanation {
 	return out
 }
 
-func tasksOf(v node.TasksView, who names) Tasks {
+func tasksOf(v node.TasksView, who names, runs node.RunsView) Tasks {
 	out := Tasks{Schema: "hb.tasks/1", Tasks: []TaskRow{}, Next: known(cursorWord(v.Next), v.More)}
 	for _, t := range v.Tasks {
 		row := TaskRow{
@@ -170,7 +173,7 @@ func tasksOf(v node.TasksView, who names) Tasks {
 			Name:      t.GetSpec().GetName(),
 			Argv:      list(t.GetSpec().GetArgv()),
 			Args:      list(t.GetSpec().GetArgs()),
-			Status:    t.Status,
+			Status:    wordOf(t, runs),
 			Key:       text(t.GetSpec().GetKey()),
 			Submitted: wallTime(t.SubmittedNanos),
 			Ended:     wallTime(t.EndedNanos),
@@ -278,10 +281,10 @@ func validWhere(w string) bool {
 }
 
 // elementsOf is how far each element of a task is.
-func elementsOf(v node.TasksView, who names) []Element {
+func elementsOf(v node.TasksView, who names, runs node.RunsView) []Element {
 	out := []Element{}
 	for _, t := range v.Tasks {
-		e := Element{N: t.N, Status: t.Status, Exit: exitOf(t)}
+		e := Element{N: t.N, Status: wordOf(t, runs), Exit: exitOf(t)}
 		if n := len(t.Attempts); n > 0 {
 			e.Node = known(who.of(core.NodeID(t.Attempts[n-1].Node)), true)
 		} else if t.Target != 0 {

@@ -270,7 +270,7 @@ func (y *toy) say(m *member) {
 	instance, slots, running := m.instance, m.slots, len(fences)
 	y.send(func() {
 		y.tell(Heard{core.NodeID(m.id), core.Load{Slots: uint16(slots), Running: uint16(running)}, true})
-		y.tell(Held{core.NodeID(m.id), core.Instance(instance), fences, waiting})
+		y.tell(Held{Node: core.NodeID(m.id), Instance: core.Instance(instance), Fences: fences, Waiting: waiting})
 	})
 	for _, f := range ended {
 		if t := y.taskOf(f); t != nil {

@@ -19,6 +19,8 @@ type grant struct {
 	fence     core.Fence
 	node      core.NodeID
 	held      bool         // the runner says that it has it
+	runs      bool         // and that its process runs
+	runsSince int64        // and since when; 0: it does not know
 	cancelled bool         // the ledger wants it ended
 	sent      core.Instant // when the runner was last told
 	due       core.Instant // when it is to be told again
@@ -252,6 +254,7 @@ func (m *Machine) held(now core.Instant, ev Held) {
 			// Sent only just now, it may not have been there yet.
 			m.wakeAt(g, max(now, g.sent.Add(Resend)))
 		}
+		g.runsSince, g.runs = ev.Begun[g.fence]
 	}
 	m.askBack(now, h, ev.Waiting)
 	for _, f := range ev.Fences {
@@ -262,6 +265,15 @@ func (m *Machine) held(now core.Instant, ev Held) {
 			m.put(Kill{ev.Node, &wire.Kill{Task: t.Id, Fence: uint64(f), Reason: "granted to another member"}})
 		}
 	}
+}
+
+// Runs says whether a task's open attempt runs, as its runner last said, under which
+// token, and since when, as Unix time in nanoseconds; 0: not known.
+func (m *Machine) Runs(task core.TaskID) (f core.Fence, since int64, ok bool) {
+	if g := m.grants[task]; g != nil && g.runs {
+		return g.fence, g.runsSince, true
+	}
+	return 0, 0, false
 }
 
 // refused takes back a grant that its runner never started and never will.

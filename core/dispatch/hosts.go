@@ -100,7 +100,7 @@ func (m *Machine) memberChanged(now core.Instant, row *wire.Agreed) {
 	}
 	for _, t := range m.opt.Ledger().OpenOn(h.id) {
 		if g := m.grants[core.TaskID(t.Id)]; g != nil {
-			g.held = false
+			g.held, g.runs = false, false
 			m.repeat(now, g)
 		}
 	}

@@ -65,12 +65,14 @@ type (
 		Known bool
 	}
 
-	// Held brings the grants that a runner says it has taken and not ended, and
-	// which of them it has not started and would give back.
+	// Held brings the grants that a runner says it has taken and not ended, which
+	// of them it has not started and would give back, and which run, with the Unix
+	// time in nanoseconds since when; 0: it does not know.
 	Held struct {
 		Node            core.NodeID
 		Instance        core.Instance
 		Fences, Waiting []core.Fence
+		Begun           map[core.Fence]int64
 	}
 
 	// Refused says that a runner does not have an attempt, never started it

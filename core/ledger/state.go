@@ -31,8 +31,8 @@ const (
 // The statuses of a task. A task whose status is one of the last five has ended.
 const (
 	Queued     = "queued"
-	Running    = "running" // of a task with elements: they are not all done
-	Assigned   = "assigned"
+	Running    = "running"  // of a task with elements: they are not all done
+	Assigned   = "assigned" // to a member, where it runs unless it still waits there
 	Cancelling = "cancelling"
 	Succeeded  = "succeeded"
 	Failed     = "failed"

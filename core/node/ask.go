@@ -11,19 +11,19 @@ import (
 // clients is what local requests are under way, besides the reads, proposals
 // and followers of output that keep their own.
 type clients struct {
-	ring       ring
-	following  []uint64 // FollowEvents, in order of asking
-	logs       []*logFollower
-	awaiting   []*awaiting
-	tasks      []taskWait
-	probes     []*probing
-	surveys    []*survey
-	meshes     []*meshing
-	taking     []*meshPart // in meshes of anybody
-	explaining []*explaining
-	draining   []*draining
-	open       map[uint64]bool // all requests without a last answer
-	tickets    uint64          // of probes, meshes, explanations and surveys
+	ring      ring
+	following []uint64 // FollowEvents, in order of asking
+	logs      []*logFollower
+	awaiting  []*awaiting
+	tasks     []taskWait
+	probes    []*probing
+	surveys   []*survey
+	meshes    []*meshing
+	taking    []*meshPart // in meshes of anybody
+	questions []*question
+	draining  []*draining
+	open      map[uint64]bool // all requests without a last answer
+	tickets   uint64          // of probes, meshes, questions and surveys
 }
 
 // taskWait is one client that waits for the end of a task.
@@ -56,6 +56,8 @@ func (n *Node) asked(ev Asked) {
 		var v TasksView
 		v.Tasks, v.Next, v.More = n.ledger.Page(q.Query)
 		n.reply(ev.ID, v, true)
+	case AskRuns:
+		n.askRuns(ev.ID, q)
 	case ExplainTask:
 		if !q.Task.IsZero() {
 			n.explain(ev.ID, q)
@@ -162,7 +164,7 @@ func (n *Node) clientGone(id uint64) {
 	c.logs = without(c.logs, func(f *logFollower) bool { return f.id == id })
 	c.awaiting = without(c.awaiting, func(a *awaiting) bool { return a.id == id })
 	c.tasks = without(c.tasks, func(w taskWait) bool { return w.id == id })
-	c.explaining = without(c.explaining, func(x *explaining) bool { return x.client == id })
+	c.questions = without(c.questions, func(q *question) bool { return q.client == id })
 	c.draining = without(c.draining, func(d *draining) bool { return d.id == id })
 	n.tags.waiting = without(n.tags.waiting, func(w *retagging) bool { return w.id == id })
 	n.lockStep(lock.Close{Client: id})

@@ -153,7 +153,11 @@ func (n *Node) taskFrame(from core.NodeID, e *wire.Envelope) {
 	case *wire.Envelope_Explain:
 		n.explainAsked(from, body.Explain)
 	case *wire.Envelope_Explained:
-		n.explainedCame(body.Explained)
+		n.answerCame(body.Explained.Id, body.Explained.Leading, body.Explained)
+	case *wire.Envelope_RunsAsk:
+		n.runsAsked(from, body.RunsAsk)
+	case *wire.Envelope_Runs:
+		n.answerCame(body.Runs.Id, body.Runs.Leading, runsView(body.Runs))
 	case *wire.Envelope_OutputPull:
 		n.outputAsked(from, body.OutputPull)
 	case *wire.Envelope_OutputChunk:

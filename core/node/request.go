@@ -58,6 +58,10 @@ type (
 	// ended is submitted anew, under another ID and without its key.
 	RetryTask struct{ Task, As core.TaskID }
 
+	// AskRuns is answered by a RunsView: which of these tasks run, as the leader has
+	// heard. Where nobody says so in time, it is empty.
+	AskRuns struct{ Tasks []core.TaskID }
+
 	// ExplainTask is answered by a *wire.Explained: how the leader would place
 	// the task now, and of a Task that waits (zero: none), why.
 	ExplainTask struct {
@@ -212,6 +216,7 @@ func (ListElements) request()   {}
 func (ListTasks) request()      {}
 func (CancelTask) request()     {}
 func (RetryTask) request()      {}
+func (AskRuns) request()        {}
 func (ExplainTask) request()    {}
 func (ListSchedules) request()  {}
 func (ChangeSchedule) request() {}
@@ -432,6 +437,10 @@ type (
 		Next  ledger.Cursor
 		More  bool
 	}
+
+	// RunsView is the attempts that run, by their tokens, and since when, as Unix time
+	// in nanoseconds; 0: not known.
+	RunsView map[core.Fence]int64
 
 	// SchedulesView is schedules by name.
 	SchedulesView struct{ Schedules []*wire.Schedule }

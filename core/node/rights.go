@@ -52,10 +52,10 @@ func frameRight(e *wire.Envelope) right {
 		*wire.Envelope_Pull, *wire.Envelope_Page, *wire.Envelope_PositionAsk, *wire.Envelope_Position,
 		*wire.Envelope_ReadIndex, *wire.Envelope_Transfer, *wire.Envelope_Propose, // and commandRight
 		*wire.Envelope_Running, *wire.Envelope_Done, *wire.Envelope_Refused, *wire.Envelope_LeaseAsk,
-		*wire.Envelope_Explain, *wire.Envelope_OutputPull, *wire.Envelope_OutputChunk,
+		*wire.Envelope_Explain, *wire.Envelope_RunsAsk, *wire.Envelope_OutputPull, *wire.Envelope_OutputChunk,
 		*wire.Envelope_KeyAsk, *wire.Envelope_KeyGiven:
 		return members
-	case *wire.Envelope_Proposed, *wire.Envelope_ReadIndexed, *wire.Envelope_LeaseGiven, *wire.Envelope_Explained,
+	case *wire.Envelope_Proposed, *wire.Envelope_ReadIndexed, *wire.Envelope_LeaseGiven, *wire.Envelope_Explained, *wire.Envelope_Runs,
 		*wire.Envelope_Grant, *wire.Envelope_Kill, *wire.Envelope_DoneAck:
 		return voters
 	}

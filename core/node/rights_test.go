@@ -120,8 +120,8 @@ var may = map[string][]core.NodeID{
 var ofFrames = map[string]string{
 	"anybody": "join",
 	"members": "welcome refusal raft pull page propose read_index done output_pull output_chunk echo rows transfer " +
-		"refused running explain lease_ask position_ask position mesh_ask mesh watch key_ask key_given",
-	"leaders": "proposed read_indexed grant kill done_ack explained lease_given",
+		"refused running explain runs_ask lease_ask position_ask position mesh_ask mesh watch key_ask key_given",
+	"leaders": "proposed read_indexed grant kill done_ack explained runs lease_given",
 }
 
 func meant(t *testing.T, table map[string]string, kind string) []core.NodeID {

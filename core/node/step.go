@@ -159,7 +159,7 @@ func (n *Node) settle() {
 	n.serveSurveys()
 	n.serveMeshes()
 	n.serveAwaiting()
-	n.serveExplaining()
+	n.serveQuestions()
 	n.serveDraining()
 	n.serveTags()
 	n.serveEnrolling()
@@ -207,7 +207,7 @@ func (n *Node) Next() core.Instant {
 	for _, t := range [...]core.Instant{
 		n.membership.Next(), n.discovery.Next(), n.replog.Next(), n.dispatcher.Next(), n.timetable.Next(), n.locks.Next(), n.runner.Next(),
 		n.nextRead(), n.proposals.look, n.nextOutput(), n.nextProbe(), n.nextSurvey(), n.nextMesh(), n.nextLife(), n.nextAgree(), n.nextLoad(),
-		n.nextExplaining(), n.nextDraining(), n.nextTags(), n.nextStepAside(), n.nextOffer(), n.nextWards(), n.nextKeys(), n.nextAdmission(), n.nextHealth(),
+		n.nextServeQuestions(), n.nextDraining(), n.nextTags(), n.nextStepAside(), n.nextOffer(), n.nextWards(), n.nextKeys(), n.nextAdmission(), n.nextHealth(),
 	} {
 		next = core.Earlier(next, t)
 	}

@@ -84,6 +84,13 @@ func (n *Node) carryRunner(f runner.Effect) {
 		n.toLeader(&wire.Envelope{Body: &wire.Envelope_Refused{Refused: f.Refused}}, func() { n.grantRefused(n.self.id, f.Refused) })
 	case runner.Held:
 		r := &wire.Running{Fences: rawFences(f.Fences), Waiting: rawFences(f.Waiting)}
+		for _, b := range f.Begun {
+			since := int64(0)
+			if b.At != core.Never {
+				since = n.wallAt(b.At)
+			}
+			r.Begun, r.BegunNanos = append(r.Begun, uint64(b.Fence)), append(r.BegunNanos, since)
+		}
 		n.toLeader(&wire.Envelope{Body: &wire.Envelope_Running{Running: r}}, func() { n.runningCame(n.self.id, n.self.instance, r) })
 	default:
 		panic(fmt.Sprintf("node: no way to carry out %T", f))
@@ -178,7 +185,11 @@ func (n *Node) grantRefused(from core.NodeID, r *wire.Refused) {
 }
 
 func (n *Node) runningCame(from core.NodeID, instance core.Instance, r *wire.Running) {
-	n.dispatches.do(n.now, dispatch.Held{Node: from, Instance: instance, Fences: fencesOf(r.Fences), Waiting: fencesOf(r.Waiting)})
+	begun := make(map[core.Fence]int64, len(r.Begun))
+	for i, f := range r.Begun {
+		begun[core.Fence(f)] = at(r.BegunNanos, i)
+	}
+	n.dispatches.do(n.now, dispatch.Held{Node: from, Instance: instance, Fences: fencesOf(r.Fences), Waiting: fencesOf(r.Waiting), Begun: begun})
 }
 
 // peer is what a member said of itself.

@@ -62,6 +62,7 @@ type attempt struct {
 	cause cause
 
 	process *wire.Started // as far as it is known
+	begun   core.Instant  // when it began to run; core.Never: in an earlier run of the node
 	result  *wire.Result  // of ending and reporting
 	again   core.Instant  // of reporting: when to report next
 	wait    time.Duration // and how long to wait after that
@@ -283,7 +284,12 @@ func (m *Machine) started(now core.Instant, ev Started) {
 		a.process = &wire.Started{Fence: uint64(ev.Fence), Pid: int64(ev.Pid), StartTicks: ev.StartTicks, Boot: ev.Boot}
 		m.journal(&wire.Record{Body: &wire.Record_Started{Started: a.process}})
 	}
+	a.begun = now
+	if a.phase == adopting {
+		a.begun = core.Never
+	}
 	m.move(a, running)
+	m.changed()
 	if a.exclusive() {
 		m.leases.Due = core.Earlier(m.leases.Due, now)
 	}

@@ -203,9 +203,12 @@ type (
 	Refuse struct{ Refused *wire.Refused }
 
 	// Held tells whoever leads which attempts this runner has and has not
-	// ended, and which of these it would give back, for they have not started as
-	// far as it knows; sorted; soft state.
-	Held struct{ Fences, Waiting []core.Fence }
+	// ended, which of these it would give back, for they have not started as far
+	// as it knows, and which run; sorted; soft state.
+	Held struct {
+		Fences, Waiting []core.Fence
+		Begun           []Begun
+	}
 
 	// DropSpool deletes the output of an attempt.
 	DropSpool struct{ Fence core.Fence }

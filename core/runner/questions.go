@@ -9,6 +9,13 @@ func (m *Machine) Running() int {
 	return begun + max(0, min(c[handed], m.opt.Slots-begun))
 }
 
+// Begun is an attempt whose process runs, and since when; core.Never: since an
+// earlier run of this node.
+type Begun struct {
+	Fence core.Fence
+	At    core.Instant
+}
+
 // Holds says whether the attempt is here and has not ended.
 func (m *Machine) Holds(f core.Fence) bool {
 	a, ok := m.find(f)

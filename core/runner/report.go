@@ -68,16 +68,18 @@ func (m *Machine) sayHeld(now core.Instant) {
 	if now < m.heldAt() {
 		return
 	}
-	fences := m.Fences()
-	var waiting []core.Fence
+	held := Held{Fences: m.Fences()}
 	for _, a := range m.live {
-		if a.revocable() {
-			waiting = append(waiting, a.fence)
+		switch {
+		case a.revocable():
+			held.Waiting = append(held.Waiting, a.fence)
+		case a.phase == running:
+			held.Begun = append(held.Begun, Begun{a.fence, a.begun})
 		}
 	}
 	m.heldSent, m.heldChanged, m.heldDue = now, false, core.Never
-	if len(fences) > 0 {
+	if len(held.Fences) > 0 {
 		m.heldDue = now.Add(heldEvery)
 	}
-	m.put(Held{fences, waiting})
+	m.put(held)
 }

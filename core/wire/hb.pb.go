@@ -61,6 +61,8 @@ type Envelope struct {
 	//	*Envelope_Running
 	//	*Envelope_Explain
 	//	*Envelope_Explained
+	//	*Envelope_RunsAsk
+	//	*Envelope_Runs
 	//	*Envelope_LeaseAsk
 	//	*Envelope_LeaseGiven
 	//	*Envelope_PositionAsk
@@ -368,6 +370,24 @@ func (x *Envelope) GetExplained() *Explained {
 	return nil
 }
 
+func (x *Envelope) GetRunsAsk() *RunsAsk {
+	if x != nil {
+		if x, ok := x.Body.(*Envelope_RunsAsk); ok {
+			return x.RunsAsk
+		}
+	}
+	return nil
+}
+
+func (x *Envelope) GetRuns() *Runs {
+	if x != nil {
+		if x, ok := x.Body.(*Envelope_Runs); ok {
+			return x.Runs
+		}
+	}
+	return nil
+}
+
 func (x *Envelope) GetLeaseAsk() *LeaseAsk {
 	if x != nil {
 		if x, ok := x.Body.(*Envelope_LeaseAsk); ok {
@@ -545,6 +565,14 @@ type Envelope_Explained struct {
 	Explained *Explained `protobuf:"bytes,41,opt,name=explained,proto3,oneof"`
 }
 
+type Envelope_RunsAsk struct {
+	RunsAsk *RunsAsk `protobuf:"bytes,417,opt,name=runs_ask,json=runsAsk,proto3,oneof"`
+}
+
+type Envelope_Runs struct {
+	Runs *Runs `protobuf:"bytes,418,opt,name=runs,proto3,oneof"`
+}
+
 type Envelope_LeaseAsk struct {
 	LeaseAsk *LeaseAsk `protobuf:"bytes,42,opt,name=lease_ask,json=leaseAsk,proto3,oneof"`
 }
@@ -626,6 +654,10 @@ func (*Envelope_Running) isEnvelope_Body() {}
 func (*Envelope_Explain) isEnvelope_Body() {}
 
 func (*Envelope_Explained) isEnvelope_Body() {}
+
+func (*Envelope_RunsAsk) isEnvelope_Body() {}
+
+func (*Envelope_Runs) isEnvelope_Body() {}
 
 func (*Envelope_LeaseAsk) isEnvelope_Body() {}
 
@@ -2419,8 +2451,10 @@ func (x *Kill) GetUnstarted() bool {
 // Running tells the leader which grants a runner holds (soft state).
 type Running struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Fences        []uint64               `protobuf:"varint,1,rep,packed,name=fences,proto3" json:"fences,omitempty"`     // held and not ended
-	Waiting       []uint64               `protobuf:"varint,291,rep,packed,name=waiting,proto3" json:"waiting,omitempty"` // of them: not started, and may be taken back
+	Fences        []uint64               `protobuf:"varint,1,rep,packed,name=fences,proto3" json:"fences,omitempty"`                             // held and not ended
+	Waiting       []uint64               `protobuf:"varint,291,rep,packed,name=waiting,proto3" json:"waiting,omitempty"`                         // of them: not started, and may be taken back
+	Begun         []uint64               `protobuf:"varint,415,rep,packed,name=begun,proto3" json:"begun,omitempty"`                             // of them: their processes run
+	BegunNanos    []int64                `protobuf:"varint,416,rep,packed,name=begun_nanos,json=begunNanos,proto3" json:"begun_nanos,omitempty"` // and since when (Unix time); 0: not known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2469,6 +2503,142 @@ func (x *Running) GetWaiting() []uint64 {
 	return nil
 }
 
+func (x *Running) GetBegun() []uint64 {
+	if x != nil {
+		return x.Begun
+	}
+	return nil
+}
+
+func (x *Running) GetBegunNanos() []int64 {
+	if x != nil {
+		return x.BegunNanos
+	}
+	return nil
+}
+
+// RunsAsk asks the leader which of these tasks run.
+type RunsAsk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // the asker's own
+	Tasks         [][]byte               `protobuf:"bytes,2,rep,name=tasks,proto3" json:"tasks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunsAsk) Reset() {
+	*x = RunsAsk{}
+	mi := &file_hb_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunsAsk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunsAsk) ProtoMessage() {}
+
+func (x *RunsAsk) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunsAsk.ProtoReflect.Descriptor instead.
+func (*RunsAsk) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *RunsAsk) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *RunsAsk) GetTasks() [][]byte {
+	if x != nil {
+		return x.Tasks
+	}
+	return nil
+}
+
+// Runs answers it, by what the runners last told the leader.
+type Runs struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Leading       bool                   `protobuf:"varint,2,opt,name=leading,proto3" json:"leading,omitempty"`                                // false: somebody else leads, ask again
+	Fences        []uint64               `protobuf:"varint,3,rep,packed,name=fences,proto3" json:"fences,omitempty"`                           // of the attempts that run
+	SinceNanos    []int64                `protobuf:"varint,4,rep,packed,name=since_nanos,json=sinceNanos,proto3" json:"since_nanos,omitempty"` // Unix time; 0: not known
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Runs) Reset() {
+	*x = Runs{}
+	mi := &file_hb_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Runs) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Runs) ProtoMessage() {}
+
+func (x *Runs) ProtoReflect() protoreflect.Message {
+	mi := &file_hb_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Runs.ProtoReflect.Descriptor instead.
+func (*Runs) Descriptor() ([]byte, []int) {
+	return file_hb_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Runs) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Runs) GetLeading() bool {
+	if x != nil {
+		return x.Leading
+	}
+	return false
+}
+
+func (x *Runs) GetFences() []uint64 {
+	if x != nil {
+		return x.Fences
+	}
+	return nil
+}
+
+func (x *Runs) GetSinceNanos() []int64 {
+	if x != nil {
+		return x.SinceNanos
+	}
+	return nil
+}
+
 // Explain asks the leader how it would place a task.
 type Explain struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2481,7 +2651,7 @@ type Explain struct {
 
 func (x *Explain) Reset() {
 	*x = Explain{}
-	mi := &file_hb_proto_msgTypes[26]
+	mi := &file_hb_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2493,7 +2663,7 @@ func (x *Explain) String() string {
 func (*Explain) ProtoMessage() {}
 
 func (x *Explain) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[26]
+	mi := &file_hb_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2506,7 +2676,7 @@ func (x *Explain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explain.ProtoReflect.Descriptor instead.
 func (*Explain) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{26}
+	return file_hb_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Explain) GetId() uint64 {
@@ -2545,7 +2715,7 @@ type Explained struct {
 
 func (x *Explained) Reset() {
 	*x = Explained{}
-	mi := &file_hb_proto_msgTypes[27]
+	mi := &file_hb_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2557,7 +2727,7 @@ func (x *Explained) String() string {
 func (*Explained) ProtoMessage() {}
 
 func (x *Explained) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[27]
+	mi := &file_hb_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2570,7 +2740,7 @@ func (x *Explained) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explained.ProtoReflect.Descriptor instead.
 func (*Explained) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{27}
+	return file_hb_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Explained) GetId() uint64 {
@@ -2635,7 +2805,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_hb_proto_msgTypes[28]
+	mi := &file_hb_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2647,7 +2817,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[28]
+	mi := &file_hb_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2660,7 +2830,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{28}
+	return file_hb_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Candidate) GetNode() uint64 {
@@ -2752,7 +2922,7 @@ type LeaseAsk struct {
 
 func (x *LeaseAsk) Reset() {
 	*x = LeaseAsk{}
-	mi := &file_hb_proto_msgTypes[29]
+	mi := &file_hb_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2764,7 +2934,7 @@ func (x *LeaseAsk) String() string {
 func (*LeaseAsk) ProtoMessage() {}
 
 func (x *LeaseAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[29]
+	mi := &file_hb_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2777,7 +2947,7 @@ func (x *LeaseAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseAsk.ProtoReflect.Descriptor instead.
 func (*LeaseAsk) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{29}
+	return file_hb_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *LeaseAsk) GetId() uint64 {
@@ -2814,7 +2984,7 @@ type LeaseGiven struct {
 
 func (x *LeaseGiven) Reset() {
 	*x = LeaseGiven{}
-	mi := &file_hb_proto_msgTypes[30]
+	mi := &file_hb_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2826,7 +2996,7 @@ func (x *LeaseGiven) String() string {
 func (*LeaseGiven) ProtoMessage() {}
 
 func (x *LeaseGiven) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[30]
+	mi := &file_hb_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2839,7 +3009,7 @@ func (x *LeaseGiven) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseGiven.ProtoReflect.Descriptor instead.
 func (*LeaseGiven) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{30}
+	return file_hb_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *LeaseGiven) GetId() uint64 {
@@ -2875,7 +3045,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_hb_proto_msgTypes[31]
+	mi := &file_hb_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2887,7 +3057,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[31]
+	mi := &file_hb_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2900,7 +3070,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{31}
+	return file_hb_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Refused) GetTask() []byte {
@@ -2936,7 +3106,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_hb_proto_msgTypes[32]
+	mi := &file_hb_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2948,7 +3118,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[32]
+	mi := &file_hb_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2961,7 +3131,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{32}
+	return file_hb_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Done) GetTask() []byte {
@@ -2995,7 +3165,7 @@ type DoneAck struct {
 
 func (x *DoneAck) Reset() {
 	*x = DoneAck{}
-	mi := &file_hb_proto_msgTypes[33]
+	mi := &file_hb_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3007,7 +3177,7 @@ func (x *DoneAck) String() string {
 func (*DoneAck) ProtoMessage() {}
 
 func (x *DoneAck) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[33]
+	mi := &file_hb_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3020,7 +3190,7 @@ func (x *DoneAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DoneAck.ProtoReflect.Descriptor instead.
 func (*DoneAck) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{33}
+	return file_hb_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *DoneAck) GetFence() uint64 {
@@ -3044,7 +3214,7 @@ type OutputPull struct {
 
 func (x *OutputPull) Reset() {
 	*x = OutputPull{}
-	mi := &file_hb_proto_msgTypes[34]
+	mi := &file_hb_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3056,7 +3226,7 @@ func (x *OutputPull) String() string {
 func (*OutputPull) ProtoMessage() {}
 
 func (x *OutputPull) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[34]
+	mi := &file_hb_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3069,7 +3239,7 @@ func (x *OutputPull) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputPull.ProtoReflect.Descriptor instead.
 func (*OutputPull) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{34}
+	return file_hb_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *OutputPull) GetId() uint64 {
@@ -3125,7 +3295,7 @@ type OutputChunk struct {
 
 func (x *OutputChunk) Reset() {
 	*x = OutputChunk{}
-	mi := &file_hb_proto_msgTypes[35]
+	mi := &file_hb_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3137,7 +3307,7 @@ func (x *OutputChunk) String() string {
 func (*OutputChunk) ProtoMessage() {}
 
 func (x *OutputChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[35]
+	mi := &file_hb_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3150,7 +3320,7 @@ func (x *OutputChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputChunk.ProtoReflect.Descriptor instead.
 func (*OutputChunk) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{35}
+	return file_hb_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *OutputChunk) GetId() uint64 {
@@ -3232,7 +3402,7 @@ type Enroll struct {
 
 func (x *Enroll) Reset() {
 	*x = Enroll{}
-	mi := &file_hb_proto_msgTypes[36]
+	mi := &file_hb_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3244,7 +3414,7 @@ func (x *Enroll) String() string {
 func (*Enroll) ProtoMessage() {}
 
 func (x *Enroll) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[36]
+	mi := &file_hb_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3257,7 +3427,7 @@ func (x *Enroll) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Enroll.ProtoReflect.Descriptor instead.
 func (*Enroll) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{36}
+	return file_hb_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Enroll) GetVersion() uint32 {
@@ -3369,7 +3539,7 @@ type Enrolled struct {
 
 func (x *Enrolled) Reset() {
 	*x = Enrolled{}
-	mi := &file_hb_proto_msgTypes[37]
+	mi := &file_hb_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3381,7 +3551,7 @@ func (x *Enrolled) String() string {
 func (*Enrolled) ProtoMessage() {}
 
 func (x *Enrolled) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[37]
+	mi := &file_hb_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3394,7 +3564,7 @@ func (x *Enrolled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Enrolled.ProtoReflect.Descriptor instead.
 func (*Enrolled) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{37}
+	return file_hb_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Enrolled) GetVersion() uint32 {
@@ -3471,7 +3641,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_hb_proto_msgTypes[38]
+	mi := &file_hb_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3483,7 +3653,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[38]
+	mi := &file_hb_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3496,7 +3666,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{38}
+	return file_hb_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Entry) GetWallNanos() int64 {
@@ -3557,7 +3727,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_hb_proto_msgTypes[39]
+	mi := &file_hb_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3569,7 +3739,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[39]
+	mi := &file_hb_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3582,7 +3752,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{39}
+	return file_hb_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Command) GetProposer() uint64 {
@@ -4057,7 +4227,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_hb_proto_msgTypes[40]
+	mi := &file_hb_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4069,7 +4239,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[40]
+	mi := &file_hb_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4082,7 +4252,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{40}
+	return file_hb_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Verdict) GetCode() uint32 {
@@ -4116,7 +4286,7 @@ type MemberUp struct {
 
 func (x *MemberUp) Reset() {
 	*x = MemberUp{}
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4128,7 +4298,7 @@ func (x *MemberUp) String() string {
 func (*MemberUp) ProtoMessage() {}
 
 func (x *MemberUp) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[41]
+	mi := &file_hb_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4141,7 +4311,7 @@ func (x *MemberUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberUp.ProtoReflect.Descriptor instead.
 func (*MemberUp) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{41}
+	return file_hb_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *MemberUp) GetRows() []*Row {
@@ -4163,7 +4333,7 @@ type MemberDown struct {
 
 func (x *MemberDown) Reset() {
 	*x = MemberDown{}
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4175,7 +4345,7 @@ func (x *MemberDown) String() string {
 func (*MemberDown) ProtoMessage() {}
 
 func (x *MemberDown) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[42]
+	mi := &file_hb_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4188,7 +4358,7 @@ func (x *MemberDown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberDown.ProtoReflect.Descriptor instead.
 func (*MemberDown) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{42}
+	return file_hb_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *MemberDown) GetIds() []uint64 {
@@ -4222,7 +4392,7 @@ type SetVoters struct {
 
 func (x *SetVoters) Reset() {
 	*x = SetVoters{}
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4234,7 +4404,7 @@ func (x *SetVoters) String() string {
 func (*SetVoters) ProtoMessage() {}
 
 func (x *SetVoters) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[43]
+	mi := &file_hb_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4247,7 +4417,7 @@ func (x *SetVoters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetVoters.ProtoReflect.Descriptor instead.
 func (*SetVoters) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{43}
+	return file_hb_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *SetVoters) GetTarget() uint32 {
@@ -4268,7 +4438,7 @@ type SetVote struct {
 
 func (x *SetVote) Reset() {
 	*x = SetVote{}
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4280,7 +4450,7 @@ func (x *SetVote) String() string {
 func (*SetVote) ProtoMessage() {}
 
 func (x *SetVote) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[44]
+	mi := &file_hb_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4293,7 +4463,7 @@ func (x *SetVote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetVote.ProtoReflect.Descriptor instead.
 func (*SetVote) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{44}
+	return file_hb_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *SetVote) GetNode() uint64 {
@@ -4321,7 +4491,7 @@ type RaiseFeatures struct {
 
 func (x *RaiseFeatures) Reset() {
 	*x = RaiseFeatures{}
-	mi := &file_hb_proto_msgTypes[45]
+	mi := &file_hb_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4333,7 +4503,7 @@ func (x *RaiseFeatures) String() string {
 func (*RaiseFeatures) ProtoMessage() {}
 
 func (x *RaiseFeatures) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[45]
+	mi := &file_hb_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4346,7 +4516,7 @@ func (x *RaiseFeatures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaiseFeatures.ProtoReflect.Descriptor instead.
 func (*RaiseFeatures) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{45}
+	return file_hb_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *RaiseFeatures) GetTo() uint32 {
@@ -4368,7 +4538,7 @@ type Forget struct {
 
 func (x *Forget) Reset() {
 	*x = Forget{}
-	mi := &file_hb_proto_msgTypes[46]
+	mi := &file_hb_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4380,7 +4550,7 @@ func (x *Forget) String() string {
 func (*Forget) ProtoMessage() {}
 
 func (x *Forget) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[46]
+	mi := &file_hb_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4393,7 +4563,7 @@ func (x *Forget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Forget.ProtoReflect.Descriptor instead.
 func (*Forget) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{46}
+	return file_hb_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Forget) GetNode() uint64 {
@@ -4431,7 +4601,7 @@ type AcquireLock struct {
 
 func (x *AcquireLock) Reset() {
 	*x = AcquireLock{}
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4443,7 +4613,7 @@ func (x *AcquireLock) String() string {
 func (*AcquireLock) ProtoMessage() {}
 
 func (x *AcquireLock) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[47]
+	mi := &file_hb_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4456,7 +4626,7 @@ func (x *AcquireLock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcquireLock.ProtoReflect.Descriptor instead.
 func (*AcquireLock) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{47}
+	return file_hb_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *AcquireLock) GetName() string {
@@ -4506,7 +4676,7 @@ type ReleaseLock struct {
 
 func (x *ReleaseLock) Reset() {
 	*x = ReleaseLock{}
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4518,7 +4688,7 @@ func (x *ReleaseLock) String() string {
 func (*ReleaseLock) ProtoMessage() {}
 
 func (x *ReleaseLock) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[48]
+	mi := &file_hb_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4531,7 +4701,7 @@ func (x *ReleaseLock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLock.ProtoReflect.Descriptor instead.
 func (*ReleaseLock) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{48}
+	return file_hb_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ReleaseLock) GetSession() []byte {
@@ -4566,7 +4736,7 @@ type SetSchedule struct {
 
 func (x *SetSchedule) Reset() {
 	*x = SetSchedule{}
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4578,7 +4748,7 @@ func (x *SetSchedule) String() string {
 func (*SetSchedule) ProtoMessage() {}
 
 func (x *SetSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[49]
+	mi := &file_hb_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4591,7 +4761,7 @@ func (x *SetSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSchedule.ProtoReflect.Descriptor instead.
 func (*SetSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{49}
+	return file_hb_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *SetSchedule) GetSchedule() *Schedule {
@@ -4618,7 +4788,7 @@ type DropSchedule struct {
 
 func (x *DropSchedule) Reset() {
 	*x = DropSchedule{}
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4630,7 +4800,7 @@ func (x *DropSchedule) String() string {
 func (*DropSchedule) ProtoMessage() {}
 
 func (x *DropSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[50]
+	mi := &file_hb_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4643,7 +4813,7 @@ func (x *DropSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropSchedule.ProtoReflect.Descriptor instead.
 func (*DropSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{50}
+	return file_hb_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *DropSchedule) GetName() string {
@@ -4664,7 +4834,7 @@ type PauseSchedule struct {
 
 func (x *PauseSchedule) Reset() {
 	*x = PauseSchedule{}
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4676,7 +4846,7 @@ func (x *PauseSchedule) String() string {
 func (*PauseSchedule) ProtoMessage() {}
 
 func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[51]
+	mi := &file_hb_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4689,7 +4859,7 @@ func (x *PauseSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseSchedule.ProtoReflect.Descriptor instead.
 func (*PauseSchedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{51}
+	return file_hb_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *PauseSchedule) GetName() string {
@@ -4720,7 +4890,7 @@ type Fire struct {
 
 func (x *Fire) Reset() {
 	*x = Fire{}
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4732,7 +4902,7 @@ func (x *Fire) String() string {
 func (*Fire) ProtoMessage() {}
 
 func (x *Fire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[52]
+	mi := &file_hb_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4745,7 +4915,7 @@ func (x *Fire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fire.ProtoReflect.Descriptor instead.
 func (*Fire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{52}
+	return file_hb_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Fire) GetName() string {
@@ -4808,7 +4978,7 @@ type Schedule struct {
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4820,7 +4990,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[53]
+	mi := &file_hb_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4833,7 +5003,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{53}
+	return file_hb_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Schedule) GetName() string {
@@ -4954,7 +5124,7 @@ type CreateToken struct {
 
 func (x *CreateToken) Reset() {
 	*x = CreateToken{}
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4966,7 +5136,7 @@ func (x *CreateToken) String() string {
 func (*CreateToken) ProtoMessage() {}
 
 func (x *CreateToken) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[54]
+	mi := &file_hb_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4979,7 +5149,7 @@ func (x *CreateToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateToken.ProtoReflect.Descriptor instead.
 func (*CreateToken) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{54}
+	return file_hb_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *CreateToken) GetId() []byte {
@@ -5020,7 +5190,7 @@ type RevokeToken struct {
 
 func (x *RevokeToken) Reset() {
 	*x = RevokeToken{}
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5032,7 +5202,7 @@ func (x *RevokeToken) String() string {
 func (*RevokeToken) ProtoMessage() {}
 
 func (x *RevokeToken) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[55]
+	mi := &file_hb_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5045,7 +5215,7 @@ func (x *RevokeToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeToken.ProtoReflect.Descriptor instead.
 func (*RevokeToken) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{55}
+	return file_hb_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *RevokeToken) GetId() []byte {
@@ -5072,7 +5242,7 @@ type Admit struct {
 
 func (x *Admit) Reset() {
 	*x = Admit{}
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5084,7 +5254,7 @@ func (x *Admit) String() string {
 func (*Admit) ProtoMessage() {}
 
 func (x *Admit) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[56]
+	mi := &file_hb_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5097,7 +5267,7 @@ func (x *Admit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admit.ProtoReflect.Descriptor instead.
 func (*Admit) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{56}
+	return file_hb_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Admit) GetToken() []byte {
@@ -5162,7 +5332,7 @@ type Certify struct {
 
 func (x *Certify) Reset() {
 	*x = Certify{}
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5174,7 +5344,7 @@ func (x *Certify) String() string {
 func (*Certify) ProtoMessage() {}
 
 func (x *Certify) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[57]
+	mi := &file_hb_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5187,7 +5357,7 @@ func (x *Certify) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certify.ProtoReflect.Descriptor instead.
 func (*Certify) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{57}
+	return file_hb_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Certify) GetNode() uint64 {
@@ -5230,7 +5400,7 @@ type Recertify struct {
 
 func (x *Recertify) Reset() {
 	*x = Recertify{}
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5242,7 +5412,7 @@ func (x *Recertify) String() string {
 func (*Recertify) ProtoMessage() {}
 
 func (x *Recertify) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[58]
+	mi := &file_hb_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5255,7 +5425,7 @@ func (x *Recertify) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recertify.ProtoReflect.Descriptor instead.
 func (*Recertify) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{58}
+	return file_hb_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Recertify) GetNode() uint64 {
@@ -5284,7 +5454,7 @@ type Entrust struct {
 
 func (x *Entrust) Reset() {
 	*x = Entrust{}
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5296,7 +5466,7 @@ func (x *Entrust) String() string {
 func (*Entrust) ProtoMessage() {}
 
 func (x *Entrust) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[59]
+	mi := &file_hb_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5309,7 +5479,7 @@ func (x *Entrust) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entrust.ProtoReflect.Descriptor instead.
 func (*Entrust) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{59}
+	return file_hb_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Entrust) GetNode() uint64 {
@@ -5346,7 +5516,7 @@ type RotateKey struct {
 
 func (x *RotateKey) Reset() {
 	*x = RotateKey{}
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5358,7 +5528,7 @@ func (x *RotateKey) String() string {
 func (*RotateKey) ProtoMessage() {}
 
 func (x *RotateKey) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[60]
+	mi := &file_hb_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5371,7 +5541,7 @@ func (x *RotateKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateKey.ProtoReflect.Descriptor instead.
 func (*RotateKey) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{60}
+	return file_hb_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *RotateKey) GetGeneration() uint32 {
@@ -5406,7 +5576,7 @@ type WrapKey struct {
 
 func (x *WrapKey) Reset() {
 	*x = WrapKey{}
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5418,7 +5588,7 @@ func (x *WrapKey) String() string {
 func (*WrapKey) ProtoMessage() {}
 
 func (x *WrapKey) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[61]
+	mi := &file_hb_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5431,7 +5601,7 @@ func (x *WrapKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WrapKey.ProtoReflect.Descriptor instead.
 func (*WrapKey) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{61}
+	return file_hb_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *WrapKey) GetGeneration() uint32 {
@@ -5460,7 +5630,7 @@ type WrappedKey struct {
 
 func (x *WrappedKey) Reset() {
 	*x = WrappedKey{}
-	mi := &file_hb_proto_msgTypes[62]
+	mi := &file_hb_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5472,7 +5642,7 @@ func (x *WrappedKey) String() string {
 func (*WrappedKey) ProtoMessage() {}
 
 func (x *WrappedKey) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[62]
+	mi := &file_hb_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5485,7 +5655,7 @@ func (x *WrappedKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WrappedKey.ProtoReflect.Descriptor instead.
 func (*WrappedKey) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{62}
+	return file_hb_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *WrappedKey) GetNode() uint64 {
@@ -5523,7 +5693,7 @@ type DatagramKey struct {
 
 func (x *DatagramKey) Reset() {
 	*x = DatagramKey{}
-	mi := &file_hb_proto_msgTypes[63]
+	mi := &file_hb_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5535,7 +5705,7 @@ func (x *DatagramKey) String() string {
 func (*DatagramKey) ProtoMessage() {}
 
 func (x *DatagramKey) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[63]
+	mi := &file_hb_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5548,7 +5718,7 @@ func (x *DatagramKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DatagramKey.ProtoReflect.Descriptor instead.
 func (*DatagramKey) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{63}
+	return file_hb_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *DatagramKey) GetGeneration() uint32 {
@@ -5602,7 +5772,7 @@ type JoinToken struct {
 
 func (x *JoinToken) Reset() {
 	*x = JoinToken{}
-	mi := &file_hb_proto_msgTypes[64]
+	mi := &file_hb_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5614,7 +5784,7 @@ func (x *JoinToken) String() string {
 func (*JoinToken) ProtoMessage() {}
 
 func (x *JoinToken) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[64]
+	mi := &file_hb_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5627,7 +5797,7 @@ func (x *JoinToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinToken.ProtoReflect.Descriptor instead.
 func (*JoinToken) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{64}
+	return file_hb_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *JoinToken) GetId() []byte {
@@ -5697,7 +5867,7 @@ type Credential struct {
 
 func (x *Credential) Reset() {
 	*x = Credential{}
-	mi := &file_hb_proto_msgTypes[65]
+	mi := &file_hb_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5709,7 +5879,7 @@ func (x *Credential) String() string {
 func (*Credential) ProtoMessage() {}
 
 func (x *Credential) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[65]
+	mi := &file_hb_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5722,7 +5892,7 @@ func (x *Credential) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credential.ProtoReflect.Descriptor instead.
 func (*Credential) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{65}
+	return file_hb_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Credential) GetNode() uint64 {
@@ -5798,7 +5968,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_hb_proto_msgTypes[66]
+	mi := &file_hb_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5810,7 +5980,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[66]
+	mi := &file_hb_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5823,7 +5993,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{66}
+	return file_hb_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Note) GetText() []byte {
@@ -5847,7 +6017,7 @@ type Offer struct {
 
 func (x *Offer) Reset() {
 	*x = Offer{}
-	mi := &file_hb_proto_msgTypes[67]
+	mi := &file_hb_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5859,7 +6029,7 @@ func (x *Offer) String() string {
 func (*Offer) ProtoMessage() {}
 
 func (x *Offer) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[67]
+	mi := &file_hb_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5872,7 +6042,7 @@ func (x *Offer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offer.ProtoReflect.Descriptor instead.
 func (*Offer) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{67}
+	return file_hb_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Offer) GetNode() uint64 {
@@ -5915,7 +6085,7 @@ type Unable struct {
 
 func (x *Unable) Reset() {
 	*x = Unable{}
-	mi := &file_hb_proto_msgTypes[68]
+	mi := &file_hb_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5927,7 +6097,7 @@ func (x *Unable) String() string {
 func (*Unable) ProtoMessage() {}
 
 func (x *Unable) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[68]
+	mi := &file_hb_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5940,7 +6110,7 @@ func (x *Unable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unable.ProtoReflect.Descriptor instead.
 func (*Unable) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{68}
+	return file_hb_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Unable) GetWhy() string {
@@ -5977,7 +6147,7 @@ type Definition struct {
 
 func (x *Definition) Reset() {
 	*x = Definition{}
-	mi := &file_hb_proto_msgTypes[69]
+	mi := &file_hb_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5989,7 +6159,7 @@ func (x *Definition) String() string {
 func (*Definition) ProtoMessage() {}
 
 func (x *Definition) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[69]
+	mi := &file_hb_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6002,7 +6172,7 @@ func (x *Definition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Definition.ProtoReflect.Descriptor instead.
 func (*Definition) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{69}
+	return file_hb_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Definition) GetName() string {
@@ -6044,7 +6214,7 @@ type Submit struct {
 
 func (x *Submit) Reset() {
 	*x = Submit{}
-	mi := &file_hb_proto_msgTypes[70]
+	mi := &file_hb_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6056,7 +6226,7 @@ func (x *Submit) String() string {
 func (*Submit) ProtoMessage() {}
 
 func (x *Submit) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[70]
+	mi := &file_hb_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6069,7 +6239,7 @@ func (x *Submit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submit.ProtoReflect.Descriptor instead.
 func (*Submit) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{70}
+	return file_hb_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Submit) GetTask() []byte {
@@ -6119,7 +6289,7 @@ type Spec struct {
 
 func (x *Spec) Reset() {
 	*x = Spec{}
-	mi := &file_hb_proto_msgTypes[71]
+	mi := &file_hb_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6131,7 +6301,7 @@ func (x *Spec) String() string {
 func (*Spec) ProtoMessage() {}
 
 func (x *Spec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[71]
+	mi := &file_hb_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6144,7 +6314,7 @@ func (x *Spec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spec.ProtoReflect.Descriptor instead.
 func (*Spec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{71}
+	return file_hb_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Spec) GetName() string {
@@ -6329,7 +6499,7 @@ type Assign struct {
 
 func (x *Assign) Reset() {
 	*x = Assign{}
-	mi := &file_hb_proto_msgTypes[72]
+	mi := &file_hb_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6341,7 +6511,7 @@ func (x *Assign) String() string {
 func (*Assign) ProtoMessage() {}
 
 func (x *Assign) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[72]
+	mi := &file_hb_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6354,7 +6524,7 @@ func (x *Assign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assign.ProtoReflect.Descriptor instead.
 func (*Assign) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{72}
+	return file_hb_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Assign) GetTask() []byte {
@@ -6404,7 +6574,7 @@ type Finish struct {
 
 func (x *Finish) Reset() {
 	*x = Finish{}
-	mi := &file_hb_proto_msgTypes[73]
+	mi := &file_hb_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6416,7 +6586,7 @@ func (x *Finish) String() string {
 func (*Finish) ProtoMessage() {}
 
 func (x *Finish) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[73]
+	mi := &file_hb_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6429,7 +6599,7 @@ func (x *Finish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finish.ProtoReflect.Descriptor instead.
 func (*Finish) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{73}
+	return file_hb_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Finish) GetTask() []byte {
@@ -6467,7 +6637,7 @@ type Requeue struct {
 
 func (x *Requeue) Reset() {
 	*x = Requeue{}
-	mi := &file_hb_proto_msgTypes[74]
+	mi := &file_hb_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6479,7 +6649,7 @@ func (x *Requeue) String() string {
 func (*Requeue) ProtoMessage() {}
 
 func (x *Requeue) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[74]
+	mi := &file_hb_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6492,7 +6662,7 @@ func (x *Requeue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requeue.ProtoReflect.Descriptor instead.
 func (*Requeue) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{74}
+	return file_hb_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Requeue) GetTask() []byte {
@@ -6535,7 +6705,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_hb_proto_msgTypes[75]
+	mi := &file_hb_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6547,7 +6717,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[75]
+	mi := &file_hb_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6560,7 +6730,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{75}
+	return file_hb_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Drain) GetNode() uint64 {
@@ -6595,7 +6765,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_hb_proto_msgTypes[76]
+	mi := &file_hb_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6607,7 +6777,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[76]
+	mi := &file_hb_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6620,7 +6790,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{76}
+	return file_hb_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Cancel) GetTask() []byte {
@@ -6647,7 +6817,7 @@ type Expire struct {
 
 func (x *Expire) Reset() {
 	*x = Expire{}
-	mi := &file_hb_proto_msgTypes[77]
+	mi := &file_hb_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6659,7 +6829,7 @@ func (x *Expire) String() string {
 func (*Expire) ProtoMessage() {}
 
 func (x *Expire) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[77]
+	mi := &file_hb_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6672,7 +6842,7 @@ func (x *Expire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expire.ProtoReflect.Descriptor instead.
 func (*Expire) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{77}
+	return file_hb_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Expire) GetTasks() [][]byte {
@@ -6705,7 +6875,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_hb_proto_msgTypes[78]
+	mi := &file_hb_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6717,7 +6887,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[78]
+	mi := &file_hb_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6730,7 +6900,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{78}
+	return file_hb_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Result) GetExit() int32 {
@@ -6851,7 +7021,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_hb_proto_msgTypes[79]
+	mi := &file_hb_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6863,7 +7033,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[79]
+	mi := &file_hb_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6876,7 +7046,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{79}
+	return file_hb_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Record) GetBody() isRecord_Body {
@@ -7006,7 +7176,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_hb_proto_msgTypes[80]
+	mi := &file_hb_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7018,7 +7188,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[80]
+	mi := &file_hb_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7031,7 +7201,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{80}
+	return file_hb_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Mark) GetIndex() uint64 {
@@ -7058,7 +7228,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_hb_proto_msgTypes[81]
+	mi := &file_hb_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7070,7 +7240,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[81]
+	mi := &file_hb_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7083,7 +7253,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{81}
+	return file_hb_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Intent) GetGrant() *Grant {
@@ -7106,7 +7276,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_hb_proto_msgTypes[82]
+	mi := &file_hb_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7118,7 +7288,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[82]
+	mi := &file_hb_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7131,7 +7301,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{82}
+	return file_hb_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Started) GetFence() uint64 {
@@ -7181,7 +7351,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_hb_proto_msgTypes[83]
+	mi := &file_hb_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7193,7 +7363,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[83]
+	mi := &file_hb_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7206,7 +7376,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{83}
+	return file_hb_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Identity) GetFormat() uint32 {
@@ -7306,7 +7476,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_hb_proto_msgTypes[84]
+	mi := &file_hb_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7318,7 +7488,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[84]
+	mi := &file_hb_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7331,7 +7501,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{84}
+	return file_hb_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Ledger) GetFormat() uint32 {
@@ -7471,7 +7641,7 @@ type Lock struct {
 
 func (x *Lock) Reset() {
 	*x = Lock{}
-	mi := &file_hb_proto_msgTypes[85]
+	mi := &file_hb_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7483,7 +7653,7 @@ func (x *Lock) String() string {
 func (*Lock) ProtoMessage() {}
 
 func (x *Lock) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[85]
+	mi := &file_hb_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7496,7 +7666,7 @@ func (x *Lock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lock.ProtoReflect.Descriptor instead.
 func (*Lock) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{85}
+	return file_hb_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Lock) GetName() string {
@@ -7527,7 +7697,7 @@ type LockSession struct {
 
 func (x *LockSession) Reset() {
 	*x = LockSession{}
-	mi := &file_hb_proto_msgTypes[86]
+	mi := &file_hb_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7539,7 +7709,7 @@ func (x *LockSession) String() string {
 func (*LockSession) ProtoMessage() {}
 
 func (x *LockSession) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[86]
+	mi := &file_hb_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7552,7 +7722,7 @@ func (x *LockSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LockSession.ProtoReflect.Descriptor instead.
 func (*LockSession) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{86}
+	return file_hb_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *LockSession) GetSession() []byte {
@@ -7603,7 +7773,7 @@ type Tombstone struct {
 
 func (x *Tombstone) Reset() {
 	*x = Tombstone{}
-	mi := &file_hb_proto_msgTypes[87]
+	mi := &file_hb_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7615,7 +7785,7 @@ func (x *Tombstone) String() string {
 func (*Tombstone) ProtoMessage() {}
 
 func (x *Tombstone) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[87]
+	mi := &file_hb_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7628,7 +7798,7 @@ func (x *Tombstone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tombstone.ProtoReflect.Descriptor instead.
 func (*Tombstone) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{87}
+	return file_hb_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *Tombstone) GetNode() uint64 {
@@ -7677,7 +7847,7 @@ type Agreed struct {
 
 func (x *Agreed) Reset() {
 	*x = Agreed{}
-	mi := &file_hb_proto_msgTypes[88]
+	mi := &file_hb_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7689,7 +7859,7 @@ func (x *Agreed) String() string {
 func (*Agreed) ProtoMessage() {}
 
 func (x *Agreed) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[88]
+	mi := &file_hb_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7702,7 +7872,7 @@ func (x *Agreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreed.ProtoReflect.Descriptor instead.
 func (*Agreed) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{88}
+	return file_hb_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Agreed) GetRow() *Row {
@@ -7800,7 +7970,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_hb_proto_msgTypes[89]
+	mi := &file_hb_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7812,7 +7982,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[89]
+	mi := &file_hb_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7825,7 +7995,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{89}
+	return file_hb_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Task) GetId() []byte {
@@ -8002,7 +8172,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_hb_proto_msgTypes[90]
+	mi := &file_hb_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8014,7 +8184,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[90]
+	mi := &file_hb_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8027,7 +8197,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{90}
+	return file_hb_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *Missing) GetNode() uint64 {
@@ -8075,7 +8245,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_hb_proto_msgTypes[91]
+	mi := &file_hb_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8087,7 +8257,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[91]
+	mi := &file_hb_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8100,7 +8270,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{91}
+	return file_hb_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *Attempt) GetN() uint32 {
@@ -8184,7 +8354,7 @@ type ToRunner struct {
 
 func (x *ToRunner) Reset() {
 	*x = ToRunner{}
-	mi := &file_hb_proto_msgTypes[92]
+	mi := &file_hb_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8196,7 +8366,7 @@ func (x *ToRunner) String() string {
 func (*ToRunner) ProtoMessage() {}
 
 func (x *ToRunner) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[92]
+	mi := &file_hb_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8209,7 +8379,7 @@ func (x *ToRunner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToRunner.ProtoReflect.Descriptor instead.
 func (*ToRunner) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{92}
+	return file_hb_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *ToRunner) GetBody() isToRunner_Body {
@@ -8407,7 +8577,7 @@ type FromRunner struct {
 
 func (x *FromRunner) Reset() {
 	*x = FromRunner{}
-	mi := &file_hb_proto_msgTypes[93]
+	mi := &file_hb_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8419,7 +8589,7 @@ func (x *FromRunner) String() string {
 func (*FromRunner) ProtoMessage() {}
 
 func (x *FromRunner) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[93]
+	mi := &file_hb_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8432,7 +8602,7 @@ func (x *FromRunner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FromRunner.ProtoReflect.Descriptor instead.
 func (*FromRunner) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{93}
+	return file_hb_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *FromRunner) GetBody() isFromRunner_Body {
@@ -8563,7 +8733,7 @@ type RunnerHello struct {
 
 func (x *RunnerHello) Reset() {
 	*x = RunnerHello{}
-	mi := &file_hb_proto_msgTypes[94]
+	mi := &file_hb_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8575,7 +8745,7 @@ func (x *RunnerHello) String() string {
 func (*RunnerHello) ProtoMessage() {}
 
 func (x *RunnerHello) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[94]
+	mi := &file_hb_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8588,7 +8758,7 @@ func (x *RunnerHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerHello.ProtoReflect.Descriptor instead.
 func (*RunnerHello) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{94}
+	return file_hb_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *RunnerHello) GetVersion() uint32 {
@@ -8631,7 +8801,7 @@ type RunnerAdopt struct {
 
 func (x *RunnerAdopt) Reset() {
 	*x = RunnerAdopt{}
-	mi := &file_hb_proto_msgTypes[95]
+	mi := &file_hb_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8643,7 +8813,7 @@ func (x *RunnerAdopt) String() string {
 func (*RunnerAdopt) ProtoMessage() {}
 
 func (x *RunnerAdopt) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[95]
+	mi := &file_hb_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8656,7 +8826,7 @@ func (x *RunnerAdopt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerAdopt.ProtoReflect.Descriptor instead.
 func (*RunnerAdopt) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{95}
+	return file_hb_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *RunnerAdopt) GetAttempts() []*Started {
@@ -8691,7 +8861,7 @@ type RunnerExec struct {
 
 func (x *RunnerExec) Reset() {
 	*x = RunnerExec{}
-	mi := &file_hb_proto_msgTypes[96]
+	mi := &file_hb_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8703,7 +8873,7 @@ func (x *RunnerExec) String() string {
 func (*RunnerExec) ProtoMessage() {}
 
 func (x *RunnerExec) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[96]
+	mi := &file_hb_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8716,7 +8886,7 @@ func (x *RunnerExec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerExec.ProtoReflect.Descriptor instead.
 func (*RunnerExec) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{96}
+	return file_hb_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *RunnerExec) GetFence() uint64 {
@@ -8801,7 +8971,7 @@ type RunnerUser struct {
 
 func (x *RunnerUser) Reset() {
 	*x = RunnerUser{}
-	mi := &file_hb_proto_msgTypes[97]
+	mi := &file_hb_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8813,7 +8983,7 @@ func (x *RunnerUser) String() string {
 func (*RunnerUser) ProtoMessage() {}
 
 func (x *RunnerUser) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[97]
+	mi := &file_hb_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8826,7 +8996,7 @@ func (x *RunnerUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerUser.ProtoReflect.Descriptor instead.
 func (*RunnerUser) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{97}
+	return file_hb_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *RunnerUser) GetUid() uint32 {
@@ -8863,7 +9033,7 @@ type RunnerLimits struct {
 
 func (x *RunnerLimits) Reset() {
 	*x = RunnerLimits{}
-	mi := &file_hb_proto_msgTypes[98]
+	mi := &file_hb_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8875,7 +9045,7 @@ func (x *RunnerLimits) String() string {
 func (*RunnerLimits) ProtoMessage() {}
 
 func (x *RunnerLimits) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[98]
+	mi := &file_hb_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8888,7 +9058,7 @@ func (x *RunnerLimits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerLimits.ProtoReflect.Descriptor instead.
 func (*RunnerLimits) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{98}
+	return file_hb_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *RunnerLimits) GetMemoryBytes() int64 {
@@ -8929,7 +9099,7 @@ type RunnerRenew struct {
 
 func (x *RunnerRenew) Reset() {
 	*x = RunnerRenew{}
-	mi := &file_hb_proto_msgTypes[99]
+	mi := &file_hb_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8941,7 +9111,7 @@ func (x *RunnerRenew) String() string {
 func (*RunnerRenew) ProtoMessage() {}
 
 func (x *RunnerRenew) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[99]
+	mi := &file_hb_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8954,7 +9124,7 @@ func (x *RunnerRenew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerRenew.ProtoReflect.Descriptor instead.
 func (*RunnerRenew) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{99}
+	return file_hb_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *RunnerRenew) GetFence() uint64 {
@@ -8982,7 +9152,7 @@ type RunnerTerminate struct {
 
 func (x *RunnerTerminate) Reset() {
 	*x = RunnerTerminate{}
-	mi := &file_hb_proto_msgTypes[100]
+	mi := &file_hb_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8994,7 +9164,7 @@ func (x *RunnerTerminate) String() string {
 func (*RunnerTerminate) ProtoMessage() {}
 
 func (x *RunnerTerminate) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[100]
+	mi := &file_hb_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9007,7 +9177,7 @@ func (x *RunnerTerminate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerTerminate.ProtoReflect.Descriptor instead.
 func (*RunnerTerminate) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{100}
+	return file_hb_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *RunnerTerminate) GetFence() uint64 {
@@ -9036,7 +9206,7 @@ type RunnerRead struct {
 
 func (x *RunnerRead) Reset() {
 	*x = RunnerRead{}
-	mi := &file_hb_proto_msgTypes[101]
+	mi := &file_hb_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9048,7 +9218,7 @@ func (x *RunnerRead) String() string {
 func (*RunnerRead) ProtoMessage() {}
 
 func (x *RunnerRead) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[101]
+	mi := &file_hb_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9061,7 +9231,7 @@ func (x *RunnerRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerRead.ProtoReflect.Descriptor instead.
 func (*RunnerRead) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{101}
+	return file_hb_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *RunnerRead) GetTicket() uint64 {
@@ -9106,7 +9276,7 @@ type RunnerOutput struct {
 
 func (x *RunnerOutput) Reset() {
 	*x = RunnerOutput{}
-	mi := &file_hb_proto_msgTypes[102]
+	mi := &file_hb_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9118,7 +9288,7 @@ func (x *RunnerOutput) String() string {
 func (*RunnerOutput) ProtoMessage() {}
 
 func (x *RunnerOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[102]
+	mi := &file_hb_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9131,7 +9301,7 @@ func (x *RunnerOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerOutput.ProtoReflect.Descriptor instead.
 func (*RunnerOutput) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{102}
+	return file_hb_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *RunnerOutput) GetTicket() uint64 {
@@ -9186,7 +9356,7 @@ type RunnerNote struct {
 
 func (x *RunnerNote) Reset() {
 	*x = RunnerNote{}
-	mi := &file_hb_proto_msgTypes[103]
+	mi := &file_hb_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9198,7 +9368,7 @@ func (x *RunnerNote) String() string {
 func (*RunnerNote) ProtoMessage() {}
 
 func (x *RunnerNote) ProtoReflect() protoreflect.Message {
-	mi := &file_hb_proto_msgTypes[103]
+	mi := &file_hb_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9211,7 +9381,7 @@ func (x *RunnerNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerNote.ProtoReflect.Descriptor instead.
 func (*RunnerNote) Descriptor() ([]byte, []int) {
-	return file_hb_proto_rawDescGZIP(), []int{103}
+	return file_hb_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *RunnerNote) GetWarn() bool {
@@ -9232,7 +9402,7 @@ var File_hb_proto protoreflect.FileDescriptor
 
 const file_hb_proto_rawDesc = "" +
 	"\n" +
-	"\bhb.proto\x12\x02hb\"\xcc\v\n" +
+	"\bhb.proto\x12\x02hb\"\x98\f\n" +
 	"\bEnvelope\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\fR\acluster\x12\x12\n" +
@@ -9266,7 +9436,9 @@ const file_hb_proto_rawDesc = "" +
 	"\arefused\x18\x1d \x01(\v2\v.hb.RefusedH\x00R\arefused\x12'\n" +
 	"\arunning\x18\x1e \x01(\v2\v.hb.RunningH\x00R\arunning\x12'\n" +
 	"\aexplain\x18( \x01(\v2\v.hb.ExplainH\x00R\aexplain\x12-\n" +
-	"\texplained\x18) \x01(\v2\r.hb.ExplainedH\x00R\texplained\x12+\n" +
+	"\texplained\x18) \x01(\v2\r.hb.ExplainedH\x00R\texplained\x12)\n" +
+	"\bruns_ask\x18\xa1\x03 \x01(\v2\v.hb.RunsAskH\x00R\arunsAsk\x12\x1f\n" +
+	"\x04runs\x18\xa2\x03 \x01(\v2\b.hb.RunsH\x00R\x04runs\x12+\n" +
 	"\tlease_ask\x18* \x01(\v2\f.hb.LeaseAskH\x00R\bleaseAsk\x121\n" +
 	"\vlease_given\x18+ \x01(\v2\x0e.hb.LeaseGivenH\x00R\n" +
 	"leaseGiven\x124\n" +
@@ -9423,10 +9595,22 @@ const file_hb_proto_rawDesc = "" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1b\n" +
 	"\binstance\x18\xb6\x01 \x01(\rR\binstance\x12\x1d\n" +
-	"\tunstarted\x18\xa2\x02 \x01(\bR\tunstarted\"<\n" +
+	"\tunstarted\x18\xa2\x02 \x01(\bR\tunstarted\"u\n" +
 	"\aRunning\x12\x16\n" +
 	"\x06fences\x18\x01 \x03(\x04R\x06fences\x12\x19\n" +
-	"\awaiting\x18\xa3\x02 \x03(\x04R\awaiting\"L\n" +
+	"\awaiting\x18\xa3\x02 \x03(\x04R\awaiting\x12\x15\n" +
+	"\x05begun\x18\x9f\x03 \x03(\x04R\x05begun\x12 \n" +
+	"\vbegun_nanos\x18\xa0\x03 \x03(\x03R\n" +
+	"begunNanos\"/\n" +
+	"\aRunsAsk\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
+	"\x05tasks\x18\x02 \x03(\fR\x05tasks\"i\n" +
+	"\x04Runs\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
+	"\aleading\x18\x02 \x01(\bR\aleading\x12\x16\n" +
+	"\x06fences\x18\x03 \x03(\x04R\x06fences\x12\x1f\n" +
+	"\vsince_nanos\x18\x04 \x03(\x03R\n" +
+	"sinceNanos\"L\n" +
 	"\aExplain\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1c\n" +
 	"\x04spec\x18\x02 \x01(\v2\b.hb.SpecR\x04spec\x12\x13\n" +
@@ -10017,7 +10201,7 @@ func file_hb_proto_rawDescGZIP() []byte {
 	return file_hb_proto_rawDescData
 }
 
-var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 106)
+var file_hb_proto_msgTypes = make([]protoimpl.MessageInfo, 108)
 var file_hb_proto_goTypes = []any{
 	(*Envelope)(nil),        // 0: hb.Envelope
 	(*KeyAsk)(nil),          // 1: hb.KeyAsk
@@ -10045,86 +10229,88 @@ var file_hb_proto_goTypes = []any{
 	(*Grant)(nil),           // 23: hb.Grant
 	(*Kill)(nil),            // 24: hb.Kill
 	(*Running)(nil),         // 25: hb.Running
-	(*Explain)(nil),         // 26: hb.Explain
-	(*Explained)(nil),       // 27: hb.Explained
-	(*Candidate)(nil),       // 28: hb.Candidate
-	(*LeaseAsk)(nil),        // 29: hb.LeaseAsk
-	(*LeaseGiven)(nil),      // 30: hb.LeaseGiven
-	(*Refused)(nil),         // 31: hb.Refused
-	(*Done)(nil),            // 32: hb.Done
-	(*DoneAck)(nil),         // 33: hb.DoneAck
-	(*OutputPull)(nil),      // 34: hb.OutputPull
-	(*OutputChunk)(nil),     // 35: hb.OutputChunk
-	(*Enroll)(nil),          // 36: hb.Enroll
-	(*Enrolled)(nil),        // 37: hb.Enrolled
-	(*Entry)(nil),           // 38: hb.Entry
-	(*Command)(nil),         // 39: hb.Command
-	(*Verdict)(nil),         // 40: hb.Verdict
-	(*MemberUp)(nil),        // 41: hb.MemberUp
-	(*MemberDown)(nil),      // 42: hb.MemberDown
-	(*SetVoters)(nil),       // 43: hb.SetVoters
-	(*SetVote)(nil),         // 44: hb.SetVote
-	(*RaiseFeatures)(nil),   // 45: hb.RaiseFeatures
-	(*Forget)(nil),          // 46: hb.Forget
-	(*AcquireLock)(nil),     // 47: hb.AcquireLock
-	(*ReleaseLock)(nil),     // 48: hb.ReleaseLock
-	(*SetSchedule)(nil),     // 49: hb.SetSchedule
-	(*DropSchedule)(nil),    // 50: hb.DropSchedule
-	(*PauseSchedule)(nil),   // 51: hb.PauseSchedule
-	(*Fire)(nil),            // 52: hb.Fire
-	(*Schedule)(nil),        // 53: hb.Schedule
-	(*CreateToken)(nil),     // 54: hb.CreateToken
-	(*RevokeToken)(nil),     // 55: hb.RevokeToken
-	(*Admit)(nil),           // 56: hb.Admit
-	(*Certify)(nil),         // 57: hb.Certify
-	(*Recertify)(nil),       // 58: hb.Recertify
-	(*Entrust)(nil),         // 59: hb.Entrust
-	(*RotateKey)(nil),       // 60: hb.RotateKey
-	(*WrapKey)(nil),         // 61: hb.WrapKey
-	(*WrappedKey)(nil),      // 62: hb.WrappedKey
-	(*DatagramKey)(nil),     // 63: hb.DatagramKey
-	(*JoinToken)(nil),       // 64: hb.JoinToken
-	(*Credential)(nil),      // 65: hb.Credential
-	(*Note)(nil),            // 66: hb.Note
-	(*Offer)(nil),           // 67: hb.Offer
-	(*Unable)(nil),          // 68: hb.Unable
-	(*Definition)(nil),      // 69: hb.Definition
-	(*Submit)(nil),          // 70: hb.Submit
-	(*Spec)(nil),            // 71: hb.Spec
-	(*Assign)(nil),          // 72: hb.Assign
-	(*Finish)(nil),          // 73: hb.Finish
-	(*Requeue)(nil),         // 74: hb.Requeue
-	(*Drain)(nil),           // 75: hb.Drain
-	(*Cancel)(nil),          // 76: hb.Cancel
-	(*Expire)(nil),          // 77: hb.Expire
-	(*Result)(nil),          // 78: hb.Result
-	(*Record)(nil),          // 79: hb.Record
-	(*Mark)(nil),            // 80: hb.Mark
-	(*Intent)(nil),          // 81: hb.Intent
-	(*Started)(nil),         // 82: hb.Started
-	(*Identity)(nil),        // 83: hb.Identity
-	(*Ledger)(nil),          // 84: hb.Ledger
-	(*Lock)(nil),            // 85: hb.Lock
-	(*LockSession)(nil),     // 86: hb.LockSession
-	(*Tombstone)(nil),       // 87: hb.Tombstone
-	(*Agreed)(nil),          // 88: hb.Agreed
-	(*Task)(nil),            // 89: hb.Task
-	(*Missing)(nil),         // 90: hb.Missing
-	(*Attempt)(nil),         // 91: hb.Attempt
-	(*ToRunner)(nil),        // 92: hb.ToRunner
-	(*FromRunner)(nil),      // 93: hb.FromRunner
-	(*RunnerHello)(nil),     // 94: hb.RunnerHello
-	(*RunnerAdopt)(nil),     // 95: hb.RunnerAdopt
-	(*RunnerExec)(nil),      // 96: hb.RunnerExec
-	(*RunnerUser)(nil),      // 97: hb.RunnerUser
-	(*RunnerLimits)(nil),    // 98: hb.RunnerLimits
-	(*RunnerRenew)(nil),     // 99: hb.RunnerRenew
-	(*RunnerTerminate)(nil), // 100: hb.RunnerTerminate
-	(*RunnerRead)(nil),      // 101: hb.RunnerRead
-	(*RunnerOutput)(nil),    // 102: hb.RunnerOutput
-	(*RunnerNote)(nil),      // 103: hb.RunnerNote
-	nil,                     // 104: hb.Row.TagsEntry
-	nil,                     // 105: hb.Identity.TagsEntry
+	(*RunsAsk)(nil),         // 26: hb.RunsAsk
+	(*Runs)(nil),            // 27: hb.Runs
+	(*Explain)(nil),         // 28: hb.Explain
+	(*Explained)(nil),       // 29: hb.Explained
+	(*Candidate)(nil),       // 30: hb.Candidate
+	(*LeaseAsk)(nil),        // 31: hb.LeaseAsk
+	(*LeaseGiven)(nil),      // 32: hb.LeaseGiven
+	(*Refused)(nil),         // 33: hb.Refused
+	(*Done)(nil),            // 34: hb.Done
+	(*DoneAck)(nil),         // 35: hb.DoneAck
+	(*OutputPull)(nil),      // 36: hb.OutputPull
+	(*OutputChunk)(nil),     // 37: hb.OutputChunk
+	(*Enroll)(nil),          // 38: hb.Enroll
+	(*Enrolled)(nil),        // 39: hb.Enrolled
+	(*Entry)(nil),           // 40: hb.Entry
+	(*Command)(nil),         // 41: hb.Command
+	(*Verdict)(nil),         // 42: hb.Verdict
+	(*MemberUp)(nil),        // 43: hb.MemberUp
+	(*MemberDown)(nil),      // 44: hb.MemberDown
+	(*SetVoters)(nil),       // 45: hb.SetVoters
+	(*SetVote)(nil),         // 46: hb.SetVote
+	(*RaiseFeatures)(nil),   // 47: hb.RaiseFeatures
+	(*Forget)(nil),          // 48: hb.Forget
+	(*AcquireLock)(nil),     // 49: hb.AcquireLock
+	(*ReleaseLock)(nil),     // 50: hb.ReleaseLock
+	(*SetSchedule)(nil),     // 51: hb.SetSchedule
+	(*DropSchedule)(nil),    // 52: hb.DropSchedule
+	(*PauseSchedule)(nil),   // 53: hb.PauseSchedule
+	(*Fire)(nil),            // 54: hb.Fire
+	(*Schedule)(nil),        // 55: hb.Schedule
+	(*CreateToken)(nil),     // 56: hb.CreateToken
+	(*RevokeToken)(nil),     // 57: hb.RevokeToken
+	(*Admit)(nil),           // 58: hb.Admit
+	(*Certify)(nil),         // 59: hb.Certify
+	(*Recertify)(nil),       // 60: hb.Recertify
+	(*Entrust)(nil),         // 61: hb.Entrust
+	(*RotateKey)(nil),       // 62: hb.RotateKey
+	(*WrapKey)(nil),         // 63: hb.WrapKey
+	(*WrappedKey)(nil),      // 64: hb.WrappedKey
+	(*DatagramKey)(nil),     // 65: hb.DatagramKey
+	(*JoinToken)(nil),       // 66: hb.JoinToken
+	(*Credential)(nil),      // 67: hb.Credential
+	(*Note)(nil),            // 68: hb.Note
+	(*Offer)(nil),           // 69: hb.Offer
+	(*Unable)(nil),          // 70: hb.Unable
+	(*Definition)(nil),      // 71: hb.Definition
+	(*Submit)(nil),          // 72: hb.Submit
+	(*Spec)(nil),            // 73: hb.Spec
+	(*Assign)(nil),          // 74: hb.Assign
+	(*Finish)(nil),          // 75: hb.Finish
+	(*Requeue)(nil),         // 76: hb.Requeue
+	(*Drain)(nil),           // 77: hb.Drain
+	(*Cancel)(nil),          // 78: hb.Cancel
+	(*Expire)(nil),          // 79: hb.Expire
+	(*Result)(nil),          // 80: hb.Result
+	(*Record)(nil),          // 81: hb.Record
+	(*Mark)(nil),            // 82: hb.Mark
+	(*Intent)(nil),          // 83: hb.Intent
+	(*Started)(nil),         // 84: hb.Started
+	(*Identity)(nil),        // 85: hb.Identity
+	(*Ledger)(nil),          // 86: hb.Ledger
+	(*Lock)(nil),            // 87: hb.Lock
+	(*LockSession)(nil),     // 88: hb.LockSession
+	(*Tombstone)(nil),       // 89: hb.Tombstone
+	(*Agreed)(nil),          // 90: hb.Agreed
+	(*Task)(nil),            // 91: hb.Task
+	(*Missing)(nil),         // 92: hb.Missing
+	(*Attempt)(nil),         // 93: hb.Attempt
+	(*ToRunner)(nil),        // 94: hb.ToRunner
+	(*FromRunner)(nil),      // 95: hb.FromRunner
+	(*RunnerHello)(nil),     // 96: hb.RunnerHello
+	(*RunnerAdopt)(nil),     // 97: hb.RunnerAdopt
+	(*RunnerExec)(nil),      // 98: hb.RunnerExec
+	(*RunnerUser)(nil),      // 99: hb.RunnerUser
+	(*RunnerLimits)(nil),    // 100: hb.RunnerLimits
+	(*RunnerRenew)(nil),     // 101: hb.RunnerRenew
+	(*RunnerTerminate)(nil), // 102: hb.RunnerTerminate
+	(*RunnerRead)(nil),      // 103: hb.RunnerRead
+	(*RunnerOutput)(nil),    // 104: hb.RunnerOutput
+	(*RunnerNote)(nil),      // 105: hb.RunnerNote
+	nil,                     // 106: hb.Row.TagsEntry
+	nil,                     // 107: hb.Identity.TagsEntry
 }
 var file_hb_proto_depIdxs = []int32{
 	4,   // 0: hb.Envelope.join:type_name -> hb.Join
@@ -10138,121 +10324,123 @@ var file_hb_proto_depIdxs = []int32{
 	15,  // 8: hb.Envelope.read_indexed:type_name -> hb.ReadIndexed
 	23,  // 9: hb.Envelope.grant:type_name -> hb.Grant
 	24,  // 10: hb.Envelope.kill:type_name -> hb.Kill
-	32,  // 11: hb.Envelope.done:type_name -> hb.Done
-	33,  // 12: hb.Envelope.done_ack:type_name -> hb.DoneAck
-	34,  // 13: hb.Envelope.output_pull:type_name -> hb.OutputPull
-	35,  // 14: hb.Envelope.output_chunk:type_name -> hb.OutputChunk
+	34,  // 11: hb.Envelope.done:type_name -> hb.Done
+	35,  // 12: hb.Envelope.done_ack:type_name -> hb.DoneAck
+	36,  // 13: hb.Envelope.output_pull:type_name -> hb.OutputPull
+	37,  // 14: hb.Envelope.output_chunk:type_name -> hb.OutputChunk
 	9,   // 15: hb.Envelope.echo:type_name -> hb.Echo
 	7,   // 16: hb.Envelope.rows:type_name -> hb.Rows
 	22,  // 17: hb.Envelope.transfer:type_name -> hb.Transfer
-	31,  // 18: hb.Envelope.refused:type_name -> hb.Refused
+	33,  // 18: hb.Envelope.refused:type_name -> hb.Refused
 	25,  // 19: hb.Envelope.running:type_name -> hb.Running
-	26,  // 20: hb.Envelope.explain:type_name -> hb.Explain
-	27,  // 21: hb.Envelope.explained:type_name -> hb.Explained
-	29,  // 22: hb.Envelope.lease_ask:type_name -> hb.LeaseAsk
-	30,  // 23: hb.Envelope.lease_given:type_name -> hb.LeaseGiven
-	16,  // 24: hb.Envelope.position_ask:type_name -> hb.PositionAsk
-	17,  // 25: hb.Envelope.position:type_name -> hb.Position
-	19,  // 26: hb.Envelope.mesh_ask:type_name -> hb.MeshAsk
-	20,  // 27: hb.Envelope.mesh:type_name -> hb.Mesh
-	3,   // 28: hb.Envelope.watch:type_name -> hb.Watch
-	1,   // 29: hb.Envelope.key_ask:type_name -> hb.KeyAsk
-	2,   // 30: hb.Envelope.key_given:type_name -> hb.KeyGiven
-	8,   // 31: hb.Join.rows:type_name -> hb.Row
-	8,   // 32: hb.Welcome.rows:type_name -> hb.Row
-	2,   // 33: hb.Welcome.key:type_name -> hb.KeyGiven
-	8,   // 34: hb.Rows.rows:type_name -> hb.Row
-	104, // 35: hb.Row.tags:type_name -> hb.Row.TagsEntry
-	39,  // 36: hb.Propose.command:type_name -> hb.Command
-	40,  // 37: hb.Proposed.verdict:type_name -> hb.Verdict
-	18,  // 38: hb.Position.standings:type_name -> hb.Standing
-	21,  // 39: hb.Mesh.views:type_name -> hb.MeshView
-	71,  // 40: hb.Grant.spec:type_name -> hb.Spec
-	71,  // 41: hb.Explain.spec:type_name -> hb.Spec
-	28,  // 42: hb.Explained.candidates:type_name -> hb.Candidate
-	78,  // 43: hb.Done.result:type_name -> hb.Result
-	40,  // 44: hb.Enrolled.refused:type_name -> hb.Verdict
-	39,  // 45: hb.Entry.commands:type_name -> hb.Command
-	41,  // 46: hb.Command.member_up:type_name -> hb.MemberUp
-	42,  // 47: hb.Command.member_down:type_name -> hb.MemberDown
-	70,  // 48: hb.Command.submit:type_name -> hb.Submit
-	72,  // 49: hb.Command.assign:type_name -> hb.Assign
-	73,  // 50: hb.Command.finish:type_name -> hb.Finish
-	76,  // 51: hb.Command.cancel:type_name -> hb.Cancel
-	66,  // 52: hb.Command.note:type_name -> hb.Note
-	74,  // 53: hb.Command.requeue:type_name -> hb.Requeue
-	77,  // 54: hb.Command.expire:type_name -> hb.Expire
-	75,  // 55: hb.Command.drain:type_name -> hb.Drain
-	43,  // 56: hb.Command.set_voters:type_name -> hb.SetVoters
-	44,  // 57: hb.Command.set_vote:type_name -> hb.SetVote
-	46,  // 58: hb.Command.forget:type_name -> hb.Forget
-	45,  // 59: hb.Command.raise_features:type_name -> hb.RaiseFeatures
-	49,  // 60: hb.Command.set_schedule:type_name -> hb.SetSchedule
-	50,  // 61: hb.Command.drop_schedule:type_name -> hb.DropSchedule
-	51,  // 62: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
-	52,  // 63: hb.Command.fire:type_name -> hb.Fire
-	67,  // 64: hb.Command.offer:type_name -> hb.Offer
-	54,  // 65: hb.Command.create_token:type_name -> hb.CreateToken
-	55,  // 66: hb.Command.revoke_token:type_name -> hb.RevokeToken
-	56,  // 67: hb.Command.admit:type_name -> hb.Admit
-	57,  // 68: hb.Command.certify:type_name -> hb.Certify
-	58,  // 69: hb.Command.recertify:type_name -> hb.Recertify
-	59,  // 70: hb.Command.entrust:type_name -> hb.Entrust
-	60,  // 71: hb.Command.rotate_key:type_name -> hb.RotateKey
-	61,  // 72: hb.Command.wrap_key:type_name -> hb.WrapKey
-	47,  // 73: hb.Command.acquire_lock:type_name -> hb.AcquireLock
-	48,  // 74: hb.Command.release_lock:type_name -> hb.ReleaseLock
-	8,   // 75: hb.MemberUp.rows:type_name -> hb.Row
-	53,  // 76: hb.SetSchedule.schedule:type_name -> hb.Schedule
-	71,  // 77: hb.Schedule.spec:type_name -> hb.Spec
-	62,  // 78: hb.RotateKey.wraps:type_name -> hb.WrappedKey
-	62,  // 79: hb.WrapKey.wraps:type_name -> hb.WrappedKey
-	62,  // 80: hb.DatagramKey.wraps:type_name -> hb.WrappedKey
-	69,  // 81: hb.Offer.tasks:type_name -> hb.Definition
-	68,  // 82: hb.Offer.unable:type_name -> hb.Unable
-	71,  // 83: hb.Submit.spec:type_name -> hb.Spec
-	78,  // 84: hb.Finish.result:type_name -> hb.Result
-	81,  // 85: hb.Record.intent:type_name -> hb.Intent
-	82,  // 86: hb.Record.started:type_name -> hb.Started
-	32,  // 87: hb.Record.ended:type_name -> hb.Done
-	80,  // 88: hb.Record.mark:type_name -> hb.Mark
-	23,  // 89: hb.Intent.grant:type_name -> hb.Grant
-	105, // 90: hb.Identity.tags:type_name -> hb.Identity.TagsEntry
-	88,  // 91: hb.Ledger.members:type_name -> hb.Agreed
-	89,  // 92: hb.Ledger.tasks:type_name -> hb.Task
-	87,  // 93: hb.Ledger.tombstones:type_name -> hb.Tombstone
-	53,  // 94: hb.Ledger.schedules:type_name -> hb.Schedule
-	64,  // 95: hb.Ledger.tokens:type_name -> hb.JoinToken
-	65,  // 96: hb.Ledger.credentials:type_name -> hb.Credential
-	63,  // 97: hb.Ledger.datagram_keys:type_name -> hb.DatagramKey
-	85,  // 98: hb.Ledger.locks:type_name -> hb.Lock
-	86,  // 99: hb.Lock.sessions:type_name -> hb.LockSession
-	8,   // 100: hb.Agreed.row:type_name -> hb.Row
-	67,  // 101: hb.Agreed.offer:type_name -> hb.Offer
-	71,  // 102: hb.Task.spec:type_name -> hb.Spec
-	91,  // 103: hb.Task.attempts:type_name -> hb.Attempt
-	78,  // 104: hb.Task.result:type_name -> hb.Result
-	90,  // 105: hb.Task.missing:type_name -> hb.Missing
-	78,  // 106: hb.Attempt.result:type_name -> hb.Result
-	94,  // 107: hb.ToRunner.hello:type_name -> hb.RunnerHello
-	95,  // 108: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
-	96,  // 109: hb.ToRunner.exec:type_name -> hb.RunnerExec
-	99,  // 110: hb.ToRunner.renew:type_name -> hb.RunnerRenew
-	100, // 111: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
-	101, // 112: hb.ToRunner.read:type_name -> hb.RunnerRead
-	94,  // 113: hb.FromRunner.hello:type_name -> hb.RunnerHello
-	82,  // 114: hb.FromRunner.started:type_name -> hb.Started
-	32,  // 115: hb.FromRunner.ended:type_name -> hb.Done
-	102, // 116: hb.FromRunner.output:type_name -> hb.RunnerOutput
-	103, // 117: hb.FromRunner.note:type_name -> hb.RunnerNote
-	82,  // 118: hb.RunnerAdopt.attempts:type_name -> hb.Started
-	97,  // 119: hb.RunnerExec.user:type_name -> hb.RunnerUser
-	98,  // 120: hb.RunnerExec.limits:type_name -> hb.RunnerLimits
-	121, // [121:121] is the sub-list for method output_type
-	121, // [121:121] is the sub-list for method input_type
-	121, // [121:121] is the sub-list for extension type_name
-	121, // [121:121] is the sub-list for extension extendee
-	0,   // [0:121] is the sub-list for field type_name
+	28,  // 20: hb.Envelope.explain:type_name -> hb.Explain
+	29,  // 21: hb.Envelope.explained:type_name -> hb.Explained
+	26,  // 22: hb.Envelope.runs_ask:type_name -> hb.RunsAsk
+	27,  // 23: hb.Envelope.runs:type_name -> hb.Runs
+	31,  // 24: hb.Envelope.lease_ask:type_name -> hb.LeaseAsk
+	32,  // 25: hb.Envelope.lease_given:type_name -> hb.LeaseGiven
+	16,  // 26: hb.Envelope.position_ask:type_name -> hb.PositionAsk
+	17,  // 27: hb.Envelope.position:type_name -> hb.Position
+	19,  // 28: hb.Envelope.mesh_ask:type_name -> hb.MeshAsk
+	20,  // 29: hb.Envelope.mesh:type_name -> hb.Mesh
+	3,   // 30: hb.Envelope.watch:type_name -> hb.Watch
+	1,   // 31: hb.Envelope.key_ask:type_name -> hb.KeyAsk
+	2,   // 32: hb.Envelope.key_given:type_name -> hb.KeyGiven
+	8,   // 33: hb.Join.rows:type_name -> hb.Row
+	8,   // 34: hb.Welcome.rows:type_name -> hb.Row
+	2,   // 35: hb.Welcome.key:type_name -> hb.KeyGiven
+	8,   // 36: hb.Rows.rows:type_name -> hb.Row
+	106, // 37: hb.Row.tags:type_name -> hb.Row.TagsEntry
+	41,  // 38: hb.Propose.command:type_name -> hb.Command
+	42,  // 39: hb.Proposed.verdict:type_name -> hb.Verdict
+	18,  // 40: hb.Position.standings:type_name -> hb.Standing
+	21,  // 41: hb.Mesh.views:type_name -> hb.MeshView
+	73,  // 42: hb.Grant.spec:type_name -> hb.Spec
+	73,  // 43: hb.Explain.spec:type_name -> hb.Spec
+	30,  // 44: hb.Explained.candidates:type_name -> hb.Candidate
+	80,  // 45: hb.Done.result:type_name -> hb.Result
+	42,  // 46: hb.Enrolled.refused:type_name -> hb.Verdict
+	41,  // 47: hb.Entry.commands:type_name -> hb.Command
+	43,  // 48: hb.Command.member_up:type_name -> hb.MemberUp
+	44,  // 49: hb.Command.member_down:type_name -> hb.MemberDown
+	72,  // 50: hb.Command.submit:type_name -> hb.Submit
+	74,  // 51: hb.Command.assign:type_name -> hb.Assign
+	75,  // 52: hb.Command.finish:type_name -> hb.Finish
+	78,  // 53: hb.Command.cancel:type_name -> hb.Cancel
+	68,  // 54: hb.Command.note:type_name -> hb.Note
+	76,  // 55: hb.Command.requeue:type_name -> hb.Requeue
+	79,  // 56: hb.Command.expire:type_name -> hb.Expire
+	77,  // 57: hb.Command.drain:type_name -> hb.Drain
+	45,  // 58: hb.Command.set_voters:type_name -> hb.SetVoters
+	46,  // 59: hb.Command.set_vote:type_name -> hb.SetVote
+	48,  // 60: hb.Command.forget:type_name -> hb.Forget
+	47,  // 61: hb.Command.raise_features:type_name -> hb.RaiseFeatures
+	51,  // 62: hb.Command.set_schedule:type_name -> hb.SetSchedule
+	52,  // 63: hb.Command.drop_schedule:type_name -> hb.DropSchedule
+	53,  // 64: hb.Command.pause_schedule:type_name -> hb.PauseSchedule
+	54,  // 65: hb.Command.fire:type_name -> hb.Fire
+	69,  // 66: hb.Command.offer:type_name -> hb.Offer
+	56,  // 67: hb.Command.create_token:type_name -> hb.CreateToken
+	57,  // 68: hb.Command.revoke_token:type_name -> hb.RevokeToken
+	58,  // 69: hb.Command.admit:type_name -> hb.Admit
+	59,  // 70: hb.Command.certify:type_name -> hb.Certify
+	60,  // 71: hb.Command.recertify:type_name -> hb.Recertify
+	61,  // 72: hb.Command.entrust:type_name -> hb.Entrust
+	62,  // 73: hb.Command.rotate_key:type_name -> hb.RotateKey
+	63,  // 74: hb.Command.wrap_key:type_name -> hb.WrapKey
+	49,  // 75: hb.Command.acquire_lock:type_name -> hb.AcquireLock
+	50,  // 76: hb.Command.release_lock:type_name -> hb.ReleaseLock
+	8,   // 77: hb.MemberUp.rows:type_name -> hb.Row
+	55,  // 78: hb.SetSchedule.schedule:type_name -> hb.Schedule
+	73,  // 79: hb.Schedule.spec:type_name -> hb.Spec
+	64,  // 80: hb.RotateKey.wraps:type_name -> hb.WrappedKey
+	64,  // 81: hb.WrapKey.wraps:type_name -> hb.WrappedKey
+	64,  // 82: hb.DatagramKey.wraps:type_name -> hb.WrappedKey
+	71,  // 83: hb.Offer.tasks:type_name -> hb.Definition
+	70,  // 84: hb.Offer.unable:type_name -> hb.Unable
+	73,  // 85: hb.Submit.spec:type_name -> hb.Spec
+	80,  // 86: hb.Finish.result:type_name -> hb.Result
+	83,  // 87: hb.Record.intent:type_name -> hb.Intent
+	84,  // 88: hb.Record.started:type_name -> hb.Started
+	34,  // 89: hb.Record.ended:type_name -> hb.Done
+	82,  // 90: hb.Record.mark:type_name -> hb.Mark
+	23,  // 91: hb.Intent.grant:type_name -> hb.Grant
+	107, // 92: hb.Identity.tags:type_name -> hb.Identity.TagsEntry
+	90,  // 93: hb.Ledger.members:type_name -> hb.Agreed
+	91,  // 94: hb.Ledger.tasks:type_name -> hb.Task
+	89,  // 95: hb.Ledger.tombstones:type_name -> hb.Tombstone
+	55,  // 96: hb.Ledger.schedules:type_name -> hb.Schedule
+	66,  // 97: hb.Ledger.tokens:type_name -> hb.JoinToken
+	67,  // 98: hb.Ledger.credentials:type_name -> hb.Credential
+	65,  // 99: hb.Ledger.datagram_keys:type_name -> hb.DatagramKey
+	87,  // 100: hb.Ledger.locks:type_name -> hb.Lock
+	88,  // 101: hb.Lock.sessions:type_name -> hb.LockSession
+	8,   // 102: hb.Agreed.row:type_name -> hb.Row
+	69,  // 103: hb.Agreed.offer:type_name -> hb.Offer
+	73,  // 104: hb.Task.spec:type_name -> hb.Spec
+	93,  // 105: hb.Task.attempts:type_name -> hb.Attempt
+	80,  // 106: hb.Task.result:type_name -> hb.Result
+	92,  // 107: hb.Task.missing:type_name -> hb.Missing
+	80,  // 108: hb.Attempt.result:type_name -> hb.Result
+	96,  // 109: hb.ToRunner.hello:type_name -> hb.RunnerHello
+	97,  // 110: hb.ToRunner.adopt:type_name -> hb.RunnerAdopt
+	98,  // 111: hb.ToRunner.exec:type_name -> hb.RunnerExec
+	101, // 112: hb.ToRunner.renew:type_name -> hb.RunnerRenew
+	102, // 113: hb.ToRunner.terminate:type_name -> hb.RunnerTerminate
+	103, // 114: hb.ToRunner.read:type_name -> hb.RunnerRead
+	96,  // 115: hb.FromRunner.hello:type_name -> hb.RunnerHello
+	84,  // 116: hb.FromRunner.started:type_name -> hb.Started
+	34,  // 117: hb.FromRunner.ended:type_name -> hb.Done
+	104, // 118: hb.FromRunner.output:type_name -> hb.RunnerOutput
+	105, // 119: hb.FromRunner.note:type_name -> hb.RunnerNote
+	84,  // 120: hb.RunnerAdopt.attempts:type_name -> hb.Started
+	99,  // 121: hb.RunnerExec.user:type_name -> hb.RunnerUser
+	100, // 122: hb.RunnerExec.limits:type_name -> hb.RunnerLimits
+	123, // [123:123] is the sub-list for method output_type
+	123, // [123:123] is the sub-list for method input_type
+	123, // [123:123] is the sub-list for extension type_name
+	123, // [123:123] is the sub-list for extension extendee
+	0,   // [0:123] is the sub-list for field type_name
 }
 
 func init() { file_hb_proto_init() }
@@ -10284,6 +10472,8 @@ func file_hb_proto_init() {
 		(*Envelope_Running)(nil),
 		(*Envelope_Explain)(nil),
 		(*Envelope_Explained)(nil),
+		(*Envelope_RunsAsk)(nil),
+		(*Envelope_Runs)(nil),
 		(*Envelope_LeaseAsk)(nil),
 		(*Envelope_LeaseGiven)(nil),
 		(*Envelope_PositionAsk)(nil),
@@ -10294,7 +10484,7 @@ func file_hb_proto_init() {
 		(*Envelope_KeyAsk)(nil),
 		(*Envelope_KeyGiven)(nil),
 	}
-	file_hb_proto_msgTypes[39].OneofWrappers = []any{
+	file_hb_proto_msgTypes[41].OneofWrappers = []any{
 		(*Command_MemberUp)(nil),
 		(*Command_MemberDown)(nil),
 		(*Command_Submit)(nil),
@@ -10325,7 +10515,7 @@ func file_hb_proto_init() {
 		(*Command_AcquireLock)(nil),
 		(*Command_ReleaseLock)(nil),
 	}
-	file_hb_proto_msgTypes[79].OneofWrappers = []any{
+	file_hb_proto_msgTypes[81].OneofWrappers = []any{
 		(*Record_Entry)(nil),
 		(*Record_HardState)(nil),
 		(*Record_Intent)(nil),
@@ -10334,7 +10524,7 @@ func file_hb_proto_init() {
 		(*Record_Forgotten)(nil),
 		(*Record_Mark)(nil),
 	}
-	file_hb_proto_msgTypes[92].OneofWrappers = []any{
+	file_hb_proto_msgTypes[94].OneofWrappers = []any{
 		(*ToRunner_Hello)(nil),
 		(*ToRunner_Adopt)(nil),
 		(*ToRunner_Exec)(nil),
@@ -10347,7 +10537,7 @@ func file_hb_proto_init() {
 		(*ToRunner_Disown)(nil),
 		(*ToRunner_Recall)(nil),
 	}
-	file_hb_proto_msgTypes[93].OneofWrappers = []any{
+	file_hb_proto_msgTypes[95].OneofWrappers = []any{
 		(*FromRunner_Hello)(nil),
 		(*FromRunner_Started)(nil),
 		(*FromRunner_Ended)(nil),
@@ -10362,7 +10552,7 @@ func file_hb_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hb_proto_rawDesc), len(file_hb_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   106,
+			NumMessages:   108,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
