@@ -102,11 +102,12 @@ func cancelFor(c *call, client *control.Client, id string) {
 func awaitTask(ctx context.Context, c *call, client *control.Client, id string) error {
 	var task *control.Task
 	var err error
+	whole := true
 	said := c.sayWhyQueued(ctx, client, id)
 	if c.quiet || c.isJSON() {
 		task, err = client.WaitTask(ctx, id)
 	} else {
-		task, err = c.output(ctx, client, id, true)
+		task, whole, err = c.output(ctx, client, id, true)
 	}
 	said()
 	if err != nil {
@@ -117,25 +118,26 @@ func awaitTask(ctx context.Context, c *call, client *control.Client, id string) 
 			return err
 		}
 	}
-	return verdict(task)
+	return verdictOn(task, whole)
 }
 
-// output prints what a task prints, and says if some of it could not be had.
-func (c *call) output(ctx context.Context, client *control.Client, id string, follow bool) (*control.Task, error) {
+// output prints what a task prints, and says if some of it could not be had; whole is
+// false then.
+func (c *call) output(ctx context.Context, client *control.Client, id string, follow bool) (task *control.Task, whole bool, err error) {
 	var end tails
 	print := func(piece *control.Output) error {
 		end.add(piece)
 		c.warnOfGap(piece)
 		return c.copyOutput(piece)
 	}
-	task, err := client.Output(ctx, id, follow, print)
+	task, err = client.Output(ctx, id, follow, print)
 	if err == nil && !c.isJSON() {
 		err = end.complete(task, print)
 	}
 	if err == nil {
 		end.warn(c, task)
 	}
-	return task, err
+	return task, end.whole(task), err
 }
 
 // warnOfGap tells a person where output is missing: a member keeps the first and

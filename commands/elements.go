@@ -27,6 +27,7 @@ type elements struct {
 	folded map[string]*bytes.Buffer // by label, with --fold
 	ends   map[string]string        // how those ended that did not succeed, likewise
 	failed error
+	short  bool // some of the output was missing
 }
 
 // awaitElements prints what the elements of a task print, each line with the
@@ -34,9 +35,9 @@ type elements struct {
 // exit code as an error.
 func awaitElements(ctx context.Context, c *call, client *control.Client, id string) error {
 	defer c.sayWhyQueued(ctx, client, id)()
+	out := &elements{c: c, folded: map[string]*bytes.Buffer{}, ends: map[string]string{}}
 	task, err := client.Task(ctx, id)
 	if err == nil && !c.quiet && !c.isJSON() {
-		out := &elements{c: c, folded: map[string]*bytes.Buffer{}, ends: map[string]string{}}
 		out.follow(ctx, client, task)
 		err = errors.Join(out.failed, out.printFolded())
 	}
@@ -52,7 +53,7 @@ func awaitElements(ctx context.Context, c *call, client *control.Client, id stri
 		}
 	}
 	tellMissing(c, task)
-	return verdict(task)
+	return verdictOn(task, !out.short)
 }
 
 // tellMissing names the members that a task for all could not reach.
@@ -108,6 +109,9 @@ func (o *elements) followOne(ctx context.Context, client *control.Client, id, la
 	var end tails
 	print := func(piece *control.Output) error {
 		end.add(piece)
+		o.mutex.Lock()
+		o.c.warnOfGap(piece)
+		o.mutex.Unlock()
 		stream := 0
 		if piece.Stream == "stderr" {
 			stream = 1
@@ -130,6 +134,7 @@ func (o *elements) followOne(ctx context.Context, client *control.Client, id, la
 	defer o.mutex.Unlock()
 	if err == nil {
 		end.warn(o.c, task)
+		o.short = o.short || !end.whole(task)
 	}
 	switch {
 	case err != nil:

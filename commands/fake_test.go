@@ -393,7 +393,11 @@ func (f *fake) list(q ledger.Query) node.TasksView {
 }
 
 func (f *fake) output(out chan<- node.Reply) {
-	out <- node.Reply{Body: node.Output{Attempt: 1, Stream: 1, Data: []byte("out\n")}}
+	first := node.Output{Attempt: 1, Stream: 1, Data: []byte("out\n")}
+	if f.mode == "forgets-output" {
+		first.At = 1000
+	}
+	out <- node.Reply{Body: first}
 	out <- node.Reply{Body: node.Output{Attempt: 1, Stream: 2, Data: []byte("err\n")}}
 }
 

@@ -44,7 +44,7 @@ func runLogs(c *call) error {
 	}
 	defer cancel()
 	ctx = c.whileRead(ctx)
-	_, err = c.output(ctx, client, id, c.Bool("follow"))
+	_, _, err = c.output(ctx, client, id, c.Bool("follow"))
 	if errors.Is(context.Cause(ctx), errUnread) {
 		return exit(128 + int(syscall.SIGPIPE))
 	}

@@ -48,7 +48,9 @@ hb tasks defined lists them.
 const waitingWords = `With --wait (as hb run does) the task's streams appear as they come, and the exit
 code is the task's: 128 and the signal when one ended it, 124 when its time
 limit did, 143 when it was cancelled, 126 or 127 when it cannot be executed or
-is not found, and 125 when hb itself failed or does not know the result. The
+is not found, and 125 when hb itself failed or does not know the result, or when
+the task succeeded and some of its output is missing: a member keeps the first and
+the last of it, 64 MiB in all, for whoever reads more slowly than it is printed. The
 first ^C cancels the task and waits for its end, the second detaches (130);
 SIGTERM and SIGHUP detach, and the task goes on; so it does when nobody reads any
 more what hb prints (SIGPIPE, as in hb run -- yes | head -1): hb tasks and hb task

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hb/commands/render"
+	"hb/core"
 	"hb/core/control"
 	"hb/core/runner"
 )
@@ -17,14 +18,16 @@ const tailLength = 4 << 10
 // all: a member keeps a bounded amount of an attempt's output, and goes on.
 type tails struct {
 	attempt uint32
+	gaps    uint64            // bytes of it that were missing on the way
 	ends    map[string][]byte // by stream
 }
 
 // add takes a piece of output.
 func (t *tails) add(piece *control.Output) {
 	if piece.Attempt != t.attempt || t.ends == nil {
-		t.attempt, t.ends = piece.Attempt, map[string][]byte{}
+		t.attempt, t.gaps, t.ends = piece.Attempt, 0, map[string][]byte{}
 	}
+	t.gaps += piece.Gap
 	end := append(t.ends[piece.Stream], piece.Data...)
 	t.ends[piece.Stream] = append([]byte(nil), end[max(0, len(end)-tailLength):]...)
 }
@@ -39,6 +42,21 @@ func (t *tails) missing(task *control.Task) bool {
 		return !strings.HasSuffix(printed, strings.TrimLeft(kept, "\uFFFD")) // a cut may have split a letter
 	}
 	return lacks("stdout", task.Result.StdoutTail) || lacks("stderr", task.Result.StderrTail)
+}
+
+// whole says whether all that the task printed, in its last attempt, was printed here.
+func (t *tails) whole(task *control.Task) bool {
+	return task == nil || t.gaps == 0 && !t.missing(task)
+}
+
+// verdictOn is the verdict on a task, but for one that has succeeded and whose output
+// did not all get here: a shell that reads it has to notice.
+func verdictOn(task *control.Task, whole bool) error {
+	if err := verdict(task); err != nil || whole {
+		return err
+	}
+	return core.Faultf(core.CodeTaskLost, "task %s succeeded, but some of its output is missing here", task.ID).
+		WithHint("have it write what is long to a file or straight to where it belongs")
 }
 
 // complete prints what is missing where the record has it: all of a short output is
